@@ -1,0 +1,1 @@
+"""The UMML framework: unpair, train, evaluate and reproduce cross-modal hashing experiments."""

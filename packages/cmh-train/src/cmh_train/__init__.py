@@ -1,0 +1,1 @@
+"""The contract of a cross-modal hashing method, its training loop and its checkpoints."""
