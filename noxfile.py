@@ -1,0 +1,135 @@
+"""Every check of this repository. `uv run nox` runs the default ones; `uv run nox --list` shows all.
+
+A folder under `packages/` or `apps/` is found by itself; nothing here names a package.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PYTHONS = ["3.11", "3.12", "3.13"]
+PACKAGES = {path.parent.name: path.parent for path in sorted(ROOT.glob("*/*/pyproject.toml"))}
+
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", f"tests-{PYTHONS[0]}", f"wheel-{PYTHONS[-1]}", "integration", "lock"]
+
+if shutil.which("pyenv"):  # its shims run only the selected versions; select all that are installed
+    versions = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True)  # noqa: S607 - found on PATH above
+    os.environ.setdefault("PYENV_VERSION", ":".join(reversed(versions.stdout.split())))
+
+
+def read_project(folder: Path) -> dict:
+    return tomllib.loads((folder / "pyproject.toml").read_text())
+
+
+def sync(session: nox.Session, *arguments: str) -> None:
+    """Make the session's environment hold exactly what `arguments` ask for, from the workspace's lock."""
+    location = session.virtualenv.location
+    session.run_install(
+        "uv", "sync", "--quiet", "--no-default-groups", f"--python={location}", *arguments,
+        env={"UV_PROJECT_ENVIRONMENT": location},
+    )  # fmt: skip
+
+
+def build(session: nox.Session, *packages: str) -> Path:
+    """Build the wheels of `packages` into an empty folder and return it."""
+    folder = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    for package in packages:
+        session.run("uv", "build", "--quiet", "--wheel", "--package", package, "--out-dir", str(folder), external=True)
+    return folder
+
+
+def workspace_needs(package: str) -> list[str]:
+    """`package` and every workspace package that it needs, directly or not."""
+    found = [package]
+    for name in found:
+        found += [need for need in read_project(PACKAGES[name]).get("tool", {}).get("uv", {}).get("sources", {})
+                  if need in PACKAGES and need not in found]  # fmt: skip
+    return found
+
+
+@nox.session(python=PYTHONS[0])
+def lint(session: nox.Session) -> None:
+    """Ruff, the import contracts, and each package's declared dependencies against its imports."""
+    sync(session, "--only-group", "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    sources = os.pathsep.join(str(folder / "src") for folder in PACKAGES.values())
+    session.run("lint-imports", env={"PYTHONPATH": sources})
+    for folder in PACKAGES.values():
+        with session.chdir(folder):
+            session.run("deptry", "--no-ansi", "src", silent=True)
+
+
+@nox.session(python=PYTHONS[0])
+def types(session: nox.Session) -> None:
+    """Mypy, strict, over each package's sources."""
+    sync(session, "--all-packages", "--all-extras", "--group", "types")
+    for folder in PACKAGES.values():
+        session.run("mypy", str(folder / "src"))
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("package", list(PACKAGES))
+def tests(session: nox.Session, package: str) -> None:
+    """One package's tests beside its own dependencies only."""
+    for group in (name for name in read_project(PACKAGES[package])["dependency-groups"] if name.startswith("test")):
+        sync(session, "--package", package, "--group", group)
+        session.run("pytest", str(PACKAGES[package]), *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+@nox.parametrize("package", list(PACKAGES))
+def minimum(session: nox.Session, package: str) -> None:
+    """One package's tests with the lowest versions that it declares."""
+    editable = [argument for name in workspace_needs(package) for argument in ("-e", str(PACKAGES[name]))]
+    group = f"{PACKAGES[package]}/pyproject.toml:test"
+    session.install("--resolution", "lowest-direct", *editable, "--group", group)
+    session.run("python", "tools/check_minimum.py", str(PACKAGES[package]))
+    session.run("pytest", str(PACKAGES[package]))
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("package", list(PACKAGES))
+def wheel(session: nox.Session, package: str) -> None:
+    """One package's tests against its built wheel, outside the tree."""
+    wheels = build(session, *workspace_needs(package))
+    session.run("python", "tools/check_wheel.py", str(wheels))
+    session.install("--reinstall-package", package, *map(str, wheels.glob("*.whl")), "--group", f"{PACKAGES[package]}/pyproject.toml:test")
+    outside = Path(session.create_tmp()) / "outside"
+    shutil.rmtree(outside, ignore_errors=True)
+    shutil.copytree(PACKAGES[package] / "tests", outside / "tests")
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(PACKAGES[package] / name, outside)
+    with session.chdir(outside):
+        session.run("pytest", env={"UMML_SHARED": str(ROOT.parent / "shared")})
+
+
+@nox.session(python=PYTHONS[0])
+def integration(session: nox.Session) -> None:
+    """The packages together: whole commands of the app."""
+    sync(session, "--package", "umml-integration-tests", "--group", "test")
+    session.run("pytest", "tests", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lock(session: nox.Session) -> None:
+    """Say whether requirements.lock is what the workspace resolves to; `-- --write` brings it up to date."""
+    session.run("python", "tools/lock.py", *session.posargs)
+
+
+@nox.session(name="build", python=PYTHONS[0])
+def build_all(session: nox.Session) -> None:
+    """Build every package's sdist and wheel into dist/ and check what is in them."""
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    session.run("uv", "build", "--quiet", "--all-packages", "--out-dir", "dist", external=True)
+    session.run("python", "tools/check_wheel.py", "dist")
