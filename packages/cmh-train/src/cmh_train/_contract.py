@@ -76,10 +76,16 @@ class HashingMethod(torch.nn.Module):
     Class attributes:
         drop_last: leave out the last batch of an epoch when it is not full.
         encode_batch_size: rows that `encode` must get at once because codes depend on the batch; None: any number.
+        smallest_batch: a last batch with fewer samples is left out, for example 2 where batch norm needs a variance.
+        data_spec: the data it was built for; `build_method` sets it, `fit` and `encode_dataset` check against it.
+        config: the options it was built with; `build_method` sets it, checkpoints hold it.
     """
 
     drop_last: ClassVar[bool] = False
     encode_batch_size: int | None = None
+    smallest_batch: int = 1
+    data_spec: DataSpec | None = None
+    config: MethodConfig | None = None
     bits: int
 
     def begin_training(self, label: torch.Tensor | None) -> None:

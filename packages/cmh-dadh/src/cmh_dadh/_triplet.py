@@ -1,0 +1,99 @@
+"""The weighted triplet loss, without a cube of triplets.
+
+For anchor a, positives p (s_ap > 0) and negatives n (s_an = 0), with cosine distance d:
+
+    T = sum_a sum_p w_ap sum_n max(0, d_ap - d_an + margin)
+
+The weight of a triplet depends on its anchor and positive only, because a negative shares no label. So the inner sum
+needs no cube: with the anchor's negatives sorted, the terms that are not zero form a prefix, and prefix sums give value
+and gradient in O(b^2 log b) time and O(b^2) memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def triplet_weights(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight every positive by the share of its relevance in the anchor's ideal ranking.
+
+        w_ap = (2^s_ap - 1) / Z_a,   Z_a = sum_j (2^s_a(j) - 1) / log2(j + 2),   s_a sorted descending
+
+    The program writes 2^s_ap - 2^s_an; a negative has s_an = 0. An anchor without labels has no positives and Z_a = 0:
+    its weights are 0 (the program divides 0 by 0).
+
+    Args:
+        label: `(batch, n_label)` zeros and ones.
+
+    Returns:
+        `(batch, batch)` weights, 0 for negatives, and `(batch, batch)` bool, True for negatives.
+    """
+    shared = label @ label.T
+    gain = torch.exp2(shared) - 1
+    # Of integers, so in single precision always: the program's double precision results hold this rounding.
+    discount = torch.log2(torch.arange(2, len(label) + 2, device=label.device)).to(label.dtype)
+    ideal = (gain.sort(dim=1, descending=True).values / discount).sum(dim=1)
+    return gain / ideal.clamp(min=torch.finfo(label.dtype).tiny).unsqueeze(1), shared == 0
+
+
+def triplet_losses(
+    codes: torch.Tensor,
+    others: torch.Tensor,
+    weights: torch.Tensor,
+    negative: torch.Tensor,
+    margin: float,
+) -> torch.Tensor:
+    """Sum the hinges of all triplets in both directions.
+
+    Args:
+        codes: `(batch, bits)` real-valued codes of one modality.
+        others: `(batch, bits)` codes of the other, row for row the same samples.
+        weights: `(batch, batch)` symmetric support, weight of anchor (row) and positive (column), 0 for negatives.
+        negative: `(batch, batch)` bool, symmetric, pairs without a shared label.
+        margin: in cosine distance.
+
+    Returns:
+        `(2,)`: anchors from `codes`, and anchors from `others`.
+    """
+    cosine = torch.nn.functional.normalize(codes) @ torch.nn.functional.normalize(others).T
+    # d = max(0, 1 - cos), less the 1 that drops out of every difference: smaller numbers, smaller rounding errors.
+    distance = (-cosine).clamp(min=-1)
+    sums: torch.Tensor = _HingeSums.apply(torch.stack([distance, distance.T]), weights, negative, margin)
+    return sums
+
+
+class _HingeSums(torch.autograd.Function):
+    """Value and gradient of the sum of hinges, with the distances of the triplets' pairs as input."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # torch's context, which has no public type
+        distance: torch.Tensor,  # (2, batch, batch)
+        weights: torch.Tensor,
+        negative: torch.Tensor,
+        margin: float,
+    ) -> torch.Tensor:
+        order = torch.where(negative, distance, torch.inf).sort(dim=2)
+        sorted_negatives = order.values
+        threshold = distance + margin
+        # Negatives nearer than the threshold: the prefix of this length.
+        count = torch.searchsorted(sorted_negatives, threshold)
+        prefix = torch.nn.functional.pad(sorted_negatives.masked_fill(sorted_negatives == torch.inf, 0).cumsum(2), (1, 0))
+        hinge = count * threshold - prefix.gather(2, count)  # (2, batch, batch), 0 where no negative is near
+        losses = (weights * hinge).sum(dim=(1, 2))
+        # dT/dd_ap = w_ap * count; dT/dd_an = - sum of w_ap over the positives whose prefix holds n.
+        expanded = weights.expand_as(distance)
+        ends = torch.zeros_like(prefix).scatter_add_(2, count, expanded)
+        reach = ends.flip(2).cumsum(2).flip(2)[:, :, 1:]
+        gradient = expanded * count
+        gradient.scatter_add_(2, order.indices, -reach)
+        ctx.save_for_backward(gradient)
+        return losses
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_losses: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * grad_losses[:, None, None], None, None, None

@@ -1,0 +1,111 @@
+"""One whole training step against the original program's numbers, in float64."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from cmh_dadh import DADH, DADHConfig
+from cmh_train import Batch, DataSpec
+
+GOLDEN = Path(__file__).parent / "golden" / "dadh_step.npz"
+NAMES = {"image_module": "image_net", "text_module": "text_net", "feature_dis": "feature_critic", "hash_dis": "code_critic"}
+
+
+def ours(name):
+    """The golden file's name of a weight, in our networks; None for a counter that no formula uses."""
+    part, rest = name.split(".", 1)
+    if rest.endswith("num_batches_tracked"):
+        return None
+    if part == "hash_module":
+        modality, _, field = rest.split(".")
+        return f"{modality}_head.{field}"
+    position, field = rest.split(".")
+    if part in ("feature_dis", "hash_dis"):
+        return f"{NAMES[part]}.{position}.{field}"
+    layer, kind = divmod(int(position), 3)
+    return f"{NAMES[part]}.{('linear', 'norm')[kind]}.{layer}.{field}"
+
+
+def load_weights(golden, prefix):
+    names = [name for name in golden if name.startswith(prefix)]
+    pairs = [(ours(name.removeprefix(prefix).split(".", 1)[1]), golden[name]) for name in names]
+    return {name: torch.from_numpy(value) for name, value in pairs if name}
+
+
+@pytest.fixture(scope="module")
+def step():
+    with np.load(GOLDEN, allow_pickle=False) as file:
+        golden = {name: file[name] for name in file.files}
+    config = DADHConfig(bits=16, layer_widths=(64, 32, 16))
+    data = DataSpec(n_train=24, image_shape=(12,), text_width=10, n_label=8)
+    method = DADH(config, data).double()
+    weights = load_weights(golden, "init.") | {"code_matrix": torch.from_numpy(golden["B0"])}
+    missing, unexpected = method.load_state_dict(weights, strict=False)
+    assert not unexpected
+    assert all(name.endswith(("num_batches_tracked", "image_codes", "text_codes")) for name in missing)
+    mixes = iter([golden["alpha_feature"], golden["alpha_hash"]])
+    method._draw_mix = lambda like: torch.from_numpy(next(mixes))
+    index = torch.arange(16)
+    arrays = {name: torch.from_numpy(golden[name]) for name in ("images", "texts", "labels")}
+    method.begin_training(arrays["labels"])
+    method.train()
+    present = torch.ones(16, dtype=torch.bool)
+    losses = method.update(
+        Batch(
+            image=arrays["images"][index],
+            text=arrays["texts"][index],
+            label=arrays["labels"][index],
+            index=index,
+            image_present=present,
+            text_present=present,
+        )
+    )
+    return golden, method, losses
+
+
+def close(actual, expected):
+    np.testing.assert_allclose(actual.detach().numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_losses(step):
+    golden, _, losses = step
+    names = [
+        "triplet_image_text",
+        "triplet_text_image",
+        "quantisation",
+        "adversarial_feature",
+        "adversarial_hash",
+        "generator",
+    ]
+    for name, expected in zip(names, golden["losses"], strict=True):
+        close(losses[name], expected)
+
+
+@pytest.mark.parametrize("kind", ["feature", "hash"])
+def test_discriminator_losses(step, kind):
+    golden, _, losses = step
+    real, fake, penalty = golden[f"disc_{kind}_real_fake_gp"]
+    # The file holds the penalty with its weight of 10 where the sum says so.
+    close(losses[f"discriminator_{kind}"], real + fake + penalty)
+
+
+def test_codes_before_the_step_are_kept(step):
+    golden, method, _ = step
+    close(method.image_codes[:16], golden["h_image"])
+    close(method.text_codes[:16], golden["h_text"])
+    assert not method.image_codes[16:].any()
+
+
+def test_weights_after_the_step(step):
+    golden, method, _ = step
+    state = method.state_dict()
+    for name, expected in load_weights(golden, "after.").items():
+        close(state[name], expected.numpy())
+
+
+def test_code_update(step):
+    golden, method, _ = step
+    method.end_epoch(1)
+    np.testing.assert_array_equal(method.code_matrix.numpy(), golden["B1"])
+    assert method.optimisers()["generator"].param_groups[0]["lr"] == 5e-5  # decays after epochs 0, 100, 200

@@ -1,0 +1,172 @@
+"""The training rows of a data set, as arrays and their description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from cmh_train._contract import DataSpec
+
+Array = npt.NDArray[np.generic]
+
+_CHUNK_ENTRIES = 2**22  # 32 MB of float64 at a time
+_FEATURE_KINDS = "fiub"  # float, signed and unsigned integer, bool
+_FEATURE_RANK = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingData:
+    """The training rows: what `fit` trains on. Make one with `TrainingData.from_arrays`.
+
+    Args:
+        image: `(n_train, *image_shape)` features or pixels; a removed image holds the fill value.
+        text: `(n_train, text_width)`; a removed text holds the fill value.
+        label: `(n_train, n_label)` zeros and ones, or None. Rows of removed samples keep their labels.
+        image_present: `(n_train,)` bool, False where the image was removed.
+        text_present: `(n_train,)` bool, False where the text was removed.
+        spec: shapes and scaling statistics.
+    """
+
+    image: Array
+    text: Array
+    label: Array | None
+    image_present: npt.NDArray[np.bool_]
+    text_present: npt.NDArray[np.bool_]
+    spec: DataSpec
+
+    @classmethod
+    def from_arrays(
+        cls,
+        *,
+        image: npt.ArrayLike,
+        text: npt.ArrayLike,
+        label: npt.ArrayLike | None = None,
+        image_present: npt.ArrayLike | None = None,
+        text_present: npt.ArrayLike | None = None,
+        image_mean: float | None = None,
+        image_std: float | None = None,
+    ) -> Self:
+        """Check the arrays of the training rows and describe them.
+
+        Args:
+            image: `(n_train, d_image)` features or `(n_train, 3, height, width)` pixels, any real dtype.
+            text: `(n_train, text_width)`, any real dtype.
+            label: `(n_train, n_label)` zeros and ones; None for unsupervised training.
+            image_present: `(n_train,)` bool; None: all present.
+            text_present: likewise.
+            image_mean: scalar mean over the whole original image matrix (all rows, nothing removed), as
+                `image_statistics` gives it. None: over the training images that are present.
+            image_std: scalar standard deviation over the same entries, `> 0`. Give both or neither.
+
+        Returns:
+            The checked data; arrays are not copied where their type is right already.
+
+        Raises:
+            ValueError: if shapes, types or values do not fit.
+
+        Example:
+            >>> import numpy as np
+            >>> data = TrainingData.from_arrays(image=np.eye(4), text=np.ones((4, 3)), label=np.eye(4))
+            >>> data.spec.image_shape, data.spec.text_width, data.spec.n_label
+            ((4,), 3, 4)
+        """
+        image, text = _features("image", image), _features("text", text)
+        if text.ndim != _FEATURE_RANK:
+            raise ValueError(f"text must have two axes (rows, words), but its shape is {text.shape}")
+        n_train = len(image)
+        _check_rows("text", len(text), n_train)
+        label = None if label is None else _labels(label, n_train)
+        image_present = _present("image_present", image_present, n_train)
+        text_present = _present("text_present", text_present, n_train)
+        if (image_mean is None) != (image_std is None):
+            raise ValueError("image_mean and image_std belong together: give both or neither")
+        if image_mean is None or image_std is None:
+            image_mean, image_std = image_statistics(image[image_present] if image_present.any() else image)
+        if not (np.isfinite(image_mean) and np.isfinite(image_std) and image_std > 0):
+            raise ValueError(
+                f"image_mean and image_std must be finite and image_std positive, not {image_mean} and {image_std}"
+            )
+        spec = DataSpec(
+            n_train=n_train,
+            image_shape=image.shape[1:],
+            text_width=text.shape[1],
+            n_label=0 if label is None else label.shape[1],
+            image_mean=float(image_mean),
+            image_std=float(image_std),
+        )
+        return cls(
+            image=image,
+            text=text,
+            label=label,
+            image_present=image_present,
+            text_present=text_present,
+            spec=spec,
+        )
+
+
+def image_statistics(image: npt.ArrayLike) -> tuple[float, float]:
+    """Compute one mean and one standard deviation over every entry of an image matrix.
+
+    Methods that standardise their images by scalars (DADH) want them over the full original matrix: all rows, before
+    any sample was emptied.
+
+    Args:
+        image: `(n, ...)` real numbers; read in pieces, so a memory-mapped array stays on disk.
+
+    Returns:
+        Mean and population standard deviation; the deviation is 1 where all entries are equal.
+
+    Example:
+        >>> image_statistics([[0.0, 2.0], [4.0, 6.0]])
+        (3.0, 2.23606797749979)
+    """
+    image = np.asanyarray(image)
+    rows = max(1, _CHUNK_ENTRIES // max(1, image[0].size))
+    chunks = [slice(start, start + rows) for start in range(0, len(image), rows)]
+    mean = sum(float(image[chunk].sum(dtype=np.float64)) for chunk in chunks) / image.size
+    squares = sum(float(np.square(image[chunk].astype(np.float64) - mean).sum()) for chunk in chunks)
+    std = float(np.sqrt(squares / image.size))
+    return mean, std if std > 0 else 1.0
+
+
+def _features(name: str, values: npt.ArrayLike) -> Array:
+    array = np.asanyarray(values)
+    if array.ndim < _FEATURE_RANK or 0 in array.shape:
+        raise ValueError(
+            f"{name} must have a row axis and a feature axis, both not empty, but its shape is {array.shape}"
+        )
+    if array.dtype.kind not in _FEATURE_KINDS:
+        raise ValueError(f"{name} must hold real numbers, but its dtype is {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinite values; remove or replace those rows first")
+    return array
+
+
+def _labels(values: npt.ArrayLike, n_train: int) -> Array:
+    label = _features("label", values)
+    if label.ndim != _FEATURE_RANK:
+        raise ValueError(f"label must have two axes (rows, labels), but its shape is {label.shape}")
+    _check_rows("label", len(label), n_train)
+    if not np.isin(label, (0, 1)).all():
+        raise ValueError("label must hold zeros and ones only (multi-hot), one column for each label")
+    return label
+
+
+def _present(name: str, values: npt.ArrayLike | None, n_train: int) -> npt.NDArray[np.bool_]:
+    if values is None:
+        return np.ones(n_train, dtype=np.bool_)
+    present = np.asarray(values)
+    if present.dtype != np.bool_ or present.ndim != 1:
+        raise ValueError(
+            f"{name} must be one bool for each training row, but it is {present.dtype} of shape {present.shape}"
+        )
+    _check_rows(name, len(present), n_train)
+    return present
+
+
+def _check_rows(name: str, rows: int, n_train: int) -> None:
+    if rows != n_train:
+        raise ValueError(f"image and {name} must have the same rows, but image has {n_train} and {name} {rows}")

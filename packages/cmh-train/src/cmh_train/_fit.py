@@ -1,0 +1,214 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from cmh_train._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from cmh_train._contract import Batch
+from cmh_train._device import Precision, check_precision, find_device, multiply_in, weight_dtype
+from cmh_train._memory import check_memory
+from cmh_train._record import EpochRecord, FitResult
+from cmh_train._seeds import ORDER, STEPS, check_seed, derive_seed, isolated_random
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cmh_train._contract import HashingMethod
+    from cmh_train._data import Array, TrainingData
+
+_WEIGHTS = "weights"
+
+
+class TrainingDiverged(ValueError):  # noqa: N818 - named like the toolkit's other conditions
+    """A loss or the weights became NaN or infinite.
+
+    Args:
+        name: the loss, or "weights".
+        epoch: counted from 0.
+    """
+
+    def __init__(self, name: str, epoch: int) -> None:
+        super().__init__(
+            f"{name} became NaN or infinite in epoch {epoch}; try a smaller learning rate or precision='float32'"
+        )
+        self.name = name
+        self.epoch = epoch
+
+
+def fit(
+    method: HashingMethod,
+    data: TrainingData,
+    *,
+    epochs: int,
+    batch_size: int,
+    device: str | torch.device = "cpu",
+    precision: Precision = "float32",
+    seed: int = 0,
+    on_epoch_end: Callable[[EpochRecord], None] | None = None,
+    checkpoint: Checkpoint | str | Path | None = None,
+) -> FitResult:
+    """Train a method. The same seed on the same machine gives the same result, interrupted or not.
+
+    The data lie on the device as a whole and steps pick their rows there. Nothing waits for the device inside an epoch;
+    losses come back once at its end.
+
+    Args:
+        method: trained in place; moved to `device` and `precision` first.
+        data: the training rows.
+        epochs: passes over the rows, `>= 1`.
+        batch_size: rows in a step, between 1 and the number of rows. A last batch that is not full is used too, unless
+            the method says otherwise.
+        device: "cpu", "cuda", "cuda:1".
+        precision: "float32"; "bf16": float32 weights, matrix products in bfloat16; "float64".
+        seed: non-negative; decides the order of rows and every number that the method draws.
+        on_epoch_end: called with each `EpochRecord`. It may encode with the method; it cannot disturb the run's random
+            numbers. After an interruption it may see an epoch again.
+        checkpoint: save after epochs, and continue from the file where it is there: a path, or a `Checkpoint`.
+
+    Returns:
+        The named losses and the time of every epoch.
+
+    Raises:
+        TrainingDiverged: at the end of an epoch in which a loss or the weights became NaN or infinite.
+        ValueError: for settings that do not fit the data, the device or the checkpoint.
+
+    Example:
+        >>> fit(method, data, epochs=20, batch_size=128, seed=1, checkpoint="run.safetensors")  # doctest: +SKIP
+    """
+    place = find_device(device)
+    check_precision(precision)
+    check_seed(seed)
+    _check_sizes(method, data, epochs=epochs, batch_size=batch_size)
+    check_memory(method, data, place, precision)
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+        checkpoint = Checkpoint(path=checkpoint)
+
+    dtype = weight_dtype(precision)
+    method.to(place, dtype)
+    rows = _DeviceRows(data, place, dtype)
+    run = _describe_run(method, data, batch_size=batch_size, precision=precision, seed=seed)
+    records: list[EpochRecord] = []
+    if checkpoint is not None and Path(checkpoint.path).exists():
+        records.extend(load_checkpoint(checkpoint.path, method, run=run))
+        if len(records) > epochs:
+            raise ValueError(f"{checkpoint.path} holds {len(records)} epochs already, more than epochs={epochs}")
+    resumed_from = len(records)
+    last_save = time.monotonic()
+    with isolated_random(place):
+        method.begin_training(rows.label)
+        for epoch in range(resumed_from, epochs):
+            record = _run_epoch(method, rows, epoch, batch_size=batch_size, seed=seed, precision=precision)
+            records.append(record)
+            if on_epoch_end is not None:
+                on_epoch_end(record)
+            if checkpoint is None:
+                continue
+            if epoch + 1 == epochs or time.monotonic() - last_save >= 60 * checkpoint.every_minutes:
+                save_checkpoint(checkpoint.path, method, epochs=records, run=run)
+                last_save = time.monotonic()
+    return FitResult(epochs=tuple(records), resumed_from=resumed_from)
+
+
+class _DeviceRows:
+    """The training rows on the device, in their own compact types; a batch is made of floating point."""
+
+    def __init__(self, data: TrainingData, device: torch.device, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+        self.n_train = data.spec.n_train
+        self.device = device
+        self.image = _to_device(data.image, device)
+        self.text = _to_device(data.text, device)
+        self.label = None if data.label is None else _to_device(data.label, device).to(dtype)
+        self.image_present = _to_device(data.image_present, device)
+        self.text_present = _to_device(data.text_present, device)
+
+    def batches(self, order: torch.Tensor, batch_size: int) -> Iterator[Batch]:
+        for index in order.split(batch_size):
+            yield Batch(
+                image=self.image[index].to(self._dtype),
+                text=self.text[index].to(self._dtype),
+                label=None if self.label is None else self.label[index],
+                index=index,
+                image_present=self.image_present[index],
+                text_present=self.text_present[index],
+            )
+
+
+def _run_epoch(
+    method: HashingMethod, rows: _DeviceRows, epoch: int, *, batch_size: int, seed: int, precision: Precision
+) -> EpochRecord:
+    started = time.perf_counter()
+    torch.manual_seed(derive_seed(seed, STEPS, epoch))
+    method.train()
+    method.begin_epoch(epoch)
+    sums: dict[str, torch.Tensor] = {}
+    steps = 0
+    order = _epoch_order(method, rows.n_train, batch_size, derive_seed(seed, ORDER, epoch)).to(rows.device)
+    for batch in rows.batches(order, batch_size):
+        with multiply_in(precision, rows.device):
+            losses = method.update(batch)
+        for name, loss in losses.items():
+            sums[name] = sums[name] + loss if name in sums else loss
+        steps += 1
+    method.end_epoch(epoch)
+    # One transfer for everything; norms tell NaN weights apart that no loss has met yet.
+    norms = torch.stack(torch._foreach_norm([p.detach() for p in method.parameters()]))  # noqa: SLF001 - no public name
+    values = torch.stack([*sums.values(), norms.sum().to(next(iter(sums.values())).dtype)]).tolist()
+    for name, value in zip([*sums, _WEIGHTS], values, strict=True):
+        if not np.isfinite(value):
+            raise TrainingDiverged(name, epoch)
+    means = {name: value / steps for name, value in zip(sums, values, strict=False)}
+    return EpochRecord(epoch=epoch, losses=means, seconds=time.perf_counter() - started)
+
+
+def _epoch_order(method: HashingMethod, n_train: int, batch_size: int, seed: int) -> torch.Tensor:
+    order = torch.randperm(n_train, generator=torch.Generator().manual_seed(seed))
+    rest = n_train % batch_size
+    if rest and (method.drop_last or rest < method.smallest_batch):
+        order = order[:-rest]
+    return order
+
+
+def _to_device(array: Array, device: torch.device) -> torch.Tensor:
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        array = array.astype(np.int64)  # torch has no arithmetic for wider unsigned types
+    return torch.from_numpy(np.require(array, requirements=("C", "W"))).to(device)
+
+
+def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batch_size: int) -> None:
+    n_train = data.spec.n_train
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, not {epochs}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    if batch_size > n_train:
+        raise ValueError(f"batch_size is {batch_size}, but there are only {n_train} training rows; make it smaller")
+    if batch_size < method.smallest_batch:
+        raise ValueError(f"batch_size is {batch_size}, but this method needs at least {method.smallest_batch}")
+    if method.data_spec is not None and method.data_spec != data.spec:
+        for name, built in asdict(method.data_spec).items():
+            given = getattr(data.spec, name)
+            if built != given:
+                raise ValueError(f"the method was built for {name}={built}, but the data have {name}={given}")
+
+
+def _describe_run(
+    method: HashingMethod, data: TrainingData, *, batch_size: int, precision: Precision, seed: int
+) -> dict[str, Any]:
+    # A run may go on for more epochs than it was started with; the batch size is the one that `fit` was given.
+    config = {} if method.config is None else method.config.model_dump(mode="json", exclude={"epochs", "batch_size"})
+    return {
+        "method": type(method).__qualname__,
+        "config": config,
+        "data_spec": asdict(data.spec),
+        "batch_size": batch_size,
+        "precision": precision,
+        "seed": int(seed),
+    }

@@ -1,0 +1,39 @@
+"""Random numbers that depend on nothing but a seed and a place in the run."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Streams of one seed: they must differ, so that the order of rows says nothing about the numbers a method draws.
+BUILD, STEPS, ORDER = range(3)
+
+
+def derive_seed(seed: int, stream: int, position: int = 0) -> int:
+    """Mix a seed, a stream and a position (an epoch) into one 63-bit seed."""
+    words = np.random.SeedSequence([seed, stream, position]).generate_state(1, np.uint64)
+    return int(words[0]) >> 1
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what cannot seed a run.
+
+    Raises:
+        ValueError: if `seed` is not a non-negative integer.
+    """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"seed must be a non-negative integer, not {seed!r}")
+
+
+@contextmanager
+def isolated_random(device: torch.device) -> Iterator[None]:
+    """Give the block torch's default generators of CPU and `device`, and restore them afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield
