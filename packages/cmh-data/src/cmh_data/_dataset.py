@@ -1,0 +1,140 @@
+"""What a data set is once it is read: aligned rows, a split, names, and a digest of it all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+
+class RowArray(Protocol):
+    """What the rows of a modality offer, in memory or on disk: a shape, a dtype and reading by row."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows first."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values that reading gives."""
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        """Read rows by integer, slice, or integer array."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """Which rows train, ask and answer.
+
+    Args:
+        train: `(n_train,)` int64, rows a method learns from.
+        query: `(n_query,)` int64, rows that ask. No query row trains or answers.
+        retrieval: `(n_retrieval,)` int64, rows that are ranked. Most protocols train on a part of them.
+    """
+
+    train: NDArray[np.int64]
+    query: NDArray[np.int64]
+    retrieval: NDArray[np.int64]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the three index arrays, as hexadecimal."""
+        digest = hashlib.sha256()
+        for name in ("train", "query", "retrieval"):
+            _add_array(digest, name, getattr(self, name))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PairedDataset:
+    """Paired images and texts with labels: row i of every array is one item.
+
+    Args:
+        image: `(n, d_image)` float features, or `(n, 3, height, width)` uint8 pixels read from disk by row.
+        text: `(n, d_text)` float features or uint8 word occurrences.
+        label: `(n, n_label)` uint8 zeros and ones.
+        split: rows of training, query and retrieval set.
+        ids: the item's own names, `n` of them, or empty.
+        label_names: one name per label column, or empty.
+        text_vocabulary: one word per text column, or empty.
+        fine_labels: `(n,)` strings, a finer class of each item, or None.
+        name: what to call the data set in reports.
+        provenance: where the data comes from and how it was read, as JSON values.
+        stored_digest: the digest as a file of this package's own format states it; `digest` is it when given.
+
+    Example:
+        >>> import numpy as np
+        >>> rows = np.arange(4, dtype=np.int64)
+        >>> data = PairedDataset(
+        ...     image=np.eye(4, dtype=np.float32),
+        ...     text=np.eye(4, dtype=np.uint8),
+        ...     label=np.eye(4, dtype=np.uint8),
+        ...     split=Split(train=rows[:3], query=rows[3:], retrieval=rows[:3]),
+        ...     name="four",
+        ... )
+        >>> len(data)
+        4
+    """
+
+    image: RowArray
+    text: RowArray
+    label: NDArray[np.uint8]
+    split: Split
+    ids: tuple[str, ...] = ()
+    label_names: tuple[str, ...] = ()
+    text_vocabulary: tuple[str, ...] = ()
+    fine_labels: NDArray[np.str_] | None = None
+    name: str = "unnamed"
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    stored_digest: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over image, text, label, split, ids and names, as hexadecimal, whatever the file format."""
+        return self.stored_digest or self.compute_digest()
+
+    def compute_digest(self) -> str:
+        """Compute the digest from the values, whatever the file states; pixels are read once from disk."""
+        digest = hashlib.sha256()
+        for name, array in (("image", self.image), ("text", self.text), ("label", self.label)):
+            _add_array(digest, name, array)
+        digest.update(self.split.digest.encode())
+        names = [self.ids, self.label_names, self.text_vocabulary]
+        if self.fine_labels is not None:
+            names.append(tuple(self.fine_labels.tolist()))
+        digest.update(json.dumps(names).encode())
+        return digest.hexdigest()
+
+    def with_split(self, split: Split) -> PairedDataset:
+        """Return the same rows under another split."""
+        return replace(self, split=split, stored_digest=None)
+
+
+def row_blocks(array: RowArray, block_bytes: int = 1 << 24) -> Iterator[NDArray[Any]]:
+    """Yield an array in blocks of whole rows of about `block_bytes` bytes."""
+    row_bytes = max(1, int(np.prod(array.shape[1:], dtype=np.int64)) * array.dtype.itemsize)
+    step = max(1, block_bytes // row_bytes)
+    for start in range(0, array.shape[0], step):
+        yield np.asarray(array[start : start + step])
+
+
+def _add_array(digest: Any, name: str, array: RowArray) -> None:
+    dtype = array.dtype.newbyteorder("<")
+    digest.update(f"{name} {dtype.str} {tuple(map(int, array.shape))};".encode())
+    for block in row_blocks(array):
+        digest.update(np.ascontiguousarray(block, dtype=dtype).data)

@@ -1,0 +1,73 @@
+"""Reading `.npz` files without pickle and without trusting what they declare."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmh_data._errors import DataError
+from cmh_data._hdf5 import check_declared_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Read every array of an `.npz` file.
+
+    Raises:
+        DataError: the file is damaged, holds Python objects, or declares sizes that its bytes cannot fill.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+            return {info.filename[:-4]: _read_member(path, archive, info) for info in members}
+    except DataError:
+        raise
+    except (
+        zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, SyntaxError, TypeError,
+        RuntimeError, NotImplementedError, MemoryError, OverflowError, UnicodeDecodeError,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{path} is a damaged or truncated npz file ({reason}); fetch or make it again."
+        ) from error
+
+
+def read_npy_stream(path: Path, name: str, stream: Any, *, available: int, stored: int) -> NDArray[Any]:
+    """Read one `.npy` array of `available` bytes, of which `stored` are on disk, from an open stream."""
+    version = np.lib.format.read_magic(stream)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read_header is None:
+        raise DataError(f"{path} holds {name} in npy version {version}; versions 1.0 and 2.0 are read.")
+    shape, fortran_order, dtype = read_header(stream)
+    if dtype.hasobject:
+        raise DataError(
+            f"{path} holds Python objects (pickle) in {name}, which are never read; save plain arrays."
+        )
+    count = int(np.prod([int(size) for size in shape], dtype=object))
+    declared = count * dtype.itemsize
+    check_declared_size(path, name, declared, stored)
+    if min(shape, default=0) < 0 or declared > available:
+        raise DataError(
+            f"{path} is truncated: {name} declares {declared} bytes but holds at most {available}."
+        )
+    data = stream.read(declared)
+    if len(data) < declared:
+        raise DataError(f"{path} is truncated: {name} declares {declared} bytes but holds {len(data)}.")
+    array = np.frombuffer(bytearray(data), dtype=dtype)
+    return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def _read_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(info) as stream:
+        name = info.filename[:-4]
+        return read_npy_stream(path, name, stream, available=info.file_size, stored=info.compress_size)
