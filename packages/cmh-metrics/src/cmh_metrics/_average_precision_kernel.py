@@ -1,0 +1,193 @@
+"""Average precision of ranking tables, one query after the other.
+
+A tie group holds `n` items, `r` of them relevant, after `n0` items with `r0` relevant. Averaged over all orders of
+the group, its first `m` places add
+
+    r/n * sum_{j=1..m} (r0 + 1 + (j - 1) * (r - 1) / (n - 1)) / (n0 + j)
+
+to the sum of precisions (McSherry and Najork, "Computing information retrieval performance measures efficiently in
+the presence of tied scores", ECIR 2008): a difference of harmonic numbers. The other functions here are the same
+idea for the two cut-offs that end at a random place or divide by a random number.
+"""
+
+from __future__ import annotations
+
+from math import exp, lgamma, log
+from typing import Any
+
+import numpy as np
+
+from cmh_metrics._jit import jit
+
+MIN, RETRIEVED, RELEVANT, FIRST_RELEVANT = range(4)
+EXPECTED, BEST, WORST = range(3)
+_NEGLIGIBLE = 1e-18  # a probability relative to the mode's below which a tail is not summed
+
+
+@jit
+def harmonic_between(low: int, high: int, table: Any) -> float:
+    """Return 1/(low + 1) + ... + 1/high; `table[i]` is the i-th harmonic number as far as the table goes."""
+    if high < table.size:
+        return table[high] - table[low]
+    if low < table.size:
+        return table[table.size - 1] - table[low] + harmonic_tail(table.size - 1, high)
+    return harmonic_tail(low, high)
+
+
+@jit
+def harmonic_tail(low: int, high: int) -> float:
+    """Return 1/(low + 1) + ... + 1/high for `low` of at least 64, by the Euler-Maclaurin formula."""
+    a = 1.0 / low
+    b = 1.0 / high
+    correction = 0.5 * (b - a) - (b**2 - a**2) / 12.0 + (b**4 - a**4) / 120.0 - (b**6 - a**6) / 252.0
+    return log(high / low) + correction
+
+
+@jit
+def expected_prefix(n: int, r: int, n0: int, r0: int, m: int, table: Any) -> float:
+    """Return the expected sum of precisions at the relevant items among the first `m` places of a group."""
+    if r == 0 or m == 0:
+        return 0.0
+    slope = (r - 1) / (n - 1) if n > 1 else 0.0
+    sums = slope * m + (r0 + 1 - slope * (n0 + 1)) * harmonic_between(n0, n0 + m, table)
+    return r / n * sums
+
+
+@jit
+def consecutive(r: int, n0: int, r0: int, table: Any) -> float:
+    """Return the sum of precisions of `r` relevant items in a row, after `n0` items with `r0` relevant."""
+    return r + (r0 - n0) * harmonic_between(n0, n0 + r, table)
+
+
+@jit
+def log_choose(n: int, k: int) -> float:
+    """Return the logarithm of the binomial coefficient."""
+    return lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0)
+
+
+@jit
+def expected_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, table: Any) -> float:
+    """Return the expected average precision divided by the relevant items found, where the cut falls into a group.
+
+    The number x of relevant items among the group's first `m` places is hypergeometric; given x, its places are
+    uniform, so the expected sum is that of a group of `m` items with x relevant. `before` is the sum so far.
+    """
+    low = max(0, m - (n - r))
+    high = min(m, r)
+    mode = min(max((m + 1) * (r + 1) // (n + 2), low), high)
+    weight_sum = 0.0
+    value = 0.0
+    for direction in (1, -1):  # from the mode upwards, then from just below it downwards
+        x = mode if direction == 1 else mode - 1
+        weight = 1.0
+        if direction == -1 and x >= low:
+            weight = (x + 1.0) * (n - r - m + x + 1.0) / ((r - x) * float(m - x))
+        while low <= x <= high and weight > _NEGLIGIBLE:
+            found = r0 + x
+            if found > 0:
+                value += weight * (before + expected_prefix(m, x, n0, r0, m, table)) / found
+            weight_sum += weight
+            if direction == 1:
+                weight *= (r - x) * float(m - x) / ((x + 1.0) * (n - r - m + x + 1.0))
+            else:
+                weight *= x * float(n - r - m + x) / ((r - x + 1.0) * (m - x + 1.0))
+            x += direction
+    return value / weight_sum
+
+
+@jit
+def expected_first_relevant(n: int, r: int, n0: int, r0: int, q: int, table: Any) -> float:
+    """Return the expected sum of precisions at the first `q` of the `r` relevant items of a group.
+
+    Place j holds a relevant item with s < q relevant ones before it: s is hypergeometric over the j - 1 places before.
+    Its distribution function and its partial mean are one minus sums of negative hypergeometric probabilities, which
+    follow one another by a ratio; places before the window where they change are summed in closed form.
+    """
+    # at[j]: probability that the q-th of r - 1 other relevant items stands at place j of the n - 1 other places
+    others, relevant = n - 1, r - 1
+    slope = relevant / others
+    # P(S_{j-1} < q) and E[S_{j-1}; S_{j-1} < q] = (j-1) * slope * P(S' < q - 1), S' over n - 2 places with r - 2 relevant
+    total = 0.0
+    below = 1.0  # P(S_{j-1} < q)
+    below_less = 1.0 if q > 1 else 0.0  # P(S'_{j-2} < q - 1)
+    for j in range(1, n + 1):
+        if below <= _NEGLIGIBLE:
+            break
+        total += ((r0 + 1) * below + (j - 1) * slope * below_less) / (n0 + j)
+        # the q-th other relevant item at place j; the (q-1)-th of the rest at place j - 1
+        if q <= j <= others - (relevant - q):
+            below -= exp(
+                log_choose(j - 1, q - 1) + log_choose(others - j, relevant - q) - log_choose(others, relevant)
+            )
+        if q > 1 and q - 1 <= j - 1 <= others - 1 - (relevant - q):
+            below_less -= exp(
+                log_choose(j - 2, q - 2)
+                + log_choose(others - j, relevant - q)
+                - log_choose(others - 1, relevant - 1)
+            )
+    return r / n * total
+
+
+@jit
+def average_precision_rows(
+    retrieved: Any, relevant: Any, k: int, normalise: int, ties: int, table: Any, out: Any
+) -> None:
+    """Fill `out` `(n_query,)` with average precisions; NaN for a query without a relevant item."""
+    for i in range(retrieved.shape[0]):
+        n_relevant = 0
+        for d in range(retrieved.shape[1]):
+            n_relevant += relevant[i, d]
+        if n_relevant == 0:
+            out[i] = np.nan
+            continue
+        total = 0.0
+        n0 = 0
+        r0 = 0
+        found = n_relevant  # relevant items counted, for the normalisation "retrieved"
+        for d in range(retrieved.shape[1]):
+            n = retrieved[i, d]
+            r = relevant[i, d]
+            if n == 0:
+                continue
+            places = n  # of this group's places, how many count
+            if normalise == FIRST_RELEVANT:
+                q = k - r0
+                if q == 0:
+                    break
+                if r > q:
+                    if ties == EXPECTED:
+                        total += expected_first_relevant(n, r, n0, r0, q, table)
+                    elif ties == BEST:
+                        total += consecutive(q, n0, r0, table)
+                    else:
+                        total += consecutive(q, n0 + n - r, r0, table)
+                    break
+            elif n0 + n > k:
+                places = k - n0
+            if places == n or normalise != RETRIEVED or ties != EXPECTED:
+                x = r
+                if ties == EXPECTED:
+                    total += expected_prefix(n, r, n0, r0, places, table)
+                elif ties == BEST:
+                    x = min(r, places)
+                    total += consecutive(x, n0, r0, table)
+                else:
+                    x = max(0, r - (n - places))
+                    total += consecutive(x, n0 + places - x, r0, table)
+                if places < n:
+                    found = r0 + x
+            else:
+                total = expected_retrieved(n, r, n0, r0, places, total, table)
+                found = 1
+            n0 += n
+            r0 += r
+            if n0 >= k and normalise != FIRST_RELEVANT:
+                if places == n:
+                    found = r0
+                break
+        if normalise == RETRIEVED:
+            out[i] = total / found if found else 0.0
+        elif normalise == RELEVANT:
+            out[i] = total / n_relevant
+        else:
+            out[i] = total / min(k, n_relevant)

@@ -1,0 +1,51 @@
+"""Average precision with ties in database order, as a stable sort by distance leaves them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmh_metrics._ranking import tables_of_inputs
+from cmh_metrics._threads import over_ranges
+
+if TYPE_CHECKING:
+    from cmh_metrics._inputs import RankingInputs
+
+Scores = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def sum_of_precisions(
+    inputs: RankingInputs, *, k: int, first_relevant: bool, backend: str, threads: int
+) -> tuple[Scores, np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return, per query, the sum of precisions up to the cut-off, the relevant items in it, and all of them.
+
+    Reads the database twice: the first time for the ranking tables, which say where each distance's items begin; the
+    second time to give every item its rank.
+    """
+    kernel = import_module("cmh_metrics._pair_kernels")
+    tables = tables_of_inputs(inputs, backend=backend, threads=threads)
+    rank = tables.retrieved.cumsum(axis=1) - tables.retrieved
+    found = tables.relevant.cumsum(axis=1) - tables.relevant
+    scores, counted = np.zeros(len(tables)), np.zeros(len(tables), np.int64)
+    for words, labels in inputs.slabs():
+
+        def work(first: int, last: int, words: Any = words, labels: Any = labels) -> None:
+            kernel.add_index_order(
+                inputs.query_words,
+                words,
+                inputs.query_labels,
+                labels,
+                first,
+                last,
+                k,
+                first_relevant,
+                rank,
+                found,
+                scores,
+                counted,
+            )
+
+        over_ranges(work, len(tables), threads)
+    return scores, counted, tables.relevant.sum(axis=1)

@@ -1,0 +1,79 @@
+"""The four arrays of a ranking, checked once and read slab by slab."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmh_metrics._codes import CodeRows
+from cmh_metrics._labels import LabelRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Words = np.ndarray[Any, np.dtype[np.uint64]]
+SLAB_ROWS = 1 << 16  # database rows in memory at a time
+
+
+class RankingInputs:
+    """Queries in memory, packed; the database as row sources that are packed slab by slab.
+
+    Args:
+        query_codes: see `ranking_tables`, as the other three.
+        database_codes: a row source.
+        query_labels: multi-hot.
+        database_labels: a row source.
+
+    Raises:
+        ValueError: if an array is missing, is not what it should be, or does not fit the others.
+    """
+
+    def __init__(
+        self, *, query_codes: Any, database_codes: Any, query_labels: Any, database_labels: Any
+    ) -> None:
+        queries, self._database = (
+            CodeRows(query_codes, "query_codes"),
+            CodeRows(database_codes, "database_codes"),
+        )
+        wanted, self._offered = (
+            LabelRows(query_labels, "query_labels"),
+            LabelRows(database_labels, "database_labels"),
+        )
+        check_same_bits(queries, self._database)
+        if wanted.n_label != self._offered.n_label:
+            raise ValueError(
+                "query_labels and database_labels must have the same number of columns, "
+                f"but they have {wanted.n_label} and {self._offered.n_label}"
+            )
+        check_same_rows("query", queries, wanted)
+        check_same_rows("database", self._database, self._offered)
+        self.bits = queries.bits
+        self.n_label = wanted.n_label
+        self.n_query = len(queries)
+        self.n_database = len(self._database)
+        self.query_words: Words = queries.words(0, len(queries))
+        self.query_labels: Words = wanted.words(0, len(wanted))
+
+    def slabs(self) -> Iterator[tuple[Words, Words]]:
+        """Yield the packed codes and labels of consecutive database rows."""
+        for start in range(0, self.n_database, SLAB_ROWS):
+            stop = min(start + SLAB_ROWS, self.n_database)
+            yield self._database.words(start, stop), self._offered.words(start, stop)
+
+
+def check_same_bits(queries: CodeRows, database: CodeRows) -> None:
+    """Raise unless query and database codes have one length."""
+    if queries.bits != database.bits:
+        raise ValueError(
+            "query_codes and database_codes must have the same number of bits, "
+            f"but they have {queries.bits} and {database.bits}"
+        )
+
+
+def check_same_rows(side: str, codes: CodeRows, labels: LabelRows) -> None:
+    """Raise unless every code has its label row."""
+    if len(codes) != len(labels):
+        raise ValueError(
+            f"{side}_labels must have one row per row of {side}_codes ({len(codes)}), but it has {len(labels)}"
+        )

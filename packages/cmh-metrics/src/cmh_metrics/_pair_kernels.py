@@ -1,0 +1,140 @@
+"""Kernels that look at one pair of codes at a time, in database order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cmh_metrics._jit import jit
+
+_M1 = np.uint64(0x5555555555555555)
+_M2 = np.uint64(0x3333333333333333)
+_M4 = np.uint64(0x0F0F0F0F0F0F0F0F)
+_H01 = np.uint64(0x0101010101010101)
+
+
+@jit
+def popcount(x: Any) -> Any:
+    """Return the number of set bits of a uint64; compilers turn these lines into one instruction."""
+    x = x - ((x >> np.uint64(1)) & _M1)
+    x = (x & _M2) + ((x >> np.uint64(2)) & _M2)
+    x = (x + (x >> np.uint64(4))) & _M4
+    return (x * _H01) >> np.uint64(56)
+
+
+@jit
+def fill_distances(query: Any, database_words: Any, start: int, stop: int, out: Any) -> None:
+    """Write the distances of database rows `start` to `stop` from one query `(n_word,)` to the front of `out`."""
+    q = query[0]
+    for row in range(start, stop):
+        out[row - start] = popcount(q ^ database_words[row, 0])
+    for word in range(1, query.shape[0]):
+        q = query[word]
+        for row in range(start, stop):
+            out[row - start] += popcount(q ^ database_words[row, word])
+
+
+@jit
+def add_index_order(
+    query_words: Any,
+    database_words: Any,
+    query_labels: Any,
+    database_labels: Any,
+    first: int,
+    last: int,
+    k: int,
+    first_relevant: bool,
+    rank: Any,
+    found: Any,
+    scores: Any,
+    counted: Any,
+) -> None:
+    """Add the precisions at the relevant items of one slab, for queries `first` to `last`.
+
+    `rank` and `found`, `(n_query, bits + 1)` int64, say how many items, and relevant items, rank before the next item
+    at each distance; both advance. `scores` sums precisions, `counted` the relevant items
+    within the cut-off: rank `k`, or the `k`-th relevant item if `first_relevant`.
+    """
+    block = 1024
+    distance = np.empty(block, np.int64)
+    for start in range(0, database_words.shape[0], block):
+        stop = min(start + block, database_words.shape[0])
+        for i in range(first, last):
+            fill_distances(query_words[i], database_words, start, stop, distance)
+            total = 0.0
+            count = 0
+            for row in range(start, stop):
+                d = distance[row - start]
+                rank[i, d] += 1
+                shared = np.uint64(0)
+                for word in range(query_labels.shape[1]):
+                    shared |= query_labels[i, word] & database_labels[row, word]
+                if shared != 0:
+                    found[i, d] += 1
+                    if (found[i, d] if first_relevant else rank[i, d]) <= k:
+                        total += found[i, d] / rank[i, d]
+                        count += 1
+            scores[i] += total
+            counted[i] += count
+
+
+@jit
+def update_nearest(
+    query_words: Any,
+    database_words: Any,
+    first: int,
+    last: int,
+    offset: int,
+    k: int,
+    distances: Any,
+    rows: Any,
+    filled: Any,
+) -> None:
+    """Bring the `k` nearest items of queries `first` to `last` up to date with one slab of database rows.
+
+    `distances` and `rows` are `(n_query, k)`, sorted by (distance, row); `filled[i]` of them are in use. `offset` is
+    the number of the slab's first row. An item enters only if it is strictly nearer than the k-th, for equally distant
+    items earlier rows come first; candidates are collected unsorted and sorted by counting when the pool is full.
+    """
+    block = 1024
+    n_bin = query_words.shape[1] * 64 + 1
+    capacity = 2 * k + block
+    scratch = np.empty(block, np.int64)
+    pool_distance = np.empty(capacity, np.int64)
+    pool_row = np.empty(capacity, np.int64)
+    counts = np.empty(n_bin + 1, np.int64)
+    for i in range(first, last):
+        size = filled[i]
+        pool_distance[:size] = distances[i, :size]
+        pool_row[:size] = rows[i, :size]
+        bound = distances[i, k - 1] if size == k else n_bin
+        for start in range(0, database_words.shape[0], block):
+            stop = min(start + block, database_words.shape[0])
+            fill_distances(query_words[i], database_words, start, stop, scratch)
+            for row in range(start, stop):
+                d = scratch[row - start]
+                if d < bound:
+                    pool_distance[size] = d
+                    pool_row[size] = offset + row
+                    size += 1
+            if size > capacity - block or stop == database_words.shape[0]:
+                counts[:] = 0
+                for j in range(size):
+                    counts[pool_distance[j] + 1] += 1
+                for d in range(1, n_bin + 1):
+                    counts[d] += counts[d - 1]
+                kept = min(size, k)
+                for j in range(size):
+                    d = pool_distance[j]
+                    place = counts[d]
+                    counts[d] += 1
+                    if place < k:
+                        distances[i, place] = d
+                        rows[i, place] = pool_row[j]
+                pool_distance[:kept] = distances[i, :kept]
+                pool_row[:kept] = rows[i, :kept]
+                size = kept
+                if size == k:
+                    bound = distances[i, k - 1]
+        filled[i] = size

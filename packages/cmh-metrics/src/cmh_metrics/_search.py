@@ -1,0 +1,86 @@
+"""Hamming distances and exact nearest-neighbour search."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from cmh_metrics._checks import positive_integer
+from cmh_metrics._codes import CodeRows
+from cmh_metrics._inputs import SLAB_ROWS, check_same_bits
+from cmh_metrics._ranking import thread_count
+from cmh_metrics._threads import over_ranges
+
+
+def hamming_distances(*, query_codes: Any, database_codes: Any) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Hamming distance of every query to every database item.
+
+    Args:
+        query_codes: `(n_query, bits)`, see `pack_codes`, or `PackedCodes`.
+        database_codes: `(n_database, bits)` likewise.
+
+    Returns:
+        `(n_query, n_database)` int32, distances in bits. The matrix is the memory cost: for measures use
+        `ranking_tables`, for the nearest items `hamming_topk`.
+
+    Raises:
+        ValueError: if codes are not what they should be or differ in length.
+
+    Example:
+        >>> hamming_distances(query_codes=[[1, 1]], database_codes=[[1, 1], [1, -1], [-1, -1]])
+        array([[0, 1, 2]], dtype=int32)
+    """
+    queries, database = CodeRows(query_codes, "query_codes"), CodeRows(database_codes, "database_codes")
+    check_same_bits(queries, database)
+    result = np.zeros((len(queries), len(database)), np.int32)
+    query_words = queries.words(0, len(queries))
+    for start in range(0, len(database), SLAB_ROWS):
+        stop = min(start + SLAB_ROWS, len(database))
+        words = database.words(start, stop)
+        for i, query in enumerate(query_words):
+            result[i, start:stop] = np.bitwise_count(words ^ query).sum(axis=1, dtype=np.int32)
+    return result
+
+
+def hamming_topk(
+    *, query_codes: Any, database_codes: Any, k: int, threads: int | None = None
+) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Exact `k` nearest database items of every query; equally distant items in database order.
+
+    Args:
+        query_codes: `(n_query, bits)`, see `pack_codes`, or `PackedCodes`.
+        database_codes: `(n_database, bits)` likewise; a memory map or an HDF5 data set is read in slabs.
+        k: how many items, at least 1; at most the whole database is returned.
+        threads: how many threads; by default all processors that the process may use.
+
+    Returns:
+        `distances`: `(n_query, min(k, n_database))` int32, in bits, ascending.
+        `indices`: the same shape, int64 database rows.
+
+    Raises:
+        ValueError: if codes are not what they should be or differ in length, or `k` is not a positive integer.
+
+    Example:
+        >>> distances, indices = hamming_topk(query_codes=[[1, 1]], database_codes=[[-1, 1], [1, 1], [1, -1]], k=2)
+        >>> distances.tolist(), indices.tolist()
+        ([[0, 1]], [[1, 0]])
+    """
+    queries, database = CodeRows(query_codes, "query_codes"), CodeRows(database_codes, "database_codes")
+    check_same_bits(queries, database)
+    k = min(positive_integer(k, "k"), len(database))
+    threads = thread_count(threads)
+    kernel = import_module("cmh_metrics._pair_kernels")
+    query_words = queries.words(0, len(queries))
+    distances = np.empty((len(queries), k), np.int32)
+    indices = np.empty((len(queries), k), np.int64)
+    filled = np.zeros(len(queries), np.int64)
+    for start in range(0, len(database), SLAB_ROWS):
+        words = database.words(start, min(start + SLAB_ROWS, len(database)))
+
+        def work(first: int, last: int, words: Any = words, start: int = start) -> None:
+            kernel.update_nearest(query_words, words, first, last, start, k, distances, indices, filled)
+
+        over_ranges(work, len(queries), threads)
+    return distances, indices
