@@ -1,1 +1,21 @@
-"""Says exactly which training samples of a paired data set lose their partner, and rewrites the data accordingly."""
+"""Says exactly which training samples of a paired data set lose their partner, and rewrites the data."""
+
+from cmh_unpair._apply import UnpairedArrays, UnpairedView
+from cmh_unpair._compare import PlanOverlap, compare_plans
+from cmh_unpair._make import pdr_plan, plan_unpairing
+from cmh_unpair._plan import PlanCounts, UnpairingPlan
+from cmh_unpair._published import published_2022_plan
+from cmh_unpair._rule import PlanRule
+
+__all__ = [
+    "PlanCounts",
+    "PlanOverlap",
+    "PlanRule",
+    "UnpairedArrays",
+    "UnpairedView",
+    "UnpairingPlan",
+    "compare_plans",
+    "pdr_plan",
+    "plan_unpairing",
+    "published_2022_plan",
+]

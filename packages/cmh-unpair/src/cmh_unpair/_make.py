@@ -1,0 +1,329 @@
+"""Make plans: the paper's rule and its relatives."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from cmh_unpair._order import places_in_blocks, places_in_strata, split_by_place, split_by_position
+from cmh_unpair._plan import DROPPED, NO_IMAGE, NO_TEXT, SHUFFLED, UnpairingPlan
+from cmh_unpair._rule import Partial, PlanRule, RankFrom, Select, exact, round_half_down, round_half_up
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def plan_unpairing(
+    n_train: int,
+    *,
+    unpaired_images: float = 0,
+    unpaired_text: float = 0,
+    discard: float = 0,
+    block: int | None = 100,
+    select: Select = "first",
+    seed: int | None = None,
+    scores: ArrayLike | None = None,
+    rank_from: RankFrom = "highest",
+    stratify: ArrayLike | None = None,
+    partial: Partial = "largest-remainder",
+    nested: bool = True,
+    shuffle: float = 0,
+    shuffle_labels: bool = True,
+) -> UnpairingPlan:
+    """Plan which training rows lose their partner.
+
+    The rows of a block stand in one order (`select`). From its start come the discarded rows, then the
+    unpaired images, then the shuffled rows; from its end come the unpaired texts. Unpaired texts without any
+    unpaired images or shuffled rows come from the start too. So with the defaults UI20 empties the text of
+    rows 0..19 of every 100, UT20 the image of rows 0..19, and 20 % of either kind (the paper's 20/20) the
+    text of rows 0..19 and the image of rows 80..99; `select="last"` mirrors all of this. No row ever loses
+    both.
+
+    Counts are exact: a percentage p gives round(p n / 100) rows, a half up (for unpaired texts at the end of
+    the
+    order: down, so that 50/50 of an odd n leaves no pair and empties no row twice). Every full block gives
+        its
+    share; what is left over goes where the remainder is largest. Plans that differ in percentages only, with
+    the same kinds of unpairing, are nested: what is emptied at 20 % is emptied at 40 %.
+
+    Args:
+        n_train: Number of training rows.
+        unpaired_images: Percentage 0..100 of the training images that keep no text (their text is emptied).
+        unpaired_text: Percentage 0..100 of the training texts that keep no image (their image is emptied).
+        discard: Percentage 0..100 of the pairs that are removed.
+        block: Rows per block (100 in the paper), or None for the whole set as one block.
+        select: Which rows of a block come first: `"first"`, `"last"`, `"random"` (needs `seed`) or `"ranked"`
+            (needs `scores`).
+        seed: Seed of the random draws; needed by `select="random"` and `shuffle`.
+        scores: (n_train,) finite numbers, such as the training loss of every pair.
+        rank_from: Whether the `"highest"` (hardest) or `"lowest"` (easiest) scores come first.
+        stratify: (n_train,) classes or (n_train, n_label) multi-hot labels; rows with equal labels then form
+            the blocks instead of consecutive rows.
+        partial: Treatment of a last block of m < block rows: `"largest-remainder"` gives it p m / 100 rows,
+            rounded; `"position"` takes the positions a full block would take, which is what programs of the
+            field do and misses the percentage.
+        nested: With `select="random"`: False draws anew for every percentage.
+        shuffle: Percentage 0..100 of the rows whose texts are exchanged among them; each gets another row's
+            text.
+        shuffle_labels: Whether a text takes its labels along (AMSH) or not (RUCMH, FlexCMH).
+
+    Returns:
+        The plan.
+
+    Raises:
+        ValueError: If a percentage is outside 0..100, their sum is over 100, or an argument is missing or has
+            no use.
+
+    Example:
+        >>> plan = plan_unpairing(10_000, unpaired_images=20)
+        >>> plan.counts.without_text, plan.counts.true_pairs
+        (2000, 8000)
+
+    Source:
+        Unpaired Multimodal Learning, J. Imaging 2022, 8, 328, section 3: UI, UT, UIT and SD.
+    """
+    rule = PlanRule(
+        unpaired_images=_percentage("unpaired_images", unpaired_images),
+        unpaired_text=_percentage("unpaired_text", unpaired_text),
+        discard=_percentage("discard", discard),
+        shuffle=_percentage("shuffle", shuffle),
+        block=_count("block", block) if block is not None and stratify is None else None,
+        select=_choice("select", select, Select),
+        partial=_choice("partial", partial, Partial),
+        rank_from=_choice("rank_from", rank_from, RankFrom),
+        seed=_seed(seed),
+        stratified=stratify is not None,
+        nested=nested,
+        shuffle_labels=shuffle_labels,
+    )
+    n = _count("n_train", n_train)
+    _check_rule(rule, scores=scores)
+    head, tail = _shares(rule)
+    places = _places(rule, n, scores=scores, stratify=stratify)
+    state = _quick(rule, n, head, tail) if places is None else None
+    if state is None:
+        if places is None:
+            places = places_in_blocks(None, n=n, block=rule.block or n, reverse=rule.select == "last")
+        until = [(flag, round_half_up(n * share)) for flag, share in head]
+        state = split_by_place(places, until, (tail[0], round_half_down(n * tail[1])))
+    return UnpairingPlan(rule=rule, state=state, text_index=_exchange(state, rule))
+
+
+def pdr_plan(
+    n_train: int, *, incomplete: float, seed: int, stratify: ArrayLike | None = None
+) -> UnpairingPlan:
+    """Plan the partial-data-ratio protocol: a random share of the rows loses one modality.
+
+    Half of the incomplete rows lose the text, half the image; of an odd number one more loses the text.
+    Plans of one seed are nested.
+
+    Args:
+        n_train: Number of training rows.
+        incomplete: Percentage 0..100 of the rows that lose one modality.
+        seed: Seed of the random order.
+        stratify: Labels as for `plan_unpairing`.
+
+    Returns:
+        The plan.
+
+    Raises:
+        ValueError: If `incomplete` is outside 0..100.
+
+    Example:
+        >>> counts = pdr_plan(1001, incomplete=50, seed=0).counts
+        >>> counts.without_text, counts.without_image, counts.true_pairs
+        (251, 250, 500)
+    """
+    share = _percentage("incomplete", incomplete)
+    n = _count("n_train", n_train)
+    rule = PlanRule(
+        kind="pdr",
+        unpaired_images=share / 2,
+        unpaired_text=share / 2,
+        block=None,
+        select="random",
+        seed=_seed(seed),
+        stratified=stratify is not None,
+    )
+    _check_rule(rule, scores=None)
+    places = _places(rule, n, scores=None, stratify=stratify)
+    assert places is not None
+    number = round_half_up(n * exact(share) / 100)
+    state = split_by_place(places, [(NO_TEXT, number - number // 2)], (NO_IMAGE, number // 2))
+    return UnpairingPlan(rule=rule, state=state)
+
+
+def _percentage(name: str, value: Any) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float, np.integer, np.floating))
+        or not 0 <= value <= 100
+    ):
+        raise ValueError(f"{name}: expected a percentage from 0 to 100, got {value!r}; 20 means 20 %")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name}: expected a whole number of rows, at least 1, got {value!r}")
+    return int(value)
+
+
+def _seed(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"seed: expected a whole number, 0 or greater, got {value!r}")
+    return int(value)
+
+
+def _choice(name: str, value: Any, choices: Any) -> Any:
+    allowed = get_args(choices)
+    if value not in allowed:
+        raise ValueError(f"{name}: expected one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return value
+
+
+def _check_rule(rule: PlanRule, *, scores: ArrayLike | None) -> None:
+    """Refuse what cannot be done or would be ignored."""
+    total = sum(
+        exact(share) for share in (rule.unpaired_images, rule.unpaired_text, rule.discard, rule.shuffle)
+    )
+    if total > 100:
+        raise ValueError(
+            f"unpaired_images, unpaired_text, discard and shuffle: expected at most 100 % together, got "
+            f"{float(total):g} %; more would empty both sides of a pair"
+        )
+    draws = rule.select == "random" or rule.shuffle > 0
+    if draws and rule.seed is None:
+        raise ValueError(
+            "seed: expected a number because rows are drawn at random, got None; pass for example seed=0"
+        )
+    if not draws and rule.seed is not None:
+        raise ValueError(
+            f"seed: expected None because select={rule.select!r} draws nothing, got {rule.seed}; "
+            f"leave it out or use select='random'"
+        )
+    if rule.select == "ranked" and scores is None:
+        raise ValueError("scores: expected one number per training row for select='ranked', got None")
+    if rule.select != "ranked" and scores is not None:
+        raise ValueError(f"scores: expected None for select={rule.select!r}, got scores; use select='ranked'")
+    if not rule.nested and rule.select != "random":
+        raise ValueError(
+            f"nested: expected True for select={rule.select!r}, which is always nested, got False"
+        )
+    if rule.partial == "position" and (
+        rule.select not in ("first", "last") or rule.block is None or rule.shuffle
+    ):
+        raise ValueError(
+            "partial: 'position' needs consecutive blocks with select='first' or 'last' and no shuffle; "
+            "use 'largest-remainder'"
+        )
+
+
+def _shares(rule: PlanRule) -> tuple[list[tuple[int, Fraction]], tuple[int, Fraction]]:
+    """The flags from the start of the order with their cumulative shares, and the flag from its end."""
+    discard, images, shuffle, text = (
+        exact(share) / 100 for share in (rule.discard, rule.unpaired_images, rule.shuffle, rule.unpaired_text)
+    )
+    if not images and not shuffle:
+        return [(DROPPED, discard), (NO_IMAGE, discard + text)], (NO_IMAGE, Fraction(0))
+    head = [(DROPPED, discard), (NO_TEXT, discard + images), (SHUFFLED, discard + images + shuffle)]
+    return head, (NO_IMAGE, text)
+
+
+def _quick(
+    rule: PlanRule, n: int, head: list[tuple[int, Fraction]], tail: tuple[int, Fraction]
+) -> NDArray[np.uint8] | None:
+    """The plan of first or last rows where every full block gives a whole number of rows; else None."""
+    block = min(rule.block or n, n) if rule.partial == "largest-remainder" else rule.block or n
+    if any((block * share).denominator != 1 for _, share in [*head, tail]):
+        if rule.partial == "position":
+            raise ValueError(
+                f"partial: 'position' needs a whole number of rows per block, got a share of {block} "
+                f"rows that is none; use 'largest-remainder' or another block"
+            )
+        return None
+    m = n % block
+
+    def at_start(share: Fraction) -> int:
+        return min(m, int(block * share)) if rule.partial == "position" else round_half_up(m * share)
+
+    def at_end(share: Fraction) -> int:
+        return (
+            max(0, m - block + int(block * share))
+            if rule.partial == "position"
+            else round_half_down(m * share)
+        )
+
+    if rule.partial == "position" and rule.select == "last":
+        at_start, at_end = at_end, at_start
+    return split_by_position(
+        n,
+        block=block,
+        reverse=rule.select == "last",
+        head=[(flag, int(block * share), at_start(share)) for flag, share in head],
+        tail=(tail[0], int(block * tail[1]), at_end(tail[1])),
+    )
+
+
+def _places(
+    rule: PlanRule, n: int, *, scores: ArrayLike | None, stratify: ArrayLike | None
+) -> NDArray[np.float64] | None:
+    """Every row's place in the order; None for consecutive blocks of first or last rows."""
+    keys: NDArray[np.generic] | None = None
+    if rule.select == "random":
+        keys = _generator(rule).random(n)
+        if rule.block is None and not rule.stratified:
+            return keys
+    elif rule.select == "ranked":
+        keys = _rows_of("scores", scores, n)
+        if keys.ndim != 1 or not np.issubdtype(keys.dtype, np.number) or not np.all(np.isfinite(keys)):
+            raise ValueError(
+                f"scores: expected ({n},) finite numbers, got {keys.dtype} of shape {keys.shape}"
+            )
+        keys = -keys.astype(np.float64) if rule.rank_from == "highest" else keys
+    if stratify is not None:
+        labels = _rows_of("stratify", stratify, n)
+        if labels.ndim not in (1, 2):
+            raise ValueError(
+                f"stratify: expected ({n},) classes or ({n}, n_label) labels, got shape {labels.shape}"
+            )
+        return places_in_strata(keys, labels, reverse=rule.select == "last")
+    if keys is None:
+        return None
+    return places_in_blocks(keys, n=n, block=rule.block or n)
+
+
+def _rows_of(name: str, values: ArrayLike | None, n: int) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.ndim == 0 or len(array) != n:
+        raise ValueError(f"{name}: expected {n} rows, one per training row, got shape {array.shape}")
+    return array
+
+
+def _generator(rule: PlanRule) -> np.random.Generator:
+    """The source of the order; without nesting every combination of percentages has its own."""
+    entropy = [rule.seed or 0, 0]
+    if not rule.nested:
+        shares = (rule.unpaired_images, rule.unpaired_text, rule.discard, rule.shuffle)
+        entropy += [part for share in shares for part in exact(share).as_integer_ratio()]
+    return np.random.default_rng(entropy)
+
+
+def _exchange(state: NDArray[np.uint8], rule: PlanRule) -> NDArray[np.int64] | None:
+    """Whose text each row holds: one random cycle through the shuffled rows, so that none keeps its own."""
+    rows = np.flatnonzero(state == SHUFFLED)
+    if not rule.shuffle or len(rows) == 0:
+        return None
+    if len(rows) == 1:
+        raise ValueError(
+            f"shuffle: {rule.shuffle:g} % of {len(state)} rows is one row, which has no partner to exchange "
+            f"with; take a greater percentage"
+        )
+    cycle = np.random.default_rng([rule.seed or 0, 1]).permutation(rows)
+    text_index = np.arange(len(state))
+    text_index[cycle] = np.roll(cycle, 1)
+    return text_index
