@@ -1,0 +1,91 @@
+"""The options of AGAH, each with its source, and the presets."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation when the class is made
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from cmh_train import MethodConfig
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class AGAHConfig(MethodConfig):
+    """Options of AGAH; the defaults are those of the authors' program, for MIR-Flickr25K and NUS-WIDE alike.
+
+    "Program" below is the authors' released code; the published paper states only some of these values.
+    """
+
+    feature_width: int = Field(default=512, ge=1, description="width of the common features; program")
+    text_widths: tuple[int, ...] = Field(
+        default=(8192, 4096), description="widths of the hidden layers of the text net; program"
+    )
+    critic_widths: tuple[int, int] = Field(
+        default=(512, 256), description="widths of the hidden layers of both critics; program"
+    )
+    normalise: Literal["batch", "row"] = Field(
+        default="batch",
+        description="divide features by the Frobenius norm of the whole batch (program) or row by row",
+    )
+    encode_norm: Literal["batch", "training"] = Field(
+        default="batch",
+        description=(
+            "what divides features when encoding, where normalise is 'batch': the norm of every batch_size "
+            "rows in order (program), or the running mean of the training batches' norms, so that a code "
+            "depends on its own sample alone (ours)"
+        ),
+    )
+    attention_temperature: float = Field(
+        default=5.0, gt=0, description="factor inside the sigmoid of the attention; program"
+    )
+    memory_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="share of the label memory in the attended feature; program: 1 - 0.8",
+    )
+    margin: float = Field(default=0.3, ge=0, description="margin of the triplet losses; program")
+    cosine_quantisation: float = Field(default=1.0, ge=0, description="weight of this loss, alpha; program")
+    classification: float = Field(default=0.0, ge=0, description="weight of this loss, beta; program: off")
+    label_code: float = Field(default=0.001, ge=0, description="weight of this loss, gamma; program")
+    quantisation: float = Field(default=1.0, ge=0, description="weight of this loss, eta; program")
+    adversarial: float = Field(default=1.0, ge=0, description="weight of this loss, mu; program")
+    gradient_penalty: float = Field(
+        default=10.0, ge=0, description="weight inside the critics' losses; program"
+    )
+    image_learning_rate: float = Field(default=1e-4, gt=0, description="Adamax, whole image net; program")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Adamax, text net and heads; program")
+    weight_decay: float = Field(default=5e-4, ge=0, description="both of the above; program")
+    critic_learning_rate: float = Field(default=1e-3, gt=0, description="Adamax, betas 0.5 and 0.9; program")
+    critic_weight_decay: float = Field(default=1e-4, ge=0, description="program")
+    decay_factor: float = Field(
+        default=0.6, gt=0, le=1, description="of the first two learning rates at every decay; program"
+    )
+    decay_every: int = Field(
+        default=100, ge=1, description="epochs between decays, the first after epoch 0; program"
+    )
+    minimal_learning_rate: float = Field(default=1e-6, ge=0, description="floor of the decay; program")
+    cnnf_weights: Path | None = Field(
+        default=None, description="the file imagenet-vgg-f.mat; needed when images are pixels"
+    )
+    pixel_axes: Literal["height-width", "width-height"] = Field(
+        default="height-width",
+        description="axis order of pixel images; h5py reads MATLAB files as (n, 3, width, height)",
+    )
+
+
+# The authors use one set of values for both data sets; only the widths of the inputs differ, which the data
+# tell.
+PRESETS: Mapping[str, AGAHConfig] = MappingProxyType(
+    {
+        "mirflickr25k": AGAHConfig(),
+        "nuswide-tc21": AGAHConfig(),
+        # UMML paper: 20 epochs instead of 300, evaluated once at the end.
+        "umml-mirflickr25k": AGAHConfig(epochs=20),
+        "umml-nuswide-tc21": AGAHConfig(epochs=20),
+        "small": AGAHConfig(epochs=120, text_widths=(1024, 512)),
+    }
+)
