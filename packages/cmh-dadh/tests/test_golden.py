@@ -101,7 +101,9 @@ def test_weights_after_the_step(step):
     golden, method, _ = step
     state = method.state_dict()
     for name, expected in load_weights(golden, "after.").items():
-        close(state[name], expected.numpy())
+        # A bias before batch norm has no gradient but rounding noise, which Adam divides by about its eps of 1e-8.
+        scale = expected.abs().max().item()
+        np.testing.assert_allclose(state[name], expected, rtol=0, atol=1e-9 * scale)
 
 
 def test_code_update(step):

@@ -164,8 +164,12 @@ class DADH(HashingMethod):
     ) -> dict[str, torch.Tensor]:
         weights, negative = triplet_weights(label)
         q = self.options.beta * self.options.gamma + _BETA_EXTRA
-        # The program multiplies weight and mask by q each, and the product by 10 (program).
-        weights = 10 * q**2 * weights if self.options.alpha == _WEIGHTED_ALPHA else q * (~negative).to(label.dtype)
+        # The program's mask of triplets is single precision always, and so is q in it.
+        masked = torch.tensor(q, dtype=torch.float32).item()
+        if self.options.alpha == _WEIGHTED_ALPHA:
+            weights = 10 * q * masked * weights
+        else:
+            weights = masked * (~negative).to(label.dtype)
         image_to_text, text_to_image = triplet_losses(
             image_codes, text_codes, weights, negative, self.options.margin
         )

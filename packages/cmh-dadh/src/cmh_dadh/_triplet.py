@@ -32,8 +32,7 @@ def triplet_weights(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
     shared = label @ label.T
     gain = torch.exp2(shared) - 1
-    # Of integers, so in single precision always: the program's double precision results hold this rounding.
-    discount = torch.log2(torch.arange(2, len(label) + 2, device=label.device)).to(label.dtype)
+    discount = torch.log2(torch.arange(2, len(label) + 2, device=label.device, dtype=label.dtype))
     ideal = (gain.sort(dim=1, descending=True).values / discount).sum(dim=1)
     return gain / ideal.clamp(min=torch.finfo(label.dtype).tiny).unsqueeze(1), shared == 0
 
