@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmh_data._errors import DataError
-from cmh_data._plain import load_plain_hdf5, load_plain_npz
+from cmh_data._from_raw import from_raw
+from cmh_data._layouts import ReadOptions
+from cmh_data._read import read_raw
 from cmh_data._sample import sample
 
 if TYPE_CHECKING:
@@ -15,22 +16,31 @@ if TYPE_CHECKING:
     from cmh_data._assemble import Unlabelled
     from cmh_data._dataset import PairedDataset
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 
-
-def load(path_or_name: str | os.PathLike[str], *, unlabelled: Unlabelled = "refuse") -> PairedDataset:
+def load(
+    path_or_name: str | os.PathLike[str],
+    *,
+    unlabelled: Unlabelled = "refuse",
+    n_rows: int | None = None,
+    pixel_axes: str = "auto",
+) -> PairedDataset:
     """Load a data set by its path, or the built-in one by the name "emoji".
 
+    The layout is found from the content, never from the name. Features load into memory; pixels stay in their
+    file and are read by row, with height before width.
+
     Args:
-        path_or_name: an `.npz` or HDF5 file, whatever it is called, or "emoji".
+        path_or_name: a file, or a folder with the few files of one data set, or "emoji".
         unlabelled: what to do with a row that has no label: "refuse" or "keep".
+        n_rows: the number of rows, where square arrays leave it open.
+        pixel_axes: the stored order of pixels, "height-width" or "width-height"; "auto": the latter under the
+            field's MATLAB keys.
 
     Returns:
         The checked data set.
 
     Raises:
-        DataError: the file does not exist, is damaged, or is no usable data set; the message says why.
+        DataError: nothing there, damaged, or no usable data set; the message says why.
 
     Example:
         >>> load("emoji").name
@@ -39,14 +49,5 @@ def load(path_or_name: str | os.PathLike[str], *, unlabelled: Unlabelled = "refu
     if path_or_name == "emoji":
         return sample()
     path = Path(path_or_name)
-    if not path.is_file():
-        raise DataError(
-            f'{path} is no file; give the path of a data file, or "emoji" for the built-in data set.'
-        )
-    with path.open("rb") as file:
-        head = file.read(1024)
-    if head.startswith(ZIP_SIGNATURES):
-        return load_plain_npz(path, unlabelled=unlabelled)
-    if HDF5_SIGNATURE in head:
-        return load_plain_hdf5(path, unlabelled=unlabelled)
-    raise DataError(f"{path} is neither an npz nor an HDF5 file; its first bytes are {head[:16]!r}.")
+    raw = read_raw(path, ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes))
+    return from_raw(raw, unlabelled=unlabelled)

@@ -8,7 +8,8 @@ from importlib.resources import as_file, files
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from cmh_data._plain import load_plain_hdf5
+from cmh_data._from_raw import from_raw
+from cmh_data._read import read_raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ def sample() -> PairedDataset:
         ((1876, 1280), (1876, 615), (1876, 9))
     """
     with as_file(_FOLDER / "emoji.h5") as path:
-        return load_plain_hdf5(path)
+        return from_raw(read_raw(path))
 
 
 @cache

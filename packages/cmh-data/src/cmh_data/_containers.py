@@ -1,0 +1,153 @@
+"""Which container a file is, by its bytes, and the variables in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+import scipy.sparse
+
+from cmh_data._errors import DataError
+from cmh_data._hdf5 import check_declared_size, open_hdf5
+from cmh_data._mat5 import VERSION_5, mat5_variables
+from cmh_data._npz import read_npy_stream, read_npz
+from cmh_data._raw import Variable
+from cmh_data._rows import Hdf5Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
+NPY_SIGNATURE = b"\x93NUMPY"
+
+
+def container(path: Path) -> str:
+    """Name a file's container by its first bytes: "mat5", "hdf5", "npz", "npy", "text" or "unknown"."""
+    with path.open("rb") as file:
+        head = file.read(1024)
+    if any(head[offset : offset + 8] == HDF5_SIGNATURE for offset in (0, 512)):
+        return "hdf5"
+    if head[124:128] in VERSION_5:
+        return "mat5"
+    if head.startswith(ZIP_SIGNATURES):
+        return "npz"
+    if head.startswith(NPY_SIGNATURE):
+        return "npy"
+    if head and b"\0" not in head:
+        return "text"
+    return "unknown"
+
+
+def variables(path: Path) -> list[Variable]:
+    """List the variables of one binary file, by its content; text files have none."""
+    kind = container(path)
+    if kind == "hdf5":
+        return _hdf5_variables(path)
+    if kind == "mat5":
+        return mat5_variables(path)
+    if kind == "npz":
+        return [_in_memory(path, "npz", key, array) for key, array in read_npz(path).items()]
+    if kind == "npy":
+        return [_in_memory(path, "npy", path.stem, _read_npy(path))]
+    if kind == "unknown":
+        with path.open("rb") as file:
+            head = file.read(16)
+        raise DataError(
+            f"{path} is neither MATLAB 5, HDF5 (MATLAB 7.3), npz, npy nor text; its first bytes are {head!r}."
+        )
+    return []
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """The top attributes of an HDF5 file, as plain values."""
+    with open_hdf5(path) as file:
+        return {
+            str(key): value for key, value in file.attrs.items() if isinstance(value, (str, int, np.integer))
+        }
+
+
+def _in_memory(path: Path, kind: str, key: str, array: NDArray[Any]) -> Variable:
+    return Variable(key=key, shape=array.shape, dtype=array.dtype, file=path, kind=kind, read=lambda: array)
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as stream:
+            return read_npy_stream(path, path.name, stream, available=size, stored=size)
+    except DataError:
+        raise
+    except (ValueError, EOFError, OSError, SyntaxError, TypeError, MemoryError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{path} is a damaged or truncated npy file ({reason}); fetch or make it again."
+        ) from error
+
+
+def _hdf5_variables(path: Path) -> list[Variable]:
+    found: list[Variable] = []
+    with open_hdf5(path) as file:
+        _walk(path, file, found)
+    return found
+
+
+def _walk(path: Path, group: h5py.Group, found: list[Variable]) -> None:
+    for name, item in group.items():
+        key = f"{group.name}/{name}".lstrip("/")
+        if name == "#refs#":
+            continue  # the targets of MATLAB's cell arrays
+        if isinstance(item, h5py.Group) and "MATLAB_sparse" in item.attrs:
+            rows, columns = int(item.attrs["MATLAB_sparse"]), len(item["jc"]) - 1
+            read, dtype = _sparse_reader(path, key), item["data"].dtype
+            found.append(
+                Variable(key=key, shape=(rows, columns), dtype=dtype, file=path, kind="hdf5", read=read)
+            )
+        elif isinstance(item, h5py.Group):
+            _walk(path, item, found)
+        elif isinstance(item, h5py.Dataset) and item.shape is not None:
+            found.append(
+                Variable(
+                    key=key,
+                    shape=item.shape,
+                    dtype=item.dtype,
+                    file=path,
+                    kind="hdf5",
+                    read=_dense_reader(path, key),
+                    rows=Hdf5Rows(path, key) if len(item.shape) == 4 else None,
+                )
+            )
+
+
+def _dense_reader(path: Path, key: str) -> Callable[[], NDArray[Any]]:
+    def read() -> NDArray[Any]:
+        with open_hdf5(path) as file:
+            item = file[key]
+            if h5py.check_ref_dtype(item.dtype) is not None:
+                raise DataError(
+                    f"{path} stores {key} as object references, which are not followed; store plain arrays."
+                )
+            if h5py.check_string_dtype(item.dtype) is not None:
+                return np.asarray(item.asstr()[()]).astype(np.str_)
+            return np.asarray(item[()])
+
+    return read
+
+
+def _sparse_reader(path: Path, key: str) -> Callable[[], NDArray[Any]]:
+    def read() -> NDArray[Any]:
+        with open_hdf5(path) as file:
+            group = file[key]
+            data, ir, jc = (np.asarray(group[part][()]) for part in ("data", "ir", "jc"))
+            shape = (int(group.attrs["MATLAB_sparse"]), len(jc) - 1)
+            stored = data.nbytes + ir.nbytes + jc.nbytes
+            check_declared_size(path, key, shape[0] * shape[1] * data.dtype.itemsize, stored)
+            table = scipy.sparse.csc_array((data, ir.astype(np.int64), jc.astype(np.int64)), shape=shape)
+            table.check_format(full_check=True)
+            return np.asarray(table.toarray())
+
+    return read

@@ -1,0 +1,83 @@
+"""From a path to the parts found there: a file or a folder, every container, every layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cmh_data._containers import attributes, container, variables
+from cmh_data._errors import DataError, shorten
+from cmh_data._layouts import ReadOptions, recognise
+from cmh_data._lists import read_lists, wikipedia_lists
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cmh_data._raw import RawData, Variable
+
+LARGEST_FOLDER = 64
+
+
+def read_raw(path: Path, options: ReadOptions | None = None) -> RawData:
+    """Read a file or folder by its content.
+
+    Raises:
+        DataError: nothing there, damaged, or no known layout.
+    """
+    options = options or ReadOptions()
+    if path.is_dir():
+        return _read_folder(path, options)
+    if not path.is_file():
+        raise DataError(
+            f'{path} is no file or folder; give the path of data, or "emoji" for the built-in data set.'
+        )
+    if container(path) == "text":
+        raw = read_lists(path, [path])
+        if raw is None:
+            with path.open("rb") as file:
+                head = file.read(60)
+            raise DataError(f"{path} is text of no known layout; it begins with {head!r}.")
+        return raw
+    raw = recognise(path, variables(path), options)
+    if container(path) == "hdf5":
+        raw.attributes = attributes(path)
+    if raw.labels is None:
+        wikipedia_lists(raw, _files(path.parent))
+    return raw
+
+
+def _read_folder(path: Path, options: ReadOptions) -> RawData:
+    files = _files(path)
+    if not files:
+        raise DataError(f"{path} holds no files.")
+    if len(files) > LARGEST_FOLDER:
+        raise DataError(
+            f"{path} holds {len(files)} files; a folder to load holds the few files of one data set."
+        )
+    texts = [file for file in files if container(file) == "text"]
+    found: list[Variable] = []
+    origin: dict[str, Path] = {}
+    for file in files:
+        if file in texts or container(file) == "unknown":
+            continue
+        for variable in variables(file):
+            if variable.key in origin:
+                raise DataError(
+                    f"{path} holds {variable.key} in {origin[variable.key].name} and in {file.name}; "
+                    "give the path of one file, or keep one data set in a folder."
+                )
+            origin[variable.key] = file
+            found.append(variable)
+    if not found:
+        raw = read_lists(path, texts)
+        if raw is None:
+            raise DataError(
+                f"{path} holds no data of a known layout; found {shorten([file.name for file in files])}."
+            )
+        return raw
+    raw = recognise(path, found, options)
+    wikipedia_lists(raw, texts)
+    return raw
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
