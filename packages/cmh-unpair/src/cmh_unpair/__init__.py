@@ -2,6 +2,7 @@
 
 from cmh_unpair._apply import UnpairedArrays, UnpairedView
 from cmh_unpair._compare import PlanOverlap, compare_plans
+from cmh_unpair._file import RewriteReport, RewrittenArray, unpair_file
 from cmh_unpair._make import pdr_plan, plan_unpairing
 from cmh_unpair._plan import PlanCounts, UnpairingPlan
 from cmh_unpair._published import published_2022_plan
@@ -11,6 +12,8 @@ __all__ = [
     "PlanCounts",
     "PlanOverlap",
     "PlanRule",
+    "RewriteReport",
+    "RewrittenArray",
     "UnpairedArrays",
     "UnpairedView",
     "UnpairingPlan",
@@ -18,4 +21,5 @@ __all__ = [
     "pdr_plan",
     "plan_unpairing",
     "published_2022_plan",
+    "unpair_file",
 ]

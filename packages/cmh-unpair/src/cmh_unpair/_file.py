@@ -1,0 +1,270 @@
+"""Rewrite a data file as a plan says, in bounded memory; the target appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from cmh_unpair._apply import training_rows
+from cmh_unpair._layout import (
+    MASK_KEYS,
+    PLAN_KEY,
+    ArrayPlace,
+    Format,
+    Role,
+    choose_keys,
+    detect_format,
+    locate,
+    place_arrays,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from cmh_unpair._plan import UnpairingPlan
+
+
+class RewrittenArray(BaseModel):
+    """What became of one array of a file.
+
+    Attributes:
+        key: Its name in the file.
+        role: `"image"` or `"text"`.
+        shape: Its shape in the source, as h5py or SciPy shows it.
+        item_axis: The axis of the items.
+        emptied: Number of emptied items.
+        touched_crc32: Checksum of the emptied items in the target, None if not verified.
+        untouched_crc32: Checksum of the rest of the array; of the rest of the file where the array was
+            emptied while the file was copied. None if not verified.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    role: Literal["image", "text"]
+    shape: tuple[int, ...]
+    item_axis: int
+    emptied: int
+    touched_crc32: int | None = None
+    untouched_crc32: int | None = None
+
+
+class RewriteReport(BaseModel):
+    """What `unpair_file` did.
+
+    Attributes:
+        source: Name of the source.
+        target: Path of the target.
+        format: Format of both, told from the bytes.
+        n_items: Items of the file, training rows and others.
+        plan_digest: Digest of the plan.
+        arrays: The arrays the plan speaks of.
+        verified: Whether the target was read again and compared.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    target: str
+    format: Format
+    n_items: int
+    plan_digest: str
+    arrays: tuple[RewrittenArray, ...]
+    verified: bool
+
+
+def unpair_file(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    plan: UnpairingPlan,
+    *,
+    rows: ArrayLike | None = None,
+    protect: ArrayLike | None = None,
+    image_key: str | Sequence[str] | None = None,
+    text_key: str | Sequence[str] | None = None,
+    item_axis: Mapping[str, int] | None = None,
+    marker: Literal["none", "text", "both"] = "none",
+    fill: Literal["zero", "mean"] = "zero",
+    masks: bool = True,
+    verify: bool = True,
+    overwrite: bool = False,
+) -> RewriteReport:
+    """Write a copy of an HDF5, MATLAB 5 or MATLAB 7.3 file in which the items the plan names are emptied.
+
+    Only these items change. Every other key, type, chunk, filter and attribute stays as it is: HDF5 files are
+    copied byte by byte and changed in place, variables of MATLAB 5 files are copied unread. A file that holds
+    one modality only, as the `-iall` and `-yall` files of the field, is treated for that modality. Rows the
+    plan drops keep their values, because other rows of the split may need them; both masks are 0 there.
+
+    Args:
+        source: The file; it is never changed.
+        target: Where the copy goes. It is written under a temporary name beside it (`.NAME.partial`) and
+            renamed at the end, so a killed run leaves the old target or none.
+        plan: What to empty.
+        rows: (n_train,) row of the file for each row of the plan, from 0; None where the file holds exactly
+            the training rows. No other row is touched.
+        protect: Rows that must stay whole, such as the queries and the retrieval set. Where training rows are
+            retrieval rows as well, one file cannot hold both: use `plan.apply`, or leave this out as the
+            field's own files do.
+        image_key: Name or names of the image arrays; by default all with a name of the field (`IAll`,
+            `images`, ...).
+        text_key: The same for texts (`YAll`, `text`, ...).
+        item_axis: For arrays whose axes cannot be told from their sizes, the axis of the items by key, as
+            h5py (HDF5, MATLAB 7.3) or SciPy (MATLAB 5) shows the array.
+        marker: Which modality gets one more value per item that is 1 where the item is emptied.
+        fill: Zeros, or the mean of the training items that are still present.
+        masks: Write `image_present`, `text_present` (uint8 for every row of the file) and `unpairing_plan`
+            (the plan's JSON as bytes) into the target.
+        verify: Read the target again and compare it with the source and the plan.
+        overwrite: Replace an existing target.
+
+    Returns:
+        What was done.
+
+    Raises:
+        ValueError: If the file, its arrays, the rows or the options do not fit the plan.
+        FileExistsError: If the target exists and `overwrite` is False.
+        OSError: If what was written is not what should have been; the target is not replaced then.
+
+    Example:
+        >>> import tempfile, h5py, numpy as np
+        >>> from cmh_unpair import plan_unpairing
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with h5py.File(folder / "pairs.h5", "w") as file:
+        ...     file["images"], file["texts"] = np.ones((30, 4)), np.ones((30, 2))
+        >>> report = unpair_file(
+        ...     folder / "pairs.h5", folder / "unpaired.h5", plan_unpairing(20, unpaired_images=50),
+        rows=range(20) ... )
+        >>> [(array.key, array.emptied) for array in report.arrays]
+        [('images', 0), ('texts', 10)]
+    """
+    source, target = Path(source), Path(target)
+    _check_arguments(source, target, plan, marker=marker, fill=fill, masks=masks, overwrite=overwrite)
+    form = detect_format(source)
+    backend = _backend(form)
+    shapes, sparse = backend.list_arrays(source)
+    asked: dict[Role, str | Sequence[str] | None] = {"image": image_key, "text": text_key}
+    keys = {role: choose_keys(shapes, role, names) for role, names in asked.items()}
+    last_row = None if rows is None else int(np.max(np.asarray(rows), initial=0))
+    n, axes = locate(shapes, keys, plan=plan, last_row=last_row, item_axis=item_axis or {})
+    training = training_rows(plan, rows, n=n)
+    places = place_arrays(shapes, axes, keys, plan=plan, training=training, marker=marker, fill=fill)
+    for place in places:
+        if place.key in sparse and (place.marker or place.mean or place.integers):
+            raise ValueError(
+                f"source: {place.key} is a sparse matrix, which takes no marker, mean or integer cast; "
+                f"save it as a full matrix first"
+            )
+    if protect is not None:
+        _check_protected(places, np.asarray(protect))
+    extra = _extra(plan, training, n=n) if masks else {}
+    temporary = target.with_name(f".{target.name}.partial")
+    try:
+        checksums = backend.copy_emptied(source, temporary, places, extra, verify=verify)
+        _flush(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush(target.parent)
+    return RewriteReport(
+        source=source.name,
+        target=str(target),
+        format=form,
+        n_items=n,
+        plan_digest=plan.digest,
+        arrays=tuple(_report(place, checksums.get(place.key)) for place in places),
+        verified=verify,
+    )
+
+
+def _check_arguments(
+    source: Path,
+    target: Path,
+    plan: UnpairingPlan,
+    *,
+    marker: str,
+    fill: str,
+    masks: bool,
+    overwrite: bool,
+) -> None:
+    if not source.is_file():
+        raise ValueError(f"source: expected a file, got {source}, which is none")
+    if not target.parent.is_dir():
+        raise ValueError(
+            f"target: expected an existing folder, got {target.parent}, which is none; make it first"
+        )
+    if target.exists() and target.samefile(source):
+        raise ValueError(f"target: expected another file than the source, got {target} for both")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"target: {target} exists; choose another name or pass overwrite=True")
+    if marker not in ("none", "text", "both"):
+        raise ValueError(f"marker: expected 'none', 'text' or 'both', got {marker!r}")
+    if fill not in ("zero", "mean"):
+        raise ValueError(f"fill: expected 'zero' or 'mean', got {fill!r}")
+    if plan.text_index is not None:
+        raise ValueError(
+            "plan: expected one without shuffled rows, got shuffle > 0; use plan.apply on the arrays"
+        )
+    if not masks and plan.counts.dropped:
+        raise ValueError(
+            "masks: expected True because the plan drops rows, which only the masks can tell, got False"
+        )
+
+
+def _check_protected(places: list[ArrayPlace], protect: NDArray[np.int64]) -> None:
+    for place in places:
+        if protect.size and (protect.min() < 0 or protect.max() >= place.n):
+            raise ValueError(
+                f"protect: expected rows from 0 to {place.n - 1}, got {protect.min()} to {protect.max()}"
+            )
+        number = int(np.count_nonzero(~place.present[protect]))
+        if number:
+            raise ValueError(
+                f"protect: {number} of the protected rows are training rows whose {place.role} would be "
+                f"emptied; one file cannot hold both, use plan.apply and keep the source for retrieval"
+            )
+
+
+def _extra(plan: UnpairingPlan, training: NDArray[np.int64], *, n: int) -> dict[str, NDArray[np.uint8]]:
+    """The masks over all rows of the file and the plan; rows outside the training set are whole."""
+    extra = {}
+    for role, present in (("image", plan.image_present), ("text", plan.text_present)):
+        mask = np.ones(n, dtype=np.uint8)
+        mask[training] = present
+        extra[MASK_KEYS[role]] = mask  # type: ignore[index]
+    return extra | {PLAN_KEY: np.frombuffer(plan.to_json().encode(), dtype=np.uint8)}
+
+
+def _backend(form: Format) -> Any:
+    """The module that reads and writes a format, loaded only when needed: plans alone want no HDF5."""
+    return import_module("cmh_unpair._mat5" if form == "matlab-5" else "cmh_unpair._hdf5")
+
+
+def _report(place: ArrayPlace, checksums: tuple[int, int] | None) -> RewrittenArray:
+    return RewrittenArray(
+        key=place.key,
+        role=place.role,
+        shape=place.shape,
+        item_axis=place.axis,
+        emptied=int(np.count_nonzero(~place.present)),
+        touched_crc32=None if checksums is None else checksums[0],
+        untouched_crc32=None if checksums is None else checksums[1],
+    )
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or the name in a folder is on the disk; folders cannot be flushed on Windows."""
+    if path.is_dir() and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

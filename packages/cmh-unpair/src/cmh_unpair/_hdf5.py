@@ -1,0 +1,491 @@
+"""Empty items of the arrays of an HDF5 or MATLAB 7.3 file, of which a copy is changed in place.
+
+Arrays without a filter whose items lie along the first axis are emptied while the file is copied, without
+reading what is emptied. Of the others only those chunks are decompressed that hold emptied items and others;
+a chunk of nothing but emptied items is written as one compressed once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from cmh_unpair._splice import Patch, check_splice, splice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from cmh_unpair._layout import ArrayPlace, Shapes
+
+SLAB_BYTES = 16 * 2**20
+
+
+def read_shapes(file: h5py.File) -> Shapes:
+    """Shapes of all numeric arrays of the file by path; a MATLAB sparse matrix counts as one array."""
+    shapes: Shapes = {}
+
+    def visit(path: str, item: Any) -> None:
+        parent = path.rpartition("/")[0]
+        if path.startswith("#") or (parent and "MATLAB_sparse" in file[parent].attrs):
+            return
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "buif" and item.ndim:
+            shapes[path] = item.shape
+        elif isinstance(item, h5py.Group) and "MATLAB_sparse" in item.attrs:
+            # h5py shows MATLAB arrays with reversed axes
+            shapes[path] = (len(item["jc"]) - 1, int(item.attrs["MATLAB_sparse"]))
+
+    file.visititems(visit)
+    return shapes
+
+
+def check_storage(file: h5py.File, key: str) -> None:
+    """Refuse arrays whose values lie outside the file, where a copy would share them with the source."""
+    link = file.get(key, getlink=True)
+    item = file[key]
+    outside = not isinstance(link, h5py.HardLink)
+    if isinstance(item, h5py.Dataset):
+        outside = outside or item.is_virtual or bool(item.external)
+    if outside:
+        raise ValueError(
+            f"source: {key} is a link or is stored in another file, which would be changed; "
+            f"copy its values into this file first"
+        )
+
+
+def list_arrays(path: Path) -> tuple[Shapes, set[str]]:
+    """Shapes of the arrays of a file, and which of them are sparse."""
+    with h5py.File(path, "r") as file:
+        shapes = read_shapes(file)
+        return shapes, {key for key in shapes if is_sparse(file[key])}
+
+
+def copy_emptied(
+    source: Path, target: Path, places: list[ArrayPlace], extra: dict[str, NDArray[np.uint8]], *, verify: bool
+) -> dict[str, tuple[int, int]]:
+    """Write a copy of a file with emptied items.
+
+    Args:
+        source: The file.
+        target: A new file.
+        places: Which items of which arrays are emptied.
+        extra: (n,) vectors written beside the data.
+        verify: Read the copy again and compare it.
+
+    Returns:
+        CRC-32 of the emptied items and of the rest, for every array; nothing without `verify`.
+
+    Raises:
+        OSError: If the copy differs from what it should be.
+    """
+    values: dict[str, NDArray[Any] | None] = {}
+    patches: dict[str, list[Patch]] = {}
+    with h5py.File(source, "r") as file:
+        for place in places:
+            check_storage(file, place.key)
+            values[place.key] = value = mean_item(file[place.key], place)
+            found = find_patches(file[place.key], place, value)
+            if found is not None:
+                patches[place.key] = found
+    checksum = _copy_spliced(
+        source, target, [patch for found in patches.values() for patch in found], verify=verify
+    )
+    with h5py.File(target, "r+") as file:
+        for place in places:
+            if place.key not in patches:
+                rewrite(file, place, values[place.key])
+        write_extra(file, extra, matlab=file.userblock_size > 0)
+    if not verify:
+        return {}
+    with h5py.File(source, "r") as old, h5py.File(target, "r") as new:
+        for key, expected in extra.items():
+            _expect(np.array_equal(new[key][:].ravel(), expected), key)
+        return {
+            place.key: (verify_patched(new, place, values[place.key]), checksum)
+            if place.key in patches
+            else verify_rewritten(old, new, place, values[place.key])
+            for place in places
+        }
+
+
+def _copy_spliced(source: Path, target: Path, patches: list[Patch], *, verify: bool) -> int:
+    """Copy a file with patches, check the copy, and return the checksum of what was copied."""
+    patches = sorted(patches, key=lambda patch: patch.start)
+    size = source.stat().st_size
+    with source.open("rb") as old, target.open("wb") as new:
+        checksum = splice(old, new, patches, size=size)
+    if verify:
+        with target.open("rb") as new:
+            if not check_splice(new, patches, size=size, checksum=checksum):
+                raise OSError("the copied bytes differ from the source; the target was not replaced")
+    return checksum
+
+
+def is_sparse(item: Any) -> bool:
+    """Whether this is a MATLAB sparse matrix, which is a group of three arrays."""
+    return isinstance(item, h5py.Group)
+
+
+def is_recreated(place: ArrayPlace) -> bool:
+    """Whether the array changes its shape or type and so cannot be changed in place."""
+    return place.marker or place.integers
+
+
+def mean_item(dataset: Any, place: ArrayPlace) -> NDArray[Any] | None:
+    """What an emptied item holds, without the item axis: zeros or the mean; None for a sparse matrix."""
+    if is_sparse(dataset):
+        return None
+    shape = tuple(size for axis, size in enumerate(dataset.shape) if axis != place.axis)
+    if not place.mean:
+        return np.zeros(shape, dtype=dataset.dtype)
+    averaged = place.averaged
+    count = int(np.count_nonzero(averaged))
+    if not count:
+        raise ValueError(
+            f"fill: expected 'zero' because {place.key} keeps no item to take the mean of, got 'mean'"
+        )
+    total = np.zeros(shape, dtype=np.float64)
+    for slab in _slabs(dataset):
+        block = dataset[slab]
+        if place.axis == 0:
+            total += block[averaged[slab]].sum(axis=0, dtype=np.float64)
+        else:
+            total[slab] += block.compress(averaged, axis=place.axis).sum(axis=place.axis, dtype=np.float64)
+    mean = total / count
+    return (mean if dataset.dtype.kind == "f" else np.rint(mean)).astype(dataset.dtype)
+
+
+def find_patches(dataset: h5py.Dataset, place: ArrayPlace, value: NDArray[Any] | None) -> list[Patch] | None:
+    """Where the emptied items lie in the file; None where they are not runs of plain bytes.
+
+    Args:
+        dataset: The array in the source.
+        place: Which items are emptied.
+        value: What an emptied item holds; None for a sparse matrix.
+
+    Returns:
+        Disjoint patches.
+    """
+    if value is None or place.axis != 0 or is_recreated(place):
+        return None
+    if dataset.chunks is None:
+        offset = dataset.id.get_offset()
+        starts, length = ([offset] if offset is not None else []), len(dataset)
+    else:
+        if dataset.id.get_create_plist().get_nfilters() or dataset.chunks[1:] != dataset.shape[1:]:
+            return None
+        found: dict[int, int] = {}
+        dataset.id.chunk_iter(lambda chunk: found.update({chunk.chunk_offset[0]: chunk.byte_offset}))
+        length = dataset.chunks[0]
+        starts = [found[first] for first in range(0, len(dataset), length) if first in found]
+    if len(starts) * length < len(dataset):  # compact, or partly never written
+        return None
+    pattern = value.tobytes()
+    patches = []
+    for start, stop in _runs(~place.present):
+        first = start
+        while first < stop:
+            last = min(stop, (first // length + 1) * length)
+            begin = starts[first // length] + (first % length) * len(pattern)
+            patches.append(Patch(begin, pattern, last - first))
+            first = last
+    return patches
+
+
+def rewrite(file: h5py.File, place: ArrayPlace, value: NDArray[Any] | None) -> None:
+    """Empty the items of one array of the copy.
+
+    Args:
+        file: The copy, writable.
+        place: Which items are emptied.
+        value: What an emptied item holds; None for a sparse matrix.
+    """
+    if value is None:
+        empty_sparse(file, place)
+    elif is_recreated(place):
+        recreate(file, place, value)
+    elif not place.present.all():
+        empty_in_place(file[place.key], place, value)
+
+
+def empty_in_place(dataset: h5py.Dataset, place: ArrayPlace, value: NDArray[Any]) -> None:
+    """Empty items of an array of the copy, chunk by chunk.
+
+    Args:
+        dataset: The array, writable.
+        place: Which items are emptied.
+        value: What an emptied item holds.
+    """
+    emptied = ~place.present
+    filtered = dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() > 0
+    blank = _blank_chunk(dataset) if filtered and not place.mean else None
+    for region in _regions(dataset):
+        here = emptied[region[place.axis]]
+        if not here.any():
+            continue
+        if blank is not None and here.all():
+            dataset.id.write_direct_chunk(tuple(part.start for part in region), blank[1], blank[0])
+            continue
+        block = dataset[region]
+        others = tuple(part for axis, part in enumerate(region) if axis != place.axis)
+        np.moveaxis(block, place.axis, 0)[here] = value[others]
+        dataset[region] = block
+
+
+def recreate(file: h5py.File, place: ArrayPlace, value: NDArray[Any]) -> None:
+    """Write an array of the copy anew, with a marker or as integers, keeping its storage and attributes.
+
+    Args:
+        file: The copy, writable.
+        place: Which items are emptied.
+        value: What an emptied item holds.
+    """
+    kind = h5py.h5t.py_create(np.dtype(np.int64)) if place.integers else file[place.key].id.get_type()
+    with _replacing(file, place.key, shape=_new_shape(place), kind=kind) as (old, new):
+        if place.integers and "MATLAB_class" in new.attrs:
+            new.attrs["MATLAB_class"] = np.bytes_("int64")
+        for region, block in _recreated(old, place, value):
+            new[region] = block
+
+
+def empty_sparse(file: h5py.File, place: ArrayPlace) -> None:
+    """Remove the entries of emptied items from a MATLAB sparse matrix.
+
+    Args:
+        file: The copy, writable.
+        place: Which items are emptied.
+    """
+    group = file[place.key]
+    keep, starts = _sparse_left(group, place)
+    group["jc"][:] = starts
+    for name in ("data", "ir"):
+        kind = group[name].id.get_type()
+        with _replacing(file, f"{place.key}/{name}", shape=(int(starts[-1]),), kind=kind) as (old, new):
+            new[:] = old[:][keep]
+
+
+def verify_rewritten(
+    source: h5py.File, target: h5py.File, place: ArrayPlace, value: NDArray[Any] | None
+) -> tuple[int, int]:
+    """Read an array of the finished copy again and compare it with what it should be.
+
+    Args:
+        source: The source.
+        target: The copy.
+        place: Which items are emptied.
+        value: What an emptied item holds; None for a sparse matrix.
+
+    Returns:
+        CRC-32 of the emptied items and of the rest, as they are stored in memory.
+
+    Raises:
+        OSError: If anything differs.
+    """
+    old, new = source[place.key], target[place.key]
+    if value is None:
+        return _verify_sparse(old, new, place)
+    if is_recreated(place):
+        checksum = 0
+        for region, block in _recreated(old, place, value):
+            found = new[region]
+            _expect(found.tobytes() == block.tobytes(), place.key)
+            checksum = zlib.crc32(found.tobytes(), checksum)
+        return 0, checksum
+    touched, untouched = 0, 0
+    emptied = ~place.present
+    raw = old.chunks is not None
+    for region in _regions(old):
+        here = emptied[region[place.axis]]
+        if not here.any() and raw:
+            offset = tuple(part.start for part in region)
+            stored = [_stored_chunk(dataset, offset) for dataset in (old, new)]
+            _expect(stored[0] == stored[1], place.key)
+            untouched = zlib.crc32(stored[1], untouched)
+            continue
+        before, after = (np.moveaxis(dataset[region], place.axis, 0) for dataset in (old, new))
+        others = tuple(part for axis, part in enumerate(region) if axis != place.axis)
+        blank, rest = after[here].tobytes(), after[~here].tobytes()
+        _expect(blank == np.broadcast_to(value[others], after[here].shape).tobytes(), place.key)
+        _expect(rest == before[~here].tobytes(), place.key)
+        touched, untouched = zlib.crc32(blank, touched), zlib.crc32(rest, untouched)
+    return touched, untouched
+
+
+def verify_patched(target: h5py.File, place: ArrayPlace, value: NDArray[Any] | None) -> int:
+    """Read the emptied items that were patched while copying, through HDF5; the rest was checked by bytes.
+
+    Args:
+        target: The copy.
+        place: Which items are emptied.
+        value: What an emptied item holds.
+
+    Returns:
+        CRC-32 of the emptied items.
+
+    Raises:
+        OSError: If an item is not empty.
+    """
+    assert value is not None  # a sparse matrix is never patched
+    checksum = 0
+    dataset = target[place.key]
+    step = max(1, SLAB_BYTES // max(1, value.nbytes))
+    for start, stop in _runs(~place.present):
+        for first in range(start, stop, step):
+            block = dataset[first : min(stop, first + step)]
+            stored = block.tobytes()
+            _expect(stored == np.broadcast_to(value, block.shape).tobytes(), place.key)
+            checksum = zlib.crc32(stored, checksum)
+    return checksum
+
+
+def write_extra(file: h5py.File, extra: dict[str, NDArray[np.uint8]], *, matlab: bool) -> None:
+    """Write small vectors beside the data, in place of those of the same name.
+
+    Args:
+        file: The copy, writable.
+        extra: (n,) vectors by key.
+        matlab: Whether MATLAB should see columns of its class uint8.
+    """
+    for key, values in extra.items():
+        if key in file:
+            del file[key]
+        dataset = file.create_dataset(key, data=values[None] if matlab else values)
+        if matlab:
+            dataset.attrs["MATLAB_class"] = np.bytes_("uint8")
+
+
+def _expect(condition: bool, key: str) -> None:
+    if not condition:
+        raise OSError(f"the written array {key} differs from what it should be; the target was not replaced")
+
+
+def _new_shape(place: ArrayPlace) -> tuple[int, ...]:
+    shape = list(place.shape)
+    if place.marker:
+        shape[1 - place.axis] += 1
+    return tuple(shape)
+
+
+@contextmanager
+def _replacing(
+    file: h5py.File, key: str, *, shape: tuple[int, ...], kind: h5py.h5t.TypeID
+) -> Iterator[tuple[h5py.Dataset, h5py.Dataset]]:
+    """A new array with the storage and attributes of an old one, in whose place it is put at the end."""
+    old = file[key]
+    if old.chunks is None:
+        space = h5py.h5s.create_simple(shape)
+    else:  # a fixed axis must not be shorter than its chunk
+        most = (
+            h5py.h5s.UNLIMITED if limit is None else max(limit, size, chunk)
+            for limit, size, chunk in zip(old.maxshape, shape, old.chunks, strict=True)
+        )
+        space = h5py.h5s.create_simple(shape, tuple(most))
+    temporary = f"{key}.unpairing"
+    storage = old.id.get_create_plist()
+    if old.chunks is not None:
+        storage.set_chunk(old.chunks)  # else the list keeps the item size of the old type
+    new = h5py.Dataset(h5py.h5d.create(file.id, temporary.encode(), kind, space, storage))
+    for name in old.attrs:
+        attribute = old.attrs.get_id(name)
+        values = np.empty(attribute.shape, dtype=attribute.dtype)
+        attribute.read(values)
+        h5py.h5a.create(new.id, name.encode(), attribute.get_type(), attribute.get_space()).write(values)
+    yield old, new
+    del file[key]
+    file.move(temporary, key)
+
+
+def _recreated(
+    old: h5py.Dataset, place: ArrayPlace, value: NDArray[Any]
+) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
+    """Blocks of an array as they should become: emptied, cast, with a marker."""
+    emptied = ~place.present
+    dtype = np.dtype(np.int64) if place.integers else old.dtype
+    for slab in _slabs(old):
+        block = old[slab]
+        if place.axis == 0:
+            block[emptied[slab]] = value
+            if place.marker:
+                block = np.column_stack([block, emptied[slab]])
+        else:
+            np.moveaxis(block, place.axis, 0)[emptied] = value[slab]
+        yield (slab,), block.astype(dtype)
+    if place.marker and place.axis == 1:
+        yield (slice(len(old), len(old) + 1),), emptied[None].astype(dtype)
+
+
+def _sparse_left(group: h5py.Group, place: ArrayPlace) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which entries stay, and where every column then starts."""
+    starts, rows = group["jc"][:].astype(np.int64), group["ir"][:].astype(np.int64)
+    columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    keep = place.present[rows if place.axis == 1 else columns]
+    counts = np.bincount(columns[keep], minlength=len(starts) - 1)
+    return keep, np.concatenate([[0], np.cumsum(counts)])
+
+
+def _verify_sparse(old: h5py.Group, new: h5py.Group, place: ArrayPlace) -> tuple[int, int]:
+    keep, starts = _sparse_left(old, place)
+    _expect(np.array_equal(new["jc"][:], starts), place.key)
+    checksum = 0
+    for name in ("data", "ir"):
+        values = new[name][:]
+        _expect(np.array_equal(values, old[name][:][keep]), place.key)
+        checksum = zlib.crc32(values.tobytes(), checksum)
+    return 0, checksum
+
+
+def _stored_chunk(dataset: h5py.Dataset, offset: tuple[int, ...]) -> bytes:
+    """A chunk as it lies in the file, with its filter mask; empty if it was never written."""
+    if dataset.id.get_chunk_info_by_coord(offset).byte_offset is None:
+        return b""
+    mask, data = dataset.id.read_direct_chunk(offset)
+    return int(mask).to_bytes(4, "little") + bytes(data)
+
+
+def _blank_chunk(dataset: h5py.Dataset) -> tuple[int, bytes]:
+    """A chunk of zeros after the filters of an array: filter mask and bytes."""
+    with h5py.File("blank", "w", driver="core", backing_store=False) as file:
+        space = h5py.h5s.create_simple(dataset.chunks)
+        blank = h5py.h5d.create(
+            file.id, b"blank", dataset.id.get_type(), space, dataset.id.get_create_plist()
+        )
+        h5py.Dataset(blank)[...] = 0
+        file.flush()
+        mask, data = blank.read_direct_chunk((0,) * dataset.ndim)
+        return mask, bytes(data)
+
+
+def _regions(dataset: h5py.Dataset) -> Iterator[tuple[slice, ...]]:
+    """The chunks of an array, or slabs of one that has none."""
+    if dataset.chunks is None:
+        whole = tuple(slice(0, size) for size in dataset.shape[1:])
+        for slab in _slabs(dataset):
+            yield (slab, *whole)
+        return
+    parts = [
+        [slice(start, min(start + step, size)) for start in range(0, size, step)]
+        for size, step in zip(dataset.shape, dataset.chunks, strict=True)
+    ]
+    yield from itertools.product(*parts)
+
+
+def _slabs(dataset: h5py.Dataset) -> Iterator[slice]:
+    """Runs of the first axis of bounded size, each of whole chunks."""
+    chunk = dataset.chunks[0] if dataset.chunks else 1
+    row_bytes = max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:], dtype=np.int64)))
+    step = max(1, SLAB_BYTES // (row_bytes * chunk)) * chunk
+    for start in range(0, len(dataset), step):
+        yield slice(start, min(start + step, len(dataset)))
+
+
+def _runs(mask: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """Start and stop of every run of ones."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.view(np.int8), [0]])))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
