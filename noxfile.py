@@ -44,7 +44,9 @@ def build(session: nox.Session, *packages: str) -> Path:
     folder = Path(session.create_tmp()) / "dist"
     shutil.rmtree(folder, ignore_errors=True)
     for package in packages:
-        session.run("uv", "build", "--quiet", "--wheel", "--package", package, "--out-dir", str(folder), external=True)
+        session.run(
+            "uv", "build", "--quiet", "--wheel", "--package", package, "--out-dir", str(folder), external=True
+        )
     return folder
 
 
@@ -52,8 +54,8 @@ def workspace_needs(package: str) -> list[str]:
     """`package` and every workspace package that it needs, directly or not."""
     found = [package]
     for name in found:
-        found += [need for need in read_project(PACKAGES[name]).get("tool", {}).get("uv", {}).get("sources", {})
-                  if need in PACKAGES and need not in found]  # fmt: skip
+        sources = read_project(PACKAGES[name]).get("tool", {}).get("uv", {}).get("sources", {})
+        found += [need for need in sources if need in PACKAGES and need not in found]
     return found
 
 
@@ -82,7 +84,9 @@ def types(session: nox.Session) -> None:
 @nox.parametrize("package", list(PACKAGES))
 def tests(session: nox.Session, package: str) -> None:
     """One package's tests beside its own dependencies only."""
-    for group in (name for name in read_project(PACKAGES[package])["dependency-groups"] if name.startswith("test")):
+    for group in (
+        name for name in read_project(PACKAGES[package])["dependency-groups"] if name.startswith("test")
+    ):
         sync(session, "--package", package, "--group", group)
         session.run("pytest", str(PACKAGES[package]), *session.posargs)
 
@@ -104,7 +108,13 @@ def wheel(session: nox.Session, package: str) -> None:
     """One package's tests against its built wheel, outside the tree."""
     wheels = build(session, *workspace_needs(package))
     session.run("python", "tools/check_wheel.py", str(wheels))
-    session.install("--reinstall-package", package, *map(str, wheels.glob("*.whl")), "--group", f"{PACKAGES[package]}/pyproject.toml:test")
+    session.install(
+        "--reinstall-package",
+        package,
+        *map(str, wheels.glob("*.whl")),
+        "--group",
+        f"{PACKAGES[package]}/pyproject.toml:test",
+    )
     outside = Path(session.create_tmp()) / "outside"
     shutil.rmtree(outside, ignore_errors=True)
     shutil.copytree(PACKAGES[package] / "tests", outside / "tests")

@@ -1,4 +1,4 @@
-"""Fail unless the lowest declared version of each direct dependency of a package is the one installed here."""
+"""Fail unless the lowest declared version of each dependency of a package is the one installed here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packaging.version import Version
 
 
 def main(folder: Path) -> int:
-    """Compare every `name>=floor` of `folder`'s pyproject.toml with what is installed; return the exit status."""
+    """Compare every `name>=floor` of a package with what is installed here; return the exit status."""
     status = 0
     for text in tomllib.loads((folder / "pyproject.toml").read_text())["project"]["dependencies"]:
         requirement = Requirement(text)
@@ -23,7 +23,8 @@ def main(folder: Path) -> int:
             continue
         installed = Version(version(requirement.name))
         same = installed.release[: len(floors[0].release)] == floors[0].release
-        print(f"{requirement.name}: declared {floors[0]}, installed {installed}{'' if same else '  <- not the lowest'}")
+        verdict = "" if same else "  <- not the lowest"
+        print(f"{requirement.name}: declared {floors[0]}, installed {installed}{verdict}")
         status |= not same
     return status
 

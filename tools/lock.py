@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 EXPORT = [
-    "uv", "export", "--quiet", "--all-packages", "--all-groups", "--all-extras", "--no-emit-workspace", "--no-header",
-    "--format=requirements-txt",
+    "uv", "export", "--quiet", "--format=requirements-txt", "--no-header",
+    "--all-packages", "--all-groups", "--all-extras", "--no-emit-workspace",
 ]  # fmt: skip
 
 
@@ -29,8 +29,14 @@ def main() -> int:
     if locked == resolved:
         print("requirements.lock is what the workspace resolves to")
         return 0
-    difference = difflib.unified_diff(locked.splitlines(), resolved.splitlines(), "requirements.lock", "resolved", lineterm="")
-    print("\n".join([*list(difference)[:60], "requirements.lock is out of date: run `uv run nox -s lock -- --write`"]))
+    difference = difflib.unified_diff(
+        locked.splitlines(), resolved.splitlines(), "requirements.lock", "resolved", lineterm=""
+    )
+    print(
+        "\n".join(
+            [*list(difference)[:60], "requirements.lock is out of date: run `uv run nox -s lock -- --write`"]
+        )
+    )
     return 1
 
 

@@ -1,0 +1,1 @@
+"""One module for each command of `umml`, importing what is heavy when it runs."""

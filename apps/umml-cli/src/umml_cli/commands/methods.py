@@ -1,0 +1,43 @@
+"""`umml methods`: which methods are installed, and what can be set."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def methods(
+    name: Annotated[str | None, typer.Argument(help="Show every option of this method.")] = None,
+) -> None:
+    """List the installed methods, or the options of one.
+
+    Example: umml methods dadh
+    """
+    from cmh_train import available_methods, find_method
+
+    from umml_cli.methods import method_version
+
+    console = Console(highlight=False)
+    if name is None:
+        table = Table("method", "version", "learns from labels", "presets", "what it is")
+        for method in available_methods().values():
+            table.add_row(
+                method.name,
+                method_version(method.name),
+                "yes" if method.supervised else "no",
+                ", ".join(method.presets),
+                method.title,
+            )
+    else:
+        method = find_method(name)
+        table = Table(
+            "option", "default", *method.presets, "meaning", title=method.title, title_justify="left"
+        )
+        default = method.config_type()
+        for option, field in method.config_type.model_fields.items():
+            values = [str(getattr(preset, option)) for preset in method.presets.values()]
+            table.add_row(option, str(getattr(default, option)), *values, field.description or "")
+    console.print(table)

@@ -1,0 +1,49 @@
+"""`umml quickstart`: the paper's main question on the built-in data, in about two minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Folder for runs, table, figure and report.")] = Path(
+        "umml-quickstart"
+    ),
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Repetitions; more than one gives mean and deviation.")
+    ] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes at once; one for each core if not given.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change an option of the method.")
+    ] = None,
+) -> None:
+    """Train DADH on emoji with pairs kept, broken and thrown away, and show what that costs.
+
+    Interrupted at any moment and started again, it continues and ends with the same table.
+
+    Example: umml quickstart --seeds 3 --out my-first-run
+    """
+    import cmh_data
+
+    from umml_cli.experiment import DataSource, built_in_experiment, specify
+    from umml_cli.grid import run_grid, write_outputs
+    from umml_cli.methods import parse_options
+    from umml_cli.tables import series_table
+
+    console = Console(highlight=False)
+    sources = {"emoji": DataSource(location="emoji", dataset=cmh_data.load("emoji"))}
+    experiment = built_in_experiment("quickstart").model_copy(update={"seeds": seeds})
+    specifications = list(specify(experiment, sources, overrides=parse_options(set_ or [])))
+    results = run_grid(specifications, sources=sources, out=out, console=console, workers=workers)
+    for series in write_outputs(experiment.title, results, sources=sources, out=out):
+        console.print(series_table(series))
+    console.print(
+        f"Report: {out / 'report.html'}    Numbers: {out / 'summary.csv'}    Figure: {out / 'figures'}",
+        soft_wrap=True,
+    )

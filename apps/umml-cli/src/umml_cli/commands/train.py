@@ -1,0 +1,71 @@
+"""`umml train`: one method on one data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def train(
+    data: Annotated[
+        str, typer.Argument(help="A data file (.npz, .h5, .mat), or the name of a built-in data set: emoji.")
+    ],
+    method: Annotated[str, typer.Option(help="See `umml methods`.")] = "dadh",
+    preset: Annotated[
+        str | None, typer.Option(help="Option set of the method, for example small or mirflickr25k.")
+    ] = None,
+    bits: Annotated[int | None, typer.Option(help="Code length.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training set.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change any option of the method.")
+    ] = None,
+    unpaired_images: Annotated[float, typer.Option(help="Percent of training images that keep no text.")] = 0,
+    unpaired_text: Annotated[float, typer.Option(help="Percent of training texts that keep no image.")] = 0,
+    discard: Annotated[float, typer.Option(help="Percent of training pairs thrown away.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
+    precision: Annotated[str, typer.Option(help="float32, bf16 or float64.")] = "float32",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
+) -> None:
+    """Train a method, write its codes and weights, and print its mAP.
+
+    An interrupted training continues where it stopped; a finished one is shown without training again.
+
+    Example: umml train wikipedia.npz --method dadh --preset small --unpaired-images 20
+    """
+    import cmh_data
+    from cmh_train import make_config
+
+    from umml_cli.cells import Cell
+    from umml_cli.grid import perform_here
+    from umml_cli.methods import method_version, parse_options
+    from umml_cli.specification import RunSpecification
+    from umml_cli.store import RunStore
+    from umml_cli.tables import result_table
+
+    console = Console(highlight=False)
+    cell = Cell(unpaired_images=unpaired_images, unpaired_text=unpaired_text, discard=discard)
+    given = {"bits": bits, "epochs": epochs}
+    options = {
+        **parse_options(set_ or []),
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    config = make_config(method, preset=preset, options=options)
+    dataset = cmh_data.load(data)
+    specification = RunSpecification.model_validate({
+        "dataset": dataset.name,
+        "data_digest": dataset.digest,
+        "method": method,
+        "method_version": method_version(method),
+        "options": config.model_dump(mode="json"),
+        "cell": cell,
+        "seed": seed,
+        "precision": precision,
+        "device": device,
+    })  # fmt: skip
+    result = perform_here(specification, dataset, out=out, console=console)
+    console.print(result_table(result))
+    console.print(f"Run folder: {RunStore(out).folder(specification).path}", soft_wrap=True)

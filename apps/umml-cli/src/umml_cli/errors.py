@@ -1,0 +1,34 @@
+"""What goes wrong because of what a user gave, and how it is said."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+class UserError(Exception):
+    """A mistake that a user can mend; its message is one sentence that names the thing and the cure."""
+
+
+def describe_validation(error: ValidationError) -> str:
+    """Put pydantic's findings into one sentence: `epochs: Input should be greater than 0 (got -1)`."""
+    parts = []
+    for item in error.errors(include_url=False):
+        name = ".".join(str(part) for part in item["loc"]) or error.title
+        message = item["msg"].removeprefix("Value error, ")
+        got = "" if item["type"] in {"missing", "value_error"} else f" (got {item['input']!r})"
+        parts.append(f"{name}: {message}{got}")
+    return "; ".join(parts)
+
+
+def describe_os_error(error: OSError) -> str:
+    """Say what the operating system refused, and the cure where there is an obvious one."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"The disk is full{where}; make room and run the same command again: it continues."
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return f"No permission to write or read{where}; choose another folder with --out."
+    return f"{error.strerror or error}{where}."

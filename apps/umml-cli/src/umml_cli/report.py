@@ -1,0 +1,105 @@
+"""The self-contained HTML report: what came out, the figure, retrievals to look at, and what was run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from umml_cli.cells import SCHEME_TITLES
+from umml_cli.results import UNPAIRED
+from umml_cli.store import TASKS
+from umml_cli.tables import TASK_TITLES, entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from umml_cli.gallery import Gallery
+    from umml_cli.results import Series
+    from umml_cli.store import RunResult
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the report shows of one series.
+
+    Args:
+        series: the numbers.
+        figure_svg: the figure as SVG text.
+        gallery: retrievals, or None to leave them out.
+        results: the runs behind the numbers.
+    """
+
+    series: Series
+    figure_svg: str
+    gallery: Gallery | None
+    results: Sequence[RunResult]
+
+
+def headline(series: Series) -> list[str]:
+    """The findings in plain sentences, from the numbers of this series alone."""
+    sentences = []
+    paired = {task: series.score("paired", 0, task) for task in TASKS}
+    untrained = {task: series.score("untrained", 0, task) for task in TASKS}
+    if all(paired.values()) and all(untrained.values()):
+        said = " and ".join(
+            f"{paired[task].mean:.2f} {TASK_TITLES[task]} (untrained {untrained[task].mean:.2f})"  # type: ignore[union-attr]
+            for task in TASKS
+        )
+        sentences.append(f"With every training pair kept, the mAP is {said}.")
+    changes = {
+        scheme: {task: series.change_percent(cell, task) for task in TASKS}
+        for cell in series.cells
+        for scheme in UNPAIRED
+        if cell.scheme == scheme and cell.percent == 60
+    }
+    for scheme, change in changes.items():
+        if None not in change.values():
+            said = ", ".join(f"{TASK_TITLES[task]} by {change[task]:+.0f} %" for task in TASKS)
+            sentences.append(f"60 % {SCHEME_TITLES[scheme]} changes {said}.")
+    gains = [
+        gain for cell in series.cells for task in TASKS
+        if (gain := series.gain_over_discarding(cell, task)) is not None
+    ]  # fmt: skip
+    if gains:
+        wins = sum(gain > 0 for gain in gains)
+        sentences.append(
+            f"Keeping the unpaired samples beats throwing as many away in {wins} of {len(gains)} comparisons."
+        )
+    return sentences
+
+
+def render_report(title: str, sections: Sequence[Section]) -> str:
+    """The report as one HTML text without any external address.
+
+    Args:
+        title: heading of the page.
+        sections: one for each series.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(
+        files("umml_cli").joinpath("templates", "report.html").read_text(encoding="utf-8")
+    )
+    return template.render(
+        title=title,
+        sections=sections,
+        tasks=TASKS,
+        task_titles=TASK_TITLES,
+        scheme_titles=SCHEME_TITLES,
+        entry=entry,
+        headline=headline,
+        inline_svg=inline_svg,
+    )
+
+
+def inline_svg(text: str) -> Markup:
+    """The `<svg>` element of an SVG file made by this program, scaled to the width of the page."""
+    element = text[text.index("<svg") :]
+    start, rest = element.split(">", 1)
+    attributes = [part for part in start.split('" ') if not part.startswith(("width=", "height="))]
+    return Markup('" '.join(attributes) + ' class="figure">' + rest)  # noqa: S704 - matplotlib's own output

@@ -1,0 +1,76 @@
+"""The full specification of a run, whose digest names the run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from umml_cli.cells import Cell
+
+if TYPE_CHECKING:
+    from cmh_train import MethodConfig
+
+MAP_DEFINITION = (
+    "mAP over the whole ranking; expected value over the order of ties; "
+    "queries without a relevant item count 0"
+)
+
+
+class RunSpecification(BaseModel):
+    """Everything that decides a run's numbers.
+
+    Args:
+        dataset: the data set's name.
+        data_digest: its content digest, so that a changed file is another run.
+        method: the method's name.
+        method_version: version of the package that provides it.
+        options: every option of the method, defaults included.
+        cell: what is done to the training pairs.
+        seed: seed of initial weights, batch order and everything drawn in training.
+        precision: floating-point type of training.
+        device: device type; results are equal to the bit on one type only.
+        selection: which epoch is evaluated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    data_digest: str
+    method: str
+    method_version: str
+    options: dict[str, JsonValue]
+    cell: Cell
+    seed: int = Field(ge=0, lt=2**31)
+    precision: Literal["float32", "bf16", "float64"] = "float32"
+    device: Literal["cpu", "cuda"] = "cpu"
+    selection: Literal["last"] = "last"
+
+    @property
+    def run_id(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the canonical JSON of this specification."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    @property
+    def title(self) -> str:
+        """The run in one line of progress."""
+        return f"{self.method} · {self.dataset} · {self.cell.title} · seed {self.seed}"
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of training that this run takes."""
+        return int(str(self.options["epochs"])) if self.cell.trained else 0
+
+    @property
+    def work(self) -> float:
+        """Expected cost, in epochs over the whole training set."""
+        return self.epochs * self.cell.kept_share
+
+    def config(self) -> MethodConfig:
+        """The method's own options."""
+        from cmh_train import make_config  # noqa: PLC0415 - brings torch
+
+        return make_config(self.method, options=self.options)

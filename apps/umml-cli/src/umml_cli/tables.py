@@ -1,0 +1,88 @@
+"""The table of a series, for the terminal and as plain rows for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from umml_cli.progress import format_seconds
+from umml_cli.store import TASKS
+
+if TYPE_CHECKING:
+    from umml_cli.cells import Cell
+    from umml_cli.results import Series
+    from umml_cli.store import RunResult
+
+TASK_TITLES = {"i2t": "image → text", "t2i": "text → image"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of the table for one task, as text; `best` marks the best of its share of unpaired samples."""
+
+    score: str
+    change: str
+    times_untrained: str
+    against_discarding: str
+    best: bool
+
+
+def entry(series: Series, cell: Cell, task: str) -> Entry:
+    """Format what the table says of one cell and task."""
+    change = series.change_percent(cell, task)
+    times = series.times_untrained(cell, task)
+    gain = series.gain_over_discarding(cell, task)
+    return Entry(
+        score=str(series.scores[cell, task]),
+        change="" if change is None or cell.scheme == "paired" else f"{change:+.1f} %",
+        times_untrained="" if times is None or not cell.trained else f"{times:.2f} x",
+        against_discarding=""
+        if gain is None
+        else f"{'unpaired' if gain >= 0 else 'discarded'} {gain:+.0f} %",
+        best=series.is_best_of_share(cell, task),
+    )
+
+
+def series_table(series: Series) -> Table:
+    """The series as a rich table: both tasks side by side."""
+    table = Table(title=f"{series.method} on {series.dataset}, {series.bits} bits: mAP", title_justify="left")
+    table.add_column("training pairs", no_wrap=True)
+    for task in TASKS:
+        table.add_column(TASK_TITLES[task], justify="right", no_wrap=True)
+        for name in ("of paired", "of untrained", "unpaired or discarded"):
+            table.add_column(name, justify="right", style="dim", no_wrap=name != "unpaired or discarded")
+    previous = None
+    for cell in series.cells:
+        if previous is not None and cell.scheme != previous:
+            table.add_section()
+        previous = cell.scheme
+        row = [cell.title]
+        for task in TASKS:
+            said = entry(series, cell, task)
+            score = f"[bold]★ {said.score}[/]" if said.best else said.score
+            row += [score, said.change, said.times_untrained, said.against_discarding]
+        table.add_row(*row)
+    table.caption = (
+        "★ best at this share. Unpaired or discarded: which is better for as many samples, and what keeping "
+        "them gains (100 % discarded is an untrained network)."
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def result_table(result: RunResult) -> Table:
+    """One run: its mAP in both tasks."""
+    spec = result.specification
+    pairs = result.training_pairs
+    table = Table(title=spec.title, title_justify="left", caption=result.definition, caption_justify="left")
+    table.add_column("task")
+    table.add_column("mAP", justify="right")
+    for task in TASKS:
+        table.add_row(TASK_TITLES[task], f"{result.map[task]:.4f}")
+    table.add_section()
+    table.add_row("training rows kept", f"{pairs['kept']} of {pairs['rows']}")
+    table.add_row("of these still pairs", str(pairs["paired"]))
+    table.add_row("training time", format_seconds(result.seconds["training"]))
+    return table

@@ -1,0 +1,55 @@
+import contextlib
+import errno
+import multiprocessing
+import os
+
+import pytest
+from umml_cli.errors import UserError, describe_os_error
+from umml_cli.files import folder_lock, read_json, replacing, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "result.json"
+    write_json(path, {"map": 1})
+    with contextlib.suppress(KeyboardInterrupt), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert read_json(path) == {"map": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_damaged_json_is_named(tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text('{"map": ')
+    with pytest.raises(UserError, match=r"result\.json is not readable JSON"):
+        read_json(path)
+
+
+def _hold(folder, held, release):
+    with folder_lock(folder):
+        held.set()
+        release.wait(30)
+
+
+def test_a_second_process_is_told_who_holds_the_folder(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(tmp_path, held, release))
+    other.start()
+    assert held.wait(30)
+    with pytest.raises(UserError, match=rf"process {other.pid}\) works in"), folder_lock(tmp_path):
+        pass
+    other.kill()
+    other.join()
+    with folder_lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOSPC, "disk is full"), (errno.EACCES, "No permission"), (errno.EIO, "Input/output")],
+)
+def test_refusals_of_the_operating_system_are_one_sentence(number, said):
+    sentence = describe_os_error(OSError(number, os.strerror(number), "codes.npz"))
+    assert said in sentence
+    assert "codes.npz" in sentence

@@ -1,0 +1,58 @@
+import io
+
+import pytest
+from rich.console import Console
+from umml_cli import progress
+from umml_cli.events import EpochEnded, RunFinished, RunStarted
+from umml_cli.progress import GridClock, format_seconds, grid_progress
+from umml_cli.specification import RunSpecification
+
+
+def make(seed, **cell):
+    return RunSpecification(
+        dataset="emoji",
+        data_digest="0",
+        method="dadh",
+        method_version="1",
+        options={"bits": 64, "epochs": 10},
+        cell=cell,
+        seed=seed,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, "0 s"), (59.4, "59 s"), (125, "2 min 05 s"), (3600 + 20 * 60, "1 h 20 min")]
+)
+def test_seconds_as_a_person_says_them(seconds, said):
+    assert format_seconds(seconds) == said
+
+
+def test_time_left_follows_the_pace_and_ignores_what_came_from_a_checkpoint(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    first, second = make(0), make(1, discard=50)  # 10 + 5 epochs of work
+    clock = GridClock([first, second])
+    assert clock.seconds_left is None
+    clock.update(RunStarted(first.run_id, first_epoch=4))
+    now = 102.0
+    assert clock.seconds_left is None
+    clock.update(EpochEnded(first.run_id, 6))  # 2 epochs of work in 2 seconds, 4 + 5 left
+    assert clock.seconds_left == pytest.approx(9 * (1 + progress.FIXED_WORK))
+    clock.update(RunFinished(first.run_id))
+    clock.update(RunFinished(second.run_id))
+    assert clock.seconds_left == 0
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_counts_complete_runs_in_bars_and_in_lines(terminal):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=120, highlight=False)
+    runs = [make(0), make(1)]
+    with grid_progress(console, runs, runs[1:]) as on_event:
+        on_event(RunStarted(runs[1].run_id, first_epoch=0))
+        on_event(EpochEnded(runs[1].run_id, 5))
+        on_event(RunStarted(runs[1].run_id, first_epoch=3))  # a worker died, another took over
+        on_event(EpochEnded(runs[1].run_id, 10))
+        on_event(RunFinished(runs[1].run_id))
+    assert "1 of 2 runs are complete already" in screen.getvalue()
+    assert ("2/2" if terminal else "[2/2] dadh · emoji · paired · seed 1") in screen.getvalue()

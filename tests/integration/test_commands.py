@@ -1,0 +1,140 @@
+import csv
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+TINY = ("--preset", "small", "--set", "layer_widths=[16, 16, 8]", "--epochs", "2", "--bits", "16")
+
+
+@pytest.fixture
+def arrays():
+    """Sixty items of three classes whose image and text carry the class."""
+    generator = np.random.default_rng(7)
+    labels = np.eye(3, dtype=np.uint8)[np.arange(60) % 3]
+    return {
+        "image": (labels @ generator.normal(size=(3, 12)) + generator.normal(size=(60, 12))).astype(
+            np.float32
+        ),
+        "text": (labels @ generator.normal(size=(3, 8)) + generator.normal(size=(60, 8))).astype(np.float32),
+        "labels": labels,
+        "train": np.arange(40),
+        "query": np.arange(50, 60),
+    }
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(arrays):
+        np.savez(tmp_path / "data.npz", **arrays)
+        return "data.npz"
+
+    return write
+
+
+def test_train_and_evaluate_on_a_file_of_ones_own(umml, save, arrays, tmp_path):
+    trained = umml("train", save(arrays), *TINY, "--unpaired-images", 20, "--unpaired-text", 10)
+    assert "image → text" in trained.stdout
+    assert "40 of 40" in trained.stdout
+    assert "28" in trained.stdout  # 20 % of 40 lost their text, 10 % their image
+    (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
+    evaluated = umml("evaluate", folder)
+    assert "image → text" in evaluated.stdout
+    again = umml("train", "data.npz", *TINY, "--unpaired-images", 20, "--unpaired-text", 10)
+    assert "complete already" in again.stdout
+
+
+def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
+    file = save(arrays)
+    for out in ("first", "second"):
+        umml("train", file, *TINY, "--out", out, "--seed", 3)
+    (first,), (second,) = (
+        (path for path in (tmp_path / out).glob("*/codes.npz")) for out in ("first", "second")
+    )
+    with np.load(first) as one, np.load(second) as other:
+        assert all(np.array_equal(one[name], other[name]) for name in one.files)
+
+
+def test_seeds_give_mean_and_deviation(umml, tmp_path):
+    umml("quickstart", "--out", "out", "--seeds", 2, "--set", "layer_widths=[8, 8, 8]", "--set", "epochs=1")
+    rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
+    assert {row["seeds"] for row in rows} == {"2"}
+    assert all(float(row["map_sd"]) >= 0 for row in rows)
+
+
+def test_methods_are_listed_and_described(umml):
+    assert "dadh" in umml("methods").stdout
+    assert "layer_widths" in umml("methods", "dadh").stdout
+
+
+def change(**changes):
+    return lambda arrays: {**arrays, **{name: make(arrays) for name, make in changes.items()}}
+
+
+def without(name):
+    return lambda arrays: {key: value for key, value in arrays.items() if key != name}
+
+
+def with_nan(arrays):
+    image = arrays["image"].copy()
+    image[7, 3] = np.nan
+    return image
+
+
+def with_empty_row(arrays):
+    labels = arrays["labels"].copy()
+    labels[5] = 0
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("spoil", "arguments", "said"),
+    [
+        (without("text"), (), "text"),
+        (change(text=lambda arrays: arrays["text"][:-1]), (), "59"),
+        (change(image=with_nan), (), "row 7"),
+        (change(labels=with_empty_row), (), "row 5"),
+        (change(query=lambda _: np.arange(35, 45)), (), "query"),
+        (change(query=lambda _: np.arange(0)), (), "query"),
+        (change(train=lambda _: np.array([0, 1, 99])), (), "99"),
+        (dict, ("--method", "dadhh"), "dadhh"),
+        (dict, ("--preset", "huge"), "huge"),
+        (dict, ("--unpaired-images", "130"), "unpaired_images"),
+        (dict, ("--unpaired-images", "60", "--unpaired-text", "60"), "120 %"),
+        (dict, ("--discard", "100"), "nothing to train on"),
+        (dict, ("--bits", "0"), "bits"),
+        (dict, ("--bits", "1000"), "bits"),
+        (dict, ("--set", "colour=blue"), "colour"),
+        (dict, ("--set", "epochs"), "NAME=VALUE"),
+        (dict, ("--device", "tpu"), "device"),
+        (dict, ("--device", "cuda"), "cuda"),
+        (dict, ("--precision", "float8"), "precision"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_written(umml, save, arrays, spoil, arguments, said, tmp_path):
+    done = umml("train", save(spoil(arrays)), *TINY, *arguments, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert not list(tmp_path.glob("runs/*/result.json"))
+
+
+def test_a_file_that_is_not_there_or_is_cut_short(umml, save, arrays, tmp_path):
+    assert "nowhere.npz" in umml("train", "nowhere.npz", check=False).stderr
+    file = tmp_path / save(arrays)
+    file.write_bytes(file.read_bytes()[:500])
+    done = umml("train", "data.npz", check=False)
+    assert done.returncode == 2
+    assert "data.npz" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_folder_that_cannot_be_is_one_sentence(umml, tmp_path):
+    (tmp_path / "out").write_text("in the way")
+    done = umml("quickstart", "--out", "out", *SMALL, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert "out" in done.stderr
