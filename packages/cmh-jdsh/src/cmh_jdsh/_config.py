@@ -1,0 +1,81 @@
+"""The options of JDSH, each with its source, and the presets."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation when the class is made
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from cmh_train import MethodConfig
+from pydantic import Field
+
+from cmh_jdsh._dsdw import DSDW, MIRFLICKR25K, NUSWIDE_TC10
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class JDSHConfig(MethodConfig):
+    """Options of JDSH; the defaults are those of the authors' program for MIR-Flickr25K.
+
+    "Program" below is the authors' released code of December 2020 unless a date says otherwise.
+    """
+
+    batch_size: int = Field(default=32, ge=1, description="samples in one step; program")
+    variant: Literal["current", "sigir2020"] = Field(
+        default="current",
+        description="the program of December 2020, or that of May 2020, which is nearest to the paper",
+    )
+    standardise: bool = Field(
+        default=False,
+        description="subtract the images' scalar mean and divide by their deviation first; needed where "
+        "features are signed and large (ours)",
+    )
+    hidden_width: int = Field(default=4096, ge=1, description="width of the text net's hidden layer; program")
+    image_share: float = Field(
+        default=0.5, ge=0, description="weight of the images' similarity, alpha; program"
+    )
+    text_share: float = Field(default=0.1, ge=0, description="weight of the texts' similarity, beta; program")
+    joint_share: float = Field(
+        default=0.4, ge=0, description="weight of the second-order one, lambda; program"
+    )
+    scale: float = Field(default=1.4, gt=0, description="factor of the whole target, mu; program")
+    dsdw: DSDW | Literal["estimate"] = Field(
+        default=MIRFLICKR25K,
+        description="constants of the sharpening, or 'estimate': fitted to the data in the first epoch",
+    )
+    intra_weight: float = Field(
+        default=0.1, ge=0, description="weight of the losses inside a modality; program"
+    )
+    image_learning_rate: float = Field(default=0.01, gt=0, description="SGD; program")
+    text_learning_rate: float = Field(default=0.01, gt=0, description="SGD; program")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="program")
+    weight_decay: float = Field(default=5e-4, ge=0, description="program")
+    alexnet_weights: Path | None = Field(
+        default=None, description="torchvision's AlexNet weights for ImageNet; needed when images are pixels"
+    )
+    dropout_backbone: bool = Field(
+        default=True,
+        description="keep AlexNet's dropout on while training, which makes its features, and in the current "
+        "variant the target too, noisy; program",
+    )
+
+
+# The authors used NUS-WIDE with 10 labels, the 21-label cut was never fitted; labels play no part, the images
+# are mostly the same.
+_NUSWIDE = JDSHConfig(image_share=0.4, text_share=0.3, joint_share=0.3, dsdw=NUSWIDE_TC10)
+_MAY = {"variant": "sigir2020", "scale": 1.47}
+
+PRESETS: Mapping[str, JDSHConfig] = MappingProxyType(
+    {
+        "mirflickr25k": JDSHConfig(),
+        "nuswide-tc21": _NUSWIDE,
+        # UMML paper: batches of 128 instead of 32.
+        "umml-mirflickr25k": JDSHConfig(batch_size=128),
+        "umml-nuswide-tc21": _NUSWIDE.model_copy(update={"batch_size": 128}),
+        # The program of May 2020.
+        "mirflickr25k-sigir2020": JDSHConfig().model_copy(update=_MAY),
+        "nuswide-tc10-sigir2020": _NUSWIDE.model_copy(update={**_MAY, "image_learning_rate": 0.001}),
+        "small": JDSHConfig(epochs=60, standardise=True, dsdw="estimate"),
+    }
+)

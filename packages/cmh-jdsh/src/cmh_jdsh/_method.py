@@ -1,0 +1,245 @@
+"""JDSH: its networks, its training step and its codes."""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+from typing import TYPE_CHECKING, ClassVar, Self, cast
+
+import torch
+from cmh_train import Batch, DataSpec, HashingMethod, MethodConfig, MethodSpec, Modality
+
+from cmh_jdsh._config import PRESETS, JDSHConfig
+from cmh_jdsh._dsdw import SimilarityDistribution, sharpen
+from cmh_jdsh._losses import similarity_losses, total_loss
+from cmh_jdsh._pixels import FEATURE_WIDTH, centre_crops, read_alexnet, training_crops
+from cmh_jdsh._similarity import joint_similarity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cmh_jdsh._dsdw import DSDW
+
+_DROPOUT = 0.5  # AlexNet's own
+
+
+class JDSH(HashingMethod):
+    """Joint-modal distribution-based similarity hashing, unsupervised.
+
+    Every batch gets a target similarity from its images and texts together; sure pairs are sharpened (DSDW).
+    Cosines of the codes, inside and across modalities, follow the target. Images pass a frozen AlexNet and
+    one linear layer, or the linear layer alone where features are given; texts pass a net with one hidden
+    layer.
+
+    Args:
+        config: the options.
+        spec: shapes of the data, and the images' mean and deviation for `standardise`.
+
+    Raises:
+        ValueError: images are pixels and AlexNet's weights are missing, or an option does not fit pixels.
+
+    Source: Liu, Qian, Guan, Zhan, Shao, "Joint-modal Distribution-based Similarity Hashing for Large-scale
+    Unsupervised Deep Cross-modal Retrieval", SIGIR 2020, and the authors' program where the paper is silent.
+    """
+
+    drop_last: ClassVar[bool] = True
+    config: JDSHConfig
+    code_sharpness: torch.Tensor  # a in tanh(a x)
+
+    def __init__(self, config: JDSHConfig, spec: DataSpec) -> None:
+        super().__init__()
+        self.config = config
+        self.bits = config.bits
+        self._input_shape: dict[Modality, tuple[int, ...]] = {
+            "image": spec.image_shape,
+            "text": (spec.text_width,),
+        }
+        self._image_mean, self._image_std = spec.image_mean, spec.image_std
+        self.backbone, self.target_backbone = _backbones(config, spec)
+        width = spec.image_shape[0] if self.backbone is None else FEATURE_WIDTH
+        self.image_head = torch.nn.Linear(width, config.bits)
+        self.text_net = torch.nn.Sequential(
+            torch.nn.Linear(spec.text_width, config.hidden_width),
+            torch.nn.ReLU(),
+            torch.nn.Linear(config.hidden_width, config.bits),
+        )
+        self.register_buffer("code_sharpness", torch.ones(()))
+        self.distribution = None
+        if config.dsdw == "estimate":
+            self.distribution = SimilarityDistribution(bound=_largest_similarity(config))
+        self._collecting = False
+        self._optimisers = self._make_optimisers()
+
+    def _make_optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        config = self.config
+        image_parameters = list(self.image_head.parameters())
+        if self.backbone is not None and config.variant == "sigir2020":
+            image_parameters += self.backbone.parameters()
+        groups = {
+            "image": (image_parameters, config.image_learning_rate),
+            "text": (list(self.text_net.parameters()), config.text_learning_rate),
+        }
+        return {
+            name: torch.optim.SGD(
+                parameters, lr=rate, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
+            )
+            for name, (parameters, rate) in groups.items()
+        }
+
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """The optimisers `image` and `text`."""
+        return self._optimisers
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout on or off; a backbone that makes targets never has it."""
+        super().train(mode)
+        if self.target_backbone is not None:
+            self.target_backbone.eval()
+        return self
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Sharpen the codes' tanh; with `dsdw="estimate"`, collect similarities during epoch 0."""
+        self.code_sharpness.fill_(math.sqrt(epoch + 1))
+        self._collecting = epoch == 0
+        if self.distribution is not None and self._collecting:
+            self.distribution.clear()
+
+    def update(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Take one step of both networks.
+
+        Returns:
+            The unweighted losses `intra_image`, `intra_text`, `cross` and, in the current variant, `pair`,
+            and their weighted sum `total`.
+
+        Raises:
+            ValueError: the features have another width than the method was built for.
+        """
+        self._check_shape("image", batch.image)
+        self._check_shape("text", batch.text)
+        image_feature, target_feature = self._training_features(batch.image)
+        image = self._code(self.image_head(image_feature))
+        text = self._code(self.text_net(batch.text))
+        with torch.autocast(batch.image.device.type, enabled=False):
+            similarity = self._joint_similarity(_at_least_float32(target_feature), batch.text)
+            target = self._target(similarity, batch.image_present & batch.text_present)
+            losses = similarity_losses(image, text, target, variant=self.config.variant)
+            total = total_loss(losses, intra_weight=self.config.intra_weight)
+        for optimiser in self._optimisers.values():
+            optimiser.zero_grad()
+        torch.autograd.backward(total)
+        for optimiser in self._optimisers.values():
+            optimiser.step()
+        return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
+
+    def _training_features(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features for the codes and features for the target similarity."""
+        if self.backbone is None:
+            feature = self._standardised(image)
+            return feature, feature
+        crops = training_crops(image)
+        if self.target_backbone is None:
+            with torch.no_grad():
+                feature = self.backbone(crops)
+            return feature, feature
+        with torch.no_grad():
+            target_feature = self.target_backbone(crops)
+        return self.backbone(crops), target_feature
+
+    def _joint_similarity(self, image_feature: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        return joint_similarity(
+            image_feature,
+            text,
+            image_share=self.config.image_share,
+            text_share=self.config.text_share,
+            joint_share=self.config.joint_share,
+            variant=self.config.variant,
+        )
+
+    @torch.no_grad()
+    def _target(self, similarity: torch.Tensor, complete: torch.Tensor) -> torch.Tensor:
+        """S: the joint similarity, sharpened and scaled."""
+        if self.distribution is None:
+            sharpening = cast("DSDW", self.config.dsdw).sharpening()
+        else:
+            if self._collecting:
+                self.distribution.add(similarity, complete)
+            sharpening = self.distribution.sharpening()
+        if self.config.variant == "sigir2020":  # this batch's own extremes, and partners left alone
+            sharpening |= {"minimum": similarity.min(), "maximum": similarity.diagonal().max()}
+            sharpened = sharpen(similarity, **sharpening)
+            sharpened.diagonal().copy_(similarity.diagonal())
+        else:
+            sharpened = sharpen(similarity, **sharpening)
+        return self.config.scale * sharpened
+
+    def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features or pixels to codes in -1..1, each row for itself.
+
+        Raises:
+            ValueError: the features have another width than the method was built for.
+        """
+        self._check_shape(modality, features)
+        if modality == "text":
+            return self._code(self.text_net(features))
+        if self.backbone is None:
+            return self._code(self.image_head(self._standardised(features)))
+        return self._code(self.image_head(self.backbone(centre_crops(features))))
+
+    def _code(self, hidden: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.code_sharpness * _at_least_float32(hidden))
+
+    def _standardised(self, image: torch.Tensor) -> torch.Tensor:
+        return (image - self._image_mean) / self._image_std if self.config.standardise else image
+
+    def _check_shape(self, modality: Modality, sample: torch.Tensor) -> None:
+        expected = self._input_shape[modality]
+        if sample.shape[1:] != expected:
+            raise ValueError(
+                f"this JDSH was built for {modality} inputs of shape {expected}, "
+                f"but got {tuple(sample.shape[1:])}"
+            )
+
+
+def _backbones(config: JDSHConfig, spec: DataSpec) -> tuple[torch.nn.Module | None, torch.nn.Module | None]:
+    """The network before the image head and, where that is fine-tuned, a frozen copy for the targets."""
+    if len(spec.image_shape) == 1:
+        return None, None
+    if len(spec.image_shape) != 3 or spec.image_shape[0] != 3:
+        raise ValueError(
+            f"JDSH takes features or pixels of shape (3, height, width), but images have {spec.image_shape}"
+        )
+    if config.alexnet_weights is None:
+        raise ValueError(
+            "JDSH from pixels starts with AlexNet; give alexnet_weights, the path of torchvision's file"
+        )
+    if config.standardise:
+        raise ValueError(
+            "standardise is for features; pixels are scaled as AlexNet expects them, so leave it off"
+        )
+    backbone = read_alexnet(config.alexnet_weights, dropout=_DROPOUT if config.dropout_backbone else 0.0)
+    if config.variant == "current":
+        return backbone.requires_grad_(False), None
+    return backbone, deepcopy(backbone).requires_grad_(False).eval()
+
+
+def _largest_similarity(config: JDSHConfig) -> float:
+    """Affinities reach -3 where features have signs, their normalised product 1."""
+    return 3 * (config.image_share + config.text_share) + config.joint_share
+
+
+def _at_least_float32(values: torch.Tensor) -> torch.Tensor:
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
+def _build(config: MethodConfig, spec: DataSpec) -> HashingMethod:
+    return JDSH(cast("JDSHConfig", config), spec)
+
+
+METHOD = MethodSpec(
+    name="jdsh",
+    title="JDSH: joint-modal distribution-based similarity hashing (Liu et al., SIGIR 2020)",
+    config_type=JDSHConfig,
+    build=_build,
+    supervised=False,
+    presets=PRESETS,
+)
