@@ -9,7 +9,12 @@ from cmh_dadh import DADH, DADHConfig
 from cmh_train import Batch, DataSpec
 
 GOLDEN = Path(__file__).parent / "golden" / "dadh_step.npz"
-NAMES = {"image_module": "image_net", "text_module": "text_net", "feature_dis": "feature_critic", "hash_dis": "code_critic"}
+NAMES = {
+    "image_module": "image_net",
+    "text_module": "text_net",
+    "feature_dis": "feature_critic",
+    "hash_dis": "code_critic",
+}
 
 
 def ours(name):
@@ -45,7 +50,7 @@ def step():
     assert not unexpected
     assert all(name.endswith(("num_batches_tracked", "image_codes", "text_codes")) for name in missing)
     mixes = iter([golden["alpha_feature"], golden["alpha_hash"]])
-    method._draw_mix = lambda like: torch.from_numpy(next(mixes))
+    method._draw_mix = lambda _: torch.from_numpy(next(mixes))
     index = torch.arange(16)
     arrays = {name: torch.from_numpy(golden[name]) for name in ("images", "texts", "labels")}
     method.begin_training(arrays["labels"])
@@ -101,7 +106,8 @@ def test_weights_after_the_step(step):
     golden, method, _ = step
     state = method.state_dict()
     for name, expected in load_weights(golden, "after.").items():
-        # A bias before batch norm has no gradient but rounding noise, which Adam divides by about its eps of 1e-8.
+        # A bias before batch norm has no gradient but rounding noise, which Adam divides by about its eps of
+        # 1e-8.
         scale = expected.abs().max().item()
         np.testing.assert_allclose(state[name], expected, rtol=0, atol=1e-9 * scale)
 

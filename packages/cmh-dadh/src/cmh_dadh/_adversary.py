@@ -16,7 +16,8 @@ def critic_losses(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What a discriminator pays: binary cross entropy on both kinds of input, and a gradient penalty.
 
-    The penalty is that of a Wasserstein critic, though this critic gives the logit of a probability: so does the program.
+    The penalty is that of a Wasserstein critic, though this critic gives the logit of a probability: so does
+    the program.
 
     Args:
         critic: maps `(batch, width)` to `(batch, 1)` logits.
@@ -25,7 +26,8 @@ def critic_losses(
         mix: `(batch, width)` in [0, 1], one interpolation weight for every element.
 
     Returns:
-        mean -log sigma(D(real)), mean -log(1 - sigma(D(fake))), mean (|grad D(x)|_2 - 1)^2 with x between both.
+        mean -log sigma(D(real)), mean -log(1 - sigma(D(fake))), mean (|grad D(x)|_2 - 1)^2 with x between
+        both.
     """
     between = (mix * real + (1 - mix) * fake).requires_grad_()
     # One pass for all three: the critic treats rows alone.

@@ -21,17 +21,22 @@ class DADHConfig(MethodConfig):
     layer_widths: tuple[int, ...] = Field(
         default=(8192, 4096, 2048),
         min_length=1,
-        description="widths of the layers of both feature nets; the last is the feature that the adversary compares",
+        description="of both feature nets; the last is the width of the feature that the adversary compares",
     )
     dropout: float = Field(
-        default=0.0, ge=0.0, lt=1.0, description="after every layer; the program has 0.5 for NUS-WIDE, none for MIR-Flickr"
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="after every layer; the program has 0.5 for NUS-WIDE, none for MIR-Flickr",
     )
     learning_rate: float = Field(default=5e-5, gt=0.0, description="of all three Adams; NUS-WIDE: 1e-5")
     learning_rate_decay: float = Field(
         default=0.8, gt=0.0, le=1.0, description="generator only, at the end of epochs 0, 100, 200 (program)"
     )
     decay_every: int = Field(
-        default=100, ge=1, description="epochs between two decays; the first comes after epoch 0 already (program)"
+        default=100,
+        ge=1,
+        description="epochs between two decays; the first comes after epoch 0 already (program)",
     )
     smallest_learning_rate: float = Field(default=1e-6, ge=0.0, description="floor of the decay (program)")
     alpha: float = Field(default=10.0, ge=0.0, description="weight of the triplet loss")
@@ -41,11 +46,17 @@ class DADHConfig(MethodConfig):
     gamma: float = Field(default=1.0, ge=0.0, description="weight of the adversarial losses")
     margin: float = Field(default=0.4, ge=0.0, le=2.0, description="of the triplet loss, in cosine distance")
     mu: float = Field(default=1e-5, ge=0.0, description="weight of the network's outputs in the code update")
-    ridge: float = Field(default=1.0, gt=0.0, description="lambda, ridge of the label projection in the code update")
+    ridge: float = Field(
+        default=1.0, gt=0.0, description="lambda, ridge of the label projection in the code update"
+    )
     penalty: float = Field(default=10.0, ge=0.0, description="weight of the gradient penalty (program)")
     weight_decay: float = Field(default=5e-4, ge=0.0, description="of the generator's Adam (program)")
-    critic_weight_decay: float = Field(default=1e-4, ge=0.0, description="of the discriminators' Adams (program)")
-    critic_betas: tuple[float, float] = Field(default=(0.5, 0.9), description="of the discriminators' Adams (program)")
+    critic_weight_decay: float = Field(
+        default=1e-4, ge=0.0, description="of the discriminators' Adams (program)"
+    )
+    critic_betas: tuple[float, float] = Field(
+        default=(0.5, 0.9), description="of the discriminators' Adams (program)"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -59,4 +70,4 @@ class DADHConfig(MethodConfig):
 MIRFLICKR25K = DADHConfig(bits=64, epochs=300, batch_size=128)
 NUSWIDE_TC21 = DADHConfig(bits=64, epochs=300, batch_size=128, learning_rate=1e-5, dropout=0.5)
 # For a few thousand rows on a CPU: narrow layers, and a learning rate that gets there in few steps.
-SMALL = DADHConfig(bits=64, epochs=60, batch_size=128, learning_rate=5e-4, layer_widths=(1024, 512, 256))
+SMALL = DADHConfig(bits=64, epochs=20, batch_size=128, learning_rate=1e-3, layer_widths=(512, 256, 128))

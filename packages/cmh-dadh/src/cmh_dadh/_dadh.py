@@ -25,11 +25,12 @@ _WEIGHTED_ALPHA = 10.0
 
 
 class DADH(HashingMethod):
-    """Deep adversarial discrete hashing (Bai et al., ICMR 2020), in the form of the authors' program of March 2021.
+    """Deep adversarial discrete hashing (Bai et al., ICMR 2020): the authors' program of March 2021.
 
-    Two feature nets and two hash heads are trained by a weighted triplet loss across the modalities, by the distance to a
-    discrete code matrix that is updated in closed form after every epoch, and by discriminators that shall not tell text
-    from image. What the program does and the paper does not say is kept: see the package's README.
+    Two feature nets and two hash heads are trained by a weighted triplet loss across the modalities, by the
+    distance to a discrete code matrix that is updated in closed form after every epoch, and by discriminators
+    that shall not tell text from image. What the program does and the paper does not say is kept: see the
+    package's README.
 
     Args:
         config: options.
@@ -44,10 +45,13 @@ class DADH(HashingMethod):
     def __init__(self, config: DADHConfig, data: DataSpec) -> None:
         super().__init__()
         if len(data.image_shape) != 1:
-            raise ValueError(f"DADH takes image features (rows, width), not pixels of shape {data.image_shape}")
+            raise ValueError(
+                f"DADH takes image features (rows, width), not pixels of shape {data.image_shape}"
+            )
         self.options, self.data, self.bits = config, data, config.bits
-        # The program passes every text batch twice through the text net. Without dropout the second pass differs in
-        # nothing but a second update of the running statistics: r <- (1-m)^2 r + (1 - (1-m)^2) batch.
+        # The program passes every text batch twice through the text net. Without dropout the second pass
+        # differs in nothing but a second update of the running statistics: r <- (1-m)^2 r + (1 - (1-m)^2)
+        # batch.
         once = _BATCH_NORM_MOMENTUM
         self.second_text_pass = config.dropout > 0
         text_momentum = once if self.second_text_pass else 1 - (1 - once) ** 2
@@ -94,7 +98,8 @@ class DADH(HashingMethod):
             self.image_codes[batch.index] = image_codes
             self.text_codes[batch.index] = text_codes
             repeated = self.text_net(batch.text) if self.second_text_pass else text_features
-        # The second codes are made of features without gradient: their adversary trains the text head alone (program).
+        # The second codes are made of features without gradient: their adversary trains the text head alone
+        # (program).
         second_text_codes = self._hash(self.text_head, repeated.detach())
 
         losses = {
@@ -123,7 +128,8 @@ class DADH(HashingMethod):
         with torch.no_grad():
             projection = project_labels(self._label, self.code_matrix, self.options.ridge)  # P
             outputs = self.image_codes + self.text_codes
-            # With mu = 1e-5 the outputs hardly ever turn a sign: B is a linear code of the labels, fixed by its start.
+            # With mu = 1e-5 the outputs hardly ever turn a sign: B is a linear code of the labels, fixed by
+            # its start.
             self.code_matrix.copy_(signs(self._label @ projection + self.options.mu / 2 * outputs))
         if epoch % self.options.decay_every == 0:
             for group in self._generator.param_groups:

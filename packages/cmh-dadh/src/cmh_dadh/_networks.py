@@ -24,7 +24,9 @@ class FeatureNet(nn.Module):
         momentum: of the running statistics of batch norm.
     """
 
-    def __init__(self, width_in: int, widths: Sequence[int], *, dropout: float, momentum: float = 0.1) -> None:
+    def __init__(
+        self, width_in: int, widths: Sequence[int], *, dropout: float, momentum: float = 0.1
+    ) -> None:
         super().__init__()
         sizes = list(pairwise([width_in, *widths]))
         self.linear = nn.ModuleList(nn.Linear(a, b) for a, b in sizes)

@@ -4,9 +4,9 @@ For anchor a, positives p (s_ap > 0) and negatives n (s_an = 0), with cosine dis
 
     T = sum_a sum_p w_ap sum_n max(0, d_ap - d_an + margin)
 
-The weight of a triplet depends on its anchor and positive only, because a negative shares no label. So the inner sum
-needs no cube: with the anchor's negatives sorted, the terms that are not zero form a prefix, and prefix sums give value
-and gradient in O(b^2 log b) time and O(b^2) memory.
+The weight of a triplet depends on its anchor and positive only, because a negative shares no label. So the
+inner sum needs no cube: with the anchor's negatives sorted, the terms that are not zero form a prefix, and
+prefix sums give value and gradient in O(b^2 log b) time and O(b^2) memory.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def triplet_weights(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
         w_ap = (2^s_ap - 1) / Z_a,   Z_a = sum_j (2^s_a(j) - 1) / log2(j + 2),   s_a sorted descending
 
-    The program writes 2^s_ap - 2^s_an; a negative has s_an = 0. An anchor without labels has no positives and Z_a = 0:
-    its weights are 0 (the program divides 0 by 0).
+    The program writes 2^s_ap - 2^s_an; a negative has s_an = 0. An anchor without labels has no positives and
+    Z_a = 0: its weights are 0 (the program divides 0 by 0).
 
     Args:
         label: `(batch, n_label)` zeros and ones.
@@ -49,7 +49,8 @@ def triplet_losses(
     Args:
         codes: `(batch, bits)` real-valued codes of one modality.
         others: `(batch, bits)` codes of the other, row for row the same samples.
-        weights: `(batch, batch)` symmetric support, weight of anchor (row) and positive (column), 0 for negatives.
+        weights: `(batch, batch)` symmetric support, weight of anchor (row) and positive (column), 0 for
+            negatives.
         negative: `(batch, batch)` bool, symmetric, pairs without a shared label.
         margin: in cosine distance.
 
@@ -57,7 +58,8 @@ def triplet_losses(
         `(2,)`: anchors from `codes`, and anchors from `others`.
     """
     cosine = torch.nn.functional.normalize(codes) @ torch.nn.functional.normalize(others).T
-    # d = max(0, 1 - cos), less the 1 that drops out of every difference: smaller numbers, smaller rounding errors.
+    # d = max(0, 1 - cos), less the 1 that drops out of every difference: smaller numbers, smaller rounding
+    # errors.
     distance = (-cosine).clamp(min=-1)
     sums: torch.Tensor = _HingeSums.apply(torch.stack([distance, distance.T]), weights, negative, margin)
     return sums
@@ -79,7 +81,9 @@ class _HingeSums(torch.autograd.Function):
         threshold = distance + margin
         # Negatives nearer than the threshold: the prefix of this length.
         count = torch.searchsorted(sorted_negatives, threshold)
-        prefix = torch.nn.functional.pad(sorted_negatives.masked_fill(sorted_negatives == torch.inf, 0).cumsum(2), (1, 0))
+        prefix = torch.nn.functional.pad(
+            sorted_negatives.masked_fill(sorted_negatives == torch.inf, 0).cumsum(2), (1, 0)
+        )
         hinge = count * threshold - prefix.gather(2, count)  # (2, batch, batch), 0 where no negative is near
         losses = (weights * hinge).sum(dim=(1, 2))
         # dT/dd_ap = w_ap * count; dT/dd_an = - sum of w_ap over the positives whose prefix holds n.

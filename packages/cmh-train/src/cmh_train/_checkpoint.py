@@ -29,8 +29,8 @@ class Checkpoint:
 
     Args:
         path: the file; its folder must exist.
-        every_minutes: least time between two saves, which happen between epochs only; 0: after every epoch. The last
-            epoch is always saved.
+        every_minutes: least time between two saves, which happen between epochs only; 0: after every epoch.
+            The last epoch is always saved.
     """
 
     path: str | Path
@@ -46,8 +46,8 @@ def save_checkpoint(
 ) -> None:
     """Write a method, its optimisers and its history to one safetensors file with JSON in its header.
 
-    The file is written under a temporary name, flushed to disk and renamed, so that whoever reads `path` finds the last
-    whole checkpoint even after a crash in the middle.
+    The file is written under a temporary name, flushed to disk and renamed, so that whoever reads `path`
+    finds the last whole checkpoint even after a crash in the middle.
 
     Args:
         path: the file; its folder must exist.
@@ -102,7 +102,9 @@ def load_checkpoint(
             {n.removeprefix(_METHOD): t for n, t in tensors.items() if n.startswith(_METHOD)}, strict=True
         )
         for name, optimiser in method.optimisers().items():
-            optimiser.load_state_dict(_optimiser_state(name, header["param_groups"][name], tensors, optimiser))
+            optimiser.load_state_dict(
+                _optimiser_state(name, header["param_groups"][name], tensors, optimiser)
+            )
     except (RuntimeError, KeyError, ValueError) as error:
         raise ValueError(
             f"{path} belongs to another method or other options: {str(error).splitlines()[0]}"
@@ -129,7 +131,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("json", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - the file is no dict
+            names = list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is damaged or no checkpoint: {error}; delete it to start again") from error
     if header.get("format") != _FORMAT:
@@ -141,7 +144,8 @@ def _check_run(path: Path, saved: Mapping[str, Any], asked: Mapping[str, Any]) -
     for name in sorted(saved.keys() | asked.keys()):
         if saved.get(name) != asked.get(name):
             raise ValueError(
-                f"{path} was made with {name}={saved.get(name)!r}, but this run has {name}={asked.get(name)!r}; "
+                f"{path} was made with {name}={saved.get(name)!r}, "
+                f"but this run has {name}={asked.get(name)!r}; "
                 "use the same settings or another checkpoint file"
             )
 

@@ -69,15 +69,18 @@ class MethodConfig(BaseModel):
 class HashingMethod(torch.nn.Module):
     """A cross-modal hashing method in training and in use.
 
-    A method owns its optimisers and keeps what it knows of the whole training set (codes, labels, label memory)
-    as buffers of fixed shape, so that a state dict is the whole state. It draws random numbers from torch's default
-    generators, which `fit` seeds for every epoch and restores afterwards.
+    A method owns its optimisers and keeps what it knows of the whole training set (codes, labels, label
+    memory) as buffers of fixed shape, so that a state dict is the whole state. It draws random numbers from
+    torch's default generators, which `fit` seeds for every epoch and restores afterwards.
 
     Class attributes:
         drop_last: leave out the last batch of an epoch when it is not full.
-        encode_batch_size: rows that `encode` must get at once because codes depend on the batch; None: any number.
-        smallest_batch: a last batch with fewer samples is left out, for example 2 where batch norm needs a variance.
-        data_spec: the data it was built for; `build_method` sets it, `fit` and `encode_dataset` check against it.
+        encode_batch_size: rows that `encode` must get at once because codes depend on the batch; None: any
+            number.
+        smallest_batch: a last batch with fewer samples is left out, for example 2 where batch norm needs a
+            variance.
+        data_spec: the data it was built for; `build_method` sets it, `fit` and `encode_dataset` check against
+            it.
         config: the options it was built with; `build_method` sets it, checkpoints hold it.
     """
 
@@ -92,14 +95,15 @@ class HashingMethod(torch.nn.Module):
         """Called once before the first epoch, and again after a checkpoint was loaded.
 
         Args:
-            label: `(n_train, n_label)` floating point labels of the whole training set on the method's device, or None.
+            label: `(n_train, n_label)` floating point labels of the whole training set on the method's
+                device, or None.
         """
 
     def begin_epoch(self, epoch: int) -> None:
         """Called before the first batch of every epoch, counted from 0."""
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Take one training step and return its named losses as detached scalars, without waiting for the device."""
+        """Take one training step; return its named losses, detached, without waiting for the device."""
         raise NotImplementedError
 
     def end_epoch(self, epoch: int) -> None:
@@ -108,8 +112,8 @@ class HashingMethod(torch.nn.Module):
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
         """Map raw features to real-valued codes; a bit is 1 where the value is `>= 0`.
 
-        The method applies its own scaling of inputs (by the statistics in `DataSpec`), so callers give raw features.
-        The caller sets evaluation mode and disables gradients; `encode_dataset` does both.
+        The method applies its own scaling of inputs (by the statistics in `DataSpec`), so callers give raw
+        features. The caller sets evaluation mode and disables gradients; `encode_dataset` does both.
 
         Args:
             modality: "image" or "text".
@@ -133,11 +137,11 @@ class MethodSpec:
         name: the name on the command line, lower case.
         title: name, authors, venue: one line.
         config_type: the method's options.
-        build: makes the method from its options and the data's shapes; initial weights come from torch's default
-            generator.
+        build: makes the method from its options and the data's shapes; initial weights come from torch's
+            default generator.
         supervised: whether training needs labels.
-        presets: named option sets, for example of the paper's data sets. "small" is for data sets of a few thousand
-            rows on a CPU.
+        presets: named option sets, for example of the paper's data sets. "small" is for data sets of a few
+            thousand rows on a CPU.
     """
 
     name: str

@@ -87,7 +87,8 @@ class TrainingData:
             image_mean, image_std = image_statistics(image[image_present] if image_present.any() else image)
         if not (np.isfinite(image_mean) and np.isfinite(image_std) and image_std > 0):
             raise ValueError(
-                f"image_mean and image_std must be finite and image_std positive, not {image_mean} and {image_std}"
+                "image_mean and image_std must be finite and image_std positive, "
+                f"not {image_mean} and {image_std}"
             )
         spec = DataSpec(
             n_train=n_train,
@@ -110,8 +111,8 @@ class TrainingData:
 def image_statistics(image: npt.ArrayLike) -> tuple[float, float]:
     """Compute one mean and one standard deviation over every entry of an image matrix.
 
-    Methods that standardise their images by scalars (DADH) want them over the full original matrix: all rows, before
-    any sample was emptied.
+    Methods that standardise their images by scalars (DADH) want them over the full original matrix: all rows,
+    before any sample was emptied.
 
     Args:
         image: `(n, ...)` real numbers; read in pieces, so a memory-mapped array stays on disk.
@@ -161,7 +162,7 @@ def _present(name: str, values: npt.ArrayLike | None, n_train: int) -> npt.NDArr
     present = np.asarray(values)
     if present.dtype != np.bool_ or present.ndim != 1:
         raise ValueError(
-            f"{name} must be one bool for each training row, but it is {present.dtype} of shape {present.shape}"
+            f"{name} must be one bool for each training row, not {present.dtype} of shape {present.shape}"
         )
     _check_rows(name, len(present), n_train)
     return present
@@ -169,4 +170,6 @@ def _present(name: str, values: npt.ArrayLike | None, n_train: int) -> npt.NDArr
 
 def _check_rows(name: str, rows: int, n_train: int) -> None:
     if rows != n_train:
-        raise ValueError(f"image and {name} must have the same rows, but image has {n_train} and {name} {rows}")
+        raise ValueError(
+            f"image and {name} must have the same rows, but image has {n_train} and {name} {rows}"
+        )

@@ -25,7 +25,9 @@ def find_device(name: str | torch.device) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {name!r}, but torch finds no CUDA device here; use device='cpu'")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device is {name!r}, but torch finds only {torch.cuda.device_count()} CUDA device(s)")
+        raise ValueError(
+            f"device is {name!r}, but torch finds only {torch.cuda.device_count()} CUDA device(s)"
+        )
     return device
 
 

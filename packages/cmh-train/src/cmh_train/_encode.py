@@ -68,5 +68,6 @@ def _check_features(modality: str, features: npt.NDArray[np.generic], spec: Data
     expected = spec.image_shape if modality == "image" else (spec.text_width,)
     if features.shape[1:] != expected:
         raise ValueError(
-            f"the method was built for {modality} inputs of shape {expected}, but the features have {features.shape[1:]}"
+            f"the method was built for {modality} inputs of shape {expected}, "
+            f"but these have {features.shape[1:]}"
         )

@@ -36,7 +36,8 @@ class TrainingDiverged(ValueError):  # noqa: N818 - named like the toolkit's oth
 
     def __init__(self, name: str, epoch: int) -> None:
         super().__init__(
-            f"{name} became NaN or infinite in epoch {epoch}; try a smaller learning rate or precision='float32'"
+            f"{name} became NaN or infinite in epoch {epoch}; "
+            "try a smaller learning rate or precision='float32'"
         )
         self.name = name
         self.epoch = epoch
@@ -56,21 +57,22 @@ def fit(
 ) -> FitResult:
     """Train a method. The same seed on the same machine gives the same result, interrupted or not.
 
-    The data lie on the device as a whole and steps pick their rows there. Nothing waits for the device inside an epoch;
-    losses come back once at its end.
+    The data lie on the device as a whole and steps pick their rows there. Nothing waits for the device inside
+    an epoch; losses come back once at its end.
 
     Args:
         method: trained in place; moved to `device` and `precision` first.
         data: the training rows.
         epochs: passes over the rows, `>= 1`.
-        batch_size: rows in a step, between 1 and the number of rows. A last batch that is not full is used too, unless
-            the method says otherwise.
+        batch_size: rows in a step, between 1 and the number of rows. A last batch that is not full is used
+            too, unless the method says otherwise.
         device: "cpu", "cuda", "cuda:1".
         precision: "float32"; "bf16": float32 weights, matrix products in bfloat16; "float64".
         seed: non-negative; decides the order of rows and every number that the method draws.
-        on_epoch_end: called with each `EpochRecord`. It may encode with the method; it cannot disturb the run's random
-            numbers. After an interruption it may see an epoch again.
-        checkpoint: save after epochs, and continue from the file where it is there: a path, or a `Checkpoint`.
+        on_epoch_end: called with each `EpochRecord`. It may encode with the method; it cannot disturb the
+            run's random numbers. After an interruption it may see an epoch again.
+        checkpoint: save after epochs, and continue from the file where it is there: a path, or a
+            `Checkpoint`.
 
     Returns:
         The named losses and the time of every epoch.
@@ -80,7 +82,7 @@ def fit(
         ValueError: for settings that do not fit the data, the device or the checkpoint.
 
     Example:
-        >>> fit(method, data, epochs=20, batch_size=128, seed=1, checkpoint="run.safetensors")  # doctest: +SKIP
+        >>> fit(method, data, epochs=20, batch_size=128, checkpoint="run.safetensors")  # doctest: +SKIP
     """
     place = find_device(device)
     check_precision(precision)
@@ -98,7 +100,9 @@ def fit(
     if checkpoint is not None and Path(checkpoint.path).exists():
         records.extend(load_checkpoint(checkpoint.path, method, run=run))
         if len(records) > epochs:
-            raise ValueError(f"{checkpoint.path} holds {len(records)} epochs already, more than epochs={epochs}")
+            raise ValueError(
+                f"{checkpoint.path} holds {len(records)} epochs already, more than epochs={epochs}"
+            )
     resumed_from = len(records)
     last_save = time.monotonic()
     with isolated_random(place):
@@ -120,7 +124,7 @@ class _DeviceRows:
     """The training rows on the device, in their own compact types; a batch is made of floating point."""
 
     def __init__(self, data: TrainingData, device: torch.device, dtype: torch.dtype) -> None:
-        self._dtype = dtype
+        self.dtype = dtype
         self.n_train = data.spec.n_train
         self.device = device
         self.image = _to_device(data.image, device)
@@ -130,10 +134,10 @@ class _DeviceRows:
         self.text_present = _to_device(data.text_present, device)
 
     def batches(self, order: torch.Tensor, batch_size: int) -> Iterator[Batch]:
-        for index in order.split(batch_size):
+        for index in torch.split(order, batch_size):
             yield Batch(
-                image=self.image[index].to(self._dtype),
-                text=self.text[index].to(self._dtype),
+                image=self.image[index].to(self.dtype),
+                text=self.text[index].to(self.dtype),
                 label=None if self.label is None else self.label[index],
                 index=index,
                 image_present=self.image_present[index],
@@ -155,12 +159,12 @@ def _run_epoch(
         with multiply_in(precision, rows.device):
             losses = method.update(batch)
         for name, loss in losses.items():
-            sums[name] = sums[name] + loss if name in sums else loss
+            sums[name] = sums.get(name, 0) + loss.to(rows.dtype)
         steps += 1
     method.end_epoch(epoch)
     # One transfer for everything; norms tell NaN weights apart that no loss has met yet.
-    norms = torch.stack(torch._foreach_norm([p.detach() for p in method.parameters()]))  # noqa: SLF001 - no public name
-    values = torch.stack([*sums.values(), norms.sum().to(next(iter(sums.values())).dtype)]).tolist()
+    norms = torch.stack([parameter.detach().norm() for parameter in method.parameters()])
+    values = torch.stack([*sums.values(), norms.sum()]).tolist()
     for name, value in zip([*sums, _WEIGHTS], values, strict=True):
         if not np.isfinite(value):
             raise TrainingDiverged(name, epoch)
@@ -189,9 +193,13 @@ def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batc
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     if batch_size > n_train:
-        raise ValueError(f"batch_size is {batch_size}, but there are only {n_train} training rows; make it smaller")
+        raise ValueError(
+            f"batch_size is {batch_size}, but there are only {n_train} training rows; make it smaller"
+        )
     if batch_size < method.smallest_batch:
-        raise ValueError(f"batch_size is {batch_size}, but this method needs at least {method.smallest_batch}")
+        raise ValueError(
+            f"batch_size is {batch_size}, but this method needs at least {method.smallest_batch}"
+        )
     if method.data_spec is not None and method.data_spec != data.spec:
         for name, built in asdict(method.data_spec).items():
             given = getattr(data.spec, name)
@@ -202,8 +210,13 @@ def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batc
 def _describe_run(
     method: HashingMethod, data: TrainingData, *, batch_size: int, precision: Precision, seed: int
 ) -> dict[str, Any]:
-    # A run may go on for more epochs than it was started with; the batch size is the one that `fit` was given.
-    config = {} if method.config is None else method.config.model_dump(mode="json", exclude={"epochs", "batch_size"})
+    # A run may go on for more epochs than it was started with; the batch size is the one that `fit` was
+    # given.
+    config = (
+        {}
+        if method.config is None
+        else method.config.model_dump(mode="json", exclude={"epochs", "batch_size"})
+    )
     return {
         "method": type(method).__qualname__,
         "config": config,

@@ -16,11 +16,13 @@ _COPIES = 4  # weights, gradients and the two moments of Adam
 _GIGABYTE = 1e9
 
 
-def check_memory(method: HashingMethod, data: TrainingData, device: torch.device, precision: Precision) -> None:
+def check_memory(
+    method: HashingMethod, data: TrainingData, device: torch.device, precision: Precision
+) -> None:
     """Compare the least that training needs on `device` with what is free there.
 
-    Counted are the rows, the method's buffers, and weights, gradients and two optimiser moments; activations come on
-    top, so passing is no promise. Where the free memory is unknown, nothing is checked.
+    Counted are the rows, the method's buffers, and weights, gradients and two optimiser moments; activations
+    come on top, so passing is no promise. Where the free memory is unknown, nothing is checked.
 
     Raises:
         ValueError: if even that does not fit.
@@ -34,8 +36,8 @@ def check_memory(method: HashingMethod, data: TrainingData, device: torch.device
     needed = weights + buffers + rows
     if free is not None and needed > free:
         raise ValueError(
-            f"training needs at least {needed / _GIGABYTE:.1f} GB on {device}, but only {free / _GIGABYTE:.1f} GB are free; "
-            "use fewer rows, narrower layers or another device"
+            f"training needs at least {needed / _GIGABYTE:.1f} GB on {device}, "
+            f"but only {free / _GIGABYTE:.1f} GB are free; use fewer rows, narrower layers or another device"
         )
 
 

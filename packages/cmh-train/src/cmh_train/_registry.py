@@ -32,7 +32,8 @@ def available_methods() -> dict[str, MethodSpec]:
     """Load every installed method, by name in alphabetical order.
 
     Raises:
-        BrokenMethodError: if a package announces a method that cannot be loaded; the message names the package.
+        BrokenMethodError: if a package announces a method that cannot be loaded; the message names the
+            package.
     """
     return {point.name: _load(point) for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
 
@@ -89,7 +90,9 @@ def build_method(
     data_spec: DataSpec,
     seed: int,
 ) -> HashingMethod:
-    """Build an untrained method; the same seed gives the same weights, and torch's own generators stay as they were.
+    """Build an untrained method; the same seed gives the same weights.
+
+    Torch's own generators stay as they were.
 
     Args:
         method: a name, or a specification.
@@ -123,11 +126,13 @@ def _load(point: EntryPoint) -> MethodSpec:
         spec = point.load()
     except Exception as error:
         raise BrokenMethodError(
-            f"method {point.name!r} of {package} cannot be loaded from {point.value!r}: {type(error).__name__}: {error}"
+            f"method {point.name!r} of {package} cannot be loaded from {point.value!r}: "
+            f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(spec, MethodSpec):
         raise BrokenMethodError(
-            f"method {point.name!r} of {package}: {point.value!r} is a {type(spec).__name__}, not a MethodSpec"
+            f"method {point.name!r} of {package}: {point.value!r} is a {type(spec).__name__}, "
+            "not a MethodSpec"
         )
     return spec
 

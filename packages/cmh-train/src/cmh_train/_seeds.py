@@ -11,7 +11,8 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Streams of one seed: they must differ, so that the order of rows says nothing about the numbers a method draws.
+# Streams of one seed: they must differ, so that the order of rows says nothing about the numbers a method
+# draws.
 BUILD, STEPS, ORDER = range(3)
 
 
@@ -25,9 +26,9 @@ def check_seed(seed: int) -> None:
     """Refuse what cannot seed a run.
 
     Raises:
-        ValueError: if `seed` is not a non-negative integer.
+        ValueError: if `seed` is negative or a bool.
     """
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+    if isinstance(seed, bool) or seed < 0:
         raise ValueError(f"seed must be a non-negative integer, not {seed!r}")
 
 
