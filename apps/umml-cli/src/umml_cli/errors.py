@@ -6,11 +6,30 @@ import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import ValidationError
 
 
 class UserError(Exception):
     """A mistake that a user can mend; its message is one sentence that names the thing and the cure."""
+
+
+class RunsFailed(Exception):  # noqa: N818 - some of the runs; the others are kept
+    """Some runs of a grid failed.
+
+    Args:
+        reasons: title of a run to why it failed.
+        n_runs: runs in the grid.
+    """
+
+    def __init__(self, reasons: Mapping[str, str], n_runs: int) -> None:
+        title, reason = next(iter(reasons.items()))
+        others = f" (and {len(reasons) - 1} more, see `umml runs list`)" if len(reasons) > 1 else ""
+        super().__init__(
+            f"{len(reasons)} of {n_runs} runs failed: {title}: {reason.rstrip('.')}{others}; "
+            "what is complete is kept, and the same command tries the others again."
+        )
 
 
 def describe_validation(error: ValidationError) -> str:

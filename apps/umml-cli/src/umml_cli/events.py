@@ -28,4 +28,12 @@ class RunFinished:
     run_id: str
 
 
-RunEvent = RunStarted | EpochEnded | RunFinished
+@dataclass(frozen=True)
+class RunFailed:
+    """The run cannot be done; `reason` is a sentence."""
+
+    run_id: str
+    reason: str
+
+
+RunEvent = RunStarted | EpochEnded | RunFinished | RunFailed

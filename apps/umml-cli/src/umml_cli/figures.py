@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from umml_cli.files import replacing
+from umml_cli.paper_tables import TASK_TITLES, class_scores
+from umml_cli.published import BITS, maps_of
 from umml_cli.store import TASKS
-from umml_cli.tables import TASK_TITLES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from umml_cli.results import Series
+    from umml_cli.cells import Cell
+    from umml_cli.experiment import Experiment
+    from umml_cli.results import Score, Series
 
 # Distinct by marker and dash as well as by colour, so that the figure reads in grey (colours: Okabe and Ito).
 STYLES = {
@@ -22,6 +27,108 @@ STYLES = {
     "UIT": {"color": "#009E73", "marker": "^", "linestyle": "-.", "label": "UIT: half each"},
     "SD": {"color": "#555555", "marker": "x", "linestyle": ":", "label": "SD: samples discarded"},
 }
+
+
+METHOD_STYLES: tuple[dict[str, str], ...] = (
+    {"color": "#0072B2", "marker": "o", "linestyle": "-"},
+    {"color": "#D55E00", "marker": "s", "linestyle": "--"},
+    {"color": "#009E73", "marker": "^", "linestyle": "-."},
+    {"color": "#CC79A7", "marker": "D", "linestyle": (0, (5, 1, 1, 1, 1, 1))},  # type: ignore[dict-item] - a dash pattern
+    {"color": "#555555", "marker": "v", "linestyle": ":"},
+)
+
+
+def scheme_figure(experiment: Experiment, all_series: Sequence[Series]) -> Figure:
+    """MAP against the share changed, a line for each method (UMML paper, Figures 5 to 9).
+
+    A row of panels for each data set and scheme of the experiment, a column for each task. Published numbers are
+    hollow grey marks.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second of import
+
+    schemes = [scheme for scheme in experiment.cells if scheme not in {"paired", "untrained"}]
+    datasets = list(dict.fromkeys(series.dataset for series in all_series))
+    panels = [(dataset, scheme) for dataset in datasets for scheme in schemes]
+    figure = Figure(figsize=(9, 0.9 + 2.9 * len(panels)), layout="constrained")
+    grid = figure.subplots(len(panels), len(TASKS), sharey="row", squeeze=False)
+    for axes, (dataset, scheme) in zip(grid, panels, strict=True):
+        here = [series for series in all_series if series.dataset == dataset]
+        for ax, task in zip(axes, TASKS, strict=True):
+            for series, style in zip(here, METHOD_STYLES, strict=False):
+                _plot_scheme(ax, series, scheme, task, style)
+            _dress(ax, f"{dataset}, {scheme}: {TASK_TITLES[task]}")
+        axes[0].set_ylabel("mAP")
+        axes[0].set_ylim(bottom=0)
+    labels = {
+        label: handle
+        for handle, label in zip(*grid[0][0].get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=min(4, len(labels)), frameon=False, fontsize=9)  # fmt: skip
+    figure.suptitle(experiment.title, fontsize=11)
+    return figure
+
+
+def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[str, str]) -> None:
+    def points(scores: dict[tuple[Cell, str], Score]) -> list[tuple[float, Score]]:
+        return sorted(
+            (cell.percent, score)
+            for (cell, of), score in scores.items()
+            if of == task and cell.scheme in {scheme, "paired"}
+        )
+
+    name = f"{series.method.upper()} {series.bits} bits"
+    ours = points(dict(series.scores))
+    if ours:
+        spread = None if ours[0][1].half_width is None else [score.half_width or 0.0 for _, score in ours]
+        ax.errorbar(
+            [percent for percent, _ in ours], [score.mean for _, score in ours], yerr=spread, capsize=3, label=name, **style
+        )  # fmt: skip
+    untrained = series.score("untrained", 0, task)
+    if untrained is not None:
+        ax.axhline(untrained.mean, color=style["color"], linewidth=0.7, linestyle=(0, (1, 3)))
+    if series.bits == BITS:
+        published = sorted(
+            (cell.percent, value)
+            for (cell, of), value in maps_of(series.dataset, series.method).items()
+            if of == task and cell.scheme in {scheme, "paired"}
+        )
+        if published:
+            ax.plot(
+                *zip(*published, strict=True), color="#888888", marker=style["marker"], markerfacecolor="none",
+                linestyle="none", label=f"{series.method.upper()} published",
+            )  # fmt: skip
+
+
+def class_figure(experiment: Experiment, series: Series, names: Sequence[str]) -> Figure:
+    """Change of mAP by class against paired training, a bar for each scheme (UMML paper, Figure 10)."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second of import
+
+    changed = [cell for cell in experiment.grid() if cell.percent]
+    scores = class_scores(series, experiment.grid(), names)
+    figure = Figure(figsize=(9, 1.4 + 0.3 * len(scores.names)), layout="constrained")
+    axes = figure.subplots(1, len(TASKS), sharey=True)
+    height = 0.8 / len(changed)
+    bars = ({"color": "#333333"}, {"color": "#cccccc", "hatch": "///"}, {"color": "#888888", "hatch": "..."})
+    for ax, task in zip(axes, TASKS, strict=True):
+        for position, cell in enumerate(changed):
+            places = [label + (position - (len(changed) - 1) / 2) * height for label in range(len(scores.names))]
+            style = bars[position % len(bars)]
+            ax.barh(places, scores.change(cell, task), height, label=cell.title, edgecolor="#333333", linewidth=0.5, **style)  # type: ignore[arg-type] # fmt: skip
+        ax.axvline(0, color="#000000", linewidth=0.8)
+        ax.set(title=TASK_TITLES[task], xlabel="change of mAP against paired (%)")
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_yticks(range(len(scores.names)), scores.names)
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(changed), frameon=False, fontsize=9)  # fmt: skip
+    figure.suptitle(f"{experiment.title}: {series.method.upper()} on {series.dataset}", fontsize=11)
+    return figure
+
+
+def _dress(ax: Axes, title: str) -> None:
+    ax.set_title(title, fontsize=10)
+    ax.set(xlabel="training pairs changed (%)", xlim=(-3, 103))
+    ax.grid(visible=True, alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def share_figure(series: Series) -> Figure:
@@ -54,9 +161,7 @@ def share_figure(series: Series) -> Figure:
             ax.axhline(
                 untrained.mean, color="#000000", linewidth=0.8, linestyle=(0, (1, 3)), label="untrained"
             )
-        ax.set(title=TASK_TITLES[task], xlabel="training pairs changed (%)", xlim=(-3, 103))
-        ax.grid(visible=True, alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
+        _dress(ax, TASK_TITLES[task])
     axes[0].set_ylabel("mAP")
     axes[0].set_ylim(bottom=0)
     handles, labels = axes[0].get_legend_handles_labels()

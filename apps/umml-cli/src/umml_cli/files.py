@@ -51,6 +51,15 @@ def read_json(path: Path) -> Any:
 
 
 @contextlib.contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Hold a run's folder; wait for whoever holds it, for instance a worker that is about to end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
     """Hold the output folder for this process; a second process is told who holds it.
 

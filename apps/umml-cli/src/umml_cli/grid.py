@@ -1,26 +1,34 @@
-"""From a list of runs to their results, figures, table and report in one output folder."""
+"""From a list of runs to their results, tables, figures and report in one output folder."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from umml_cli.executor import available_cores, run_all
-from umml_cli.figures import save_figure, share_figure
+from umml_cli.errors import RunsFailed
+from umml_cli.events import RunEvent, RunFailed
+from umml_cli.executor import LocalExecutor
 from umml_cli.files import folder_lock, write_text
+from umml_cli.figures import class_figure, save_figure, scheme_figure, share_figure
+from umml_cli.paper_tables import paper_tables
 from umml_cli.progress import grid_progress
-from umml_cli.results import collect, summary_csv
+from umml_cli.results import collect, runs_csv, summary_csv
 from umml_cli.store import RunStore
+from umml_cli.table_formats import to_csv, to_latex, to_markdown
+from umml_cli.worker import WorkOrder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from cmh_data import PairedDataset
+    from matplotlib.figure import Figure
     from rich.console import Console
 
-    from umml_cli.experiment import DataSource
+    from umml_cli.executor import Executor
+    from umml_cli.experiment import DataSource, Experiment
     from umml_cli.gallery import Gallery
-    from umml_cli.results import Series
+    from umml_cli.report import Exhibit
+    from umml_cli.results import Selection, Series
     from umml_cli.specification import RunSpecification
     from umml_cli.store import RunResult
 
@@ -34,32 +42,48 @@ def run_grid(
     sources: Mapping[str, DataSource],
     out: Path,
     console: Console,
-    workers: int | None = None,
-) -> list[RunResult]:
-    """Perform the runs that are not complete yet, and return the results of all.
+    executor: Executor | None = None,
+    keep_weights: bool = True,
+    checkpoint_minutes: float = 0.25,
+) -> RunsFailed | None:
+    """Perform the runs that are not complete yet.
 
     Args:
         specifications: the runs.
         sources: data sets by name.
-        out: output folder; runs lie in `out/runs`. Held by a lock meanwhile.
+        out: output folder; runs lie in `out/runs`. The caller holds its lock.
         console: where progress is shown.
-        workers: processes; None: one for each core.
+        executor: where to perform them; None: on every core of this machine.
+        keep_weights: whether runs keep their trained weights.
+        checkpoint_minutes: least time between two checkpoints of a run.
+
+    Returns:
+        What failed, or None when every run is complete.
 
     Raises:
-        UserError: another process holds the folder, or a run failed.
+        UserError: a run's worker died again and again.
+        OSError: the machine refuses to go on.
     """
-    with folder_lock(out):
-        store = RunStore(out / RUNS)
-        pending = [spec for spec in specifications if not store.folder(spec).result.exists()]
-        with grid_progress(console, specifications, pending) as on_event:
-            run_all(
-                pending,
-                locations={source.dataset.name: source.location for source in sources.values()},
-                root=store.root,
-                workers=workers or available_cores(),
-                on_event=on_event,
-            )
-        return list(store.results(specifications))
+    store = RunStore(out / RUNS)
+    pending = [spec for spec in specifications if not store.folder(spec).result.exists()]
+    order = WorkOrder(
+        root=str(store.root.resolve()),
+        locations={source.dataset.name: source.location for source in sources.values()},
+        keep_weights=keep_weights,
+        checkpoint_minutes=checkpoint_minutes,
+    )
+    titles = {spec.run_id: spec.title for spec in specifications}
+    failed: dict[str, str] = {}
+    with grid_progress(console, specifications, pending) as show:
+
+        def on_event(event: RunEvent) -> None:
+            if isinstance(event, RunFailed):
+                failed[titles[event.run_id]] = event.reason
+            show(event)
+
+        if pending:
+            (executor or LocalExecutor()).run_all(pending, order, on_event)
+    return RunsFailed(failed, len(specifications)) if failed else None
 
 
 def perform_here(
@@ -84,29 +108,99 @@ def perform_here(
 
 
 def write_outputs(
-    title: str, results: Sequence[RunResult], *, sources: Mapping[str, DataSource], out: Path
+    title: str,
+    results: Sequence[RunResult],
+    *,
+    datasets: Mapping[str, PairedDataset],
+    out: Path,
+    experiments: Mapping[str, Experiment] | None = None,
+    selection: Selection = "last",
 ) -> list[Series]:
-    """Write `summary.csv`, the figure of each series and `report.html`; return the series."""
+    """Write the numbers, the tables and figures of experiments, and the report, from the runs that are complete.
+
+    Args:
+        title: heading of the report.
+        results: finished runs.
+        datasets: data sets by name, for retrievals and label names; those that are missing are done without.
+        out: output folder.
+        experiments: what to show in the paper's layout.
+        selection: which epoch stands in tables and figures.
+
+    Returns:
+        The series, one for each data set, method and code length.
+    """
     from umml_cli.report import Section, render_report  # noqa: PLC0415 - templates only when there is something to show
 
-    datasets = {source.dataset.name: source.dataset for source in sources.values()}
-    all_series = collect(results)
+    store = RunStore(out / RUNS)
+    all_series = collect(results, selection=selection, store=store)
+    exhibits = [
+        exhibit
+        for name, experiment in (experiments or {}).items()
+        for exhibit in _write_exhibit(name, experiment, all_series, datasets=datasets, out=out)
+    ]
     sections = []
     for series in all_series:
         path = out / "figures" / f"{series.dataset}-{series.method}-{series.bits}"
         save_figure(share_figure(series), path)
-        behind = [result for result in results if series.holds(result)]
         sections.append(
             Section(
                 series=series,
                 figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8"),
-                gallery=_gallery(datasets[series.dataset], behind, RunStore(out / RUNS)),
-                results=behind,
+                gallery=_gallery(datasets[series.dataset], series.results, store)
+                if series.dataset in datasets
+                else None,
+                results=series.results,
             )
         )
-    write_text(out / "report.html", render_report(title, sections))
+    write_text(out / "report.html", render_report(title, sections, exhibits))
     write_text(out / "summary.csv", summary_csv(all_series))
+    write_text(out / "runs.csv", runs_csv(results))
     return all_series
+
+
+def _write_exhibit(
+    name: str,
+    experiment: Experiment,
+    all_series: Sequence[Series],
+    *,
+    datasets: Mapping[str, PairedDataset],
+    out: Path,
+) -> list[Exhibit]:
+    """Write the tables and figures of one experiment, and return them for the report."""
+    from umml_cli.report import Exhibit  # noqa: PLC0415 - as above
+
+    label_names = {name: dataset.label_names for name, dataset in datasets.items()}
+    exhibits = []
+    for table in paper_tables(name, experiment, all_series, label_names=label_names):
+        for suffix, render in ((".md", to_markdown), (".csv", to_csv), (".tex", to_latex)):
+            write_text(out / "tables" / f"{table.name}{suffix}", render(table))
+        exhibits.append(Exhibit(experiment.title, table=table))
+    for figure_name, figure in _figures(name, experiment, all_series, label_names):
+        path = out / "figures" / figure_name
+        save_figure(figure, path)
+        exhibits.append(Exhibit(experiment.title, figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8")))
+    return exhibits
+
+
+def _figures(
+    name: str,
+    experiment: Experiment,
+    all_series: Sequence[Series],
+    label_names: Mapping[str, Sequence[str]],
+) -> list[tuple[str, Figure]]:
+    shown = experiment.shown(all_series)
+    if not shown or experiment.figure is None:
+        return []
+    if experiment.figure == "curves":
+        return [(name, scheme_figure(experiment, shown))]
+    return [
+        (
+            name if len(shown) == 1 else f"{name}-{series.dataset}-{series.method}",
+            class_figure(experiment, series, label_names.get(series.dataset, ())),
+        )
+        for series in shown
+        if all((cell, "i2t") in series.scores for cell in experiment.grid())
+    ]
 
 
 def _gallery(dataset: PairedDataset, results: Sequence[RunResult], store: RunStore) -> Gallery:

@@ -9,8 +9,8 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from umml_cli.commands import evaluate, methods, quickstart, train
-from umml_cli.errors import UserError, describe_os_error, describe_validation
+from umml_cli.commands import evaluate, methods, quickstart, report, reproduce, runs, train
+from umml_cli.errors import RunsFailed, UserError, describe_os_error, describe_validation
 
 EXIT_USER, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
 
@@ -25,6 +25,9 @@ app = typer.Typer(
 app.command()(quickstart.quickstart)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(reproduce.reproduce)
+app.command()(report.report)
+app.add_typer(runs.runs, name="runs")
 app.command()(methods.methods)
 
 
@@ -39,7 +42,7 @@ def main() -> None:
     except KeyboardInterrupt:
         screen.print("Stopped. What is complete is kept; run the same command again to continue.")
         sys.exit(EXIT_INTERRUPTED)
-    except (UserError, ValueError, OSError, MemoryError) as error:
+    except (UserError, RunsFailed, ValueError, OSError, MemoryError) as error:
         if os.environ.get("UMML_DEBUG"):
             raise
         message, status = explain(error)
@@ -57,6 +60,8 @@ def explain(error: BaseException) -> tuple[str, int]:
             return f"{describe_validation(error)}.", EXIT_USER
         case UserError() | ValueError():
             return str(error), EXIT_USER
+        case RunsFailed():
+            return str(error), EXIT_FAILED
         case OSError():
             return describe_os_error(error), EXIT_FAILED
         case _:

@@ -20,6 +20,15 @@ def method_version(name: str) -> str:
     return "unknown"
 
 
+def parse_method_options(assignments: list[str]) -> dict[str, dict[str, JsonValue]]:
+    """Turn `["epochs=5", "dadh.layer_widths=[64, 32]"]` into options by method; those of every method under ""."""
+    options: dict[str, dict[str, JsonValue]] = {}
+    for name, value in parse_options(assignments).items():
+        method, _, option = name.rpartition(".")
+        options.setdefault(method, {})[option] = value
+    return options
+
+
 def parse_options(assignments: list[str]) -> dict[str, JsonValue]:
     """Turn `["epochs=5", "layer_widths=[64, 32]"]` into a mapping; a value that is not JSON is text."""
     options: dict[str, JsonValue] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from umml_cli.events import EpochEnded, RunEvent, RunFinished, RunStarted
+from umml_cli.events import EpochEnded, RunEvent, RunFailed, RunFinished, RunStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +52,7 @@ class GridClock:
                 self._done[event.run_id] = self._skipped[event.run_id] = event.first_epoch * share
             case EpochEnded():
                 self._done[event.run_id] = event.epoch * share
-            case RunFinished():
+            case RunFinished() | RunFailed():
                 self._done[event.run_id] = spec.work
 
     @property
@@ -129,8 +129,9 @@ def _bars(
                     )
                 case EpochEnded():
                     progress.update(bars[event.run_id], completed=event.epoch)
-                case RunFinished():
-                    progress.remove_task(bars.pop(event.run_id))
+                case RunFinished() | RunFailed():
+                    if event.run_id in bars:
+                        progress.remove_task(bars.pop(event.run_id))
                     progress.advance(whole)
             left = clock.seconds_left
             progress.update(whole, left="" if left is None else f"about {format_seconds(left)} left")
@@ -151,12 +152,13 @@ def _lines(
     def on_event(event: RunEvent) -> None:
         nonlocal n_complete
         clock.update(event)
-        if isinstance(event, RunFinished):
+        if isinstance(event, RunFinished | RunFailed):
             n_complete += 1
             left = clock.seconds_left
+            failed = f" failed: {event.reason}" if isinstance(event, RunFailed) else ""
             rest = f", about {format_seconds(left)} left" if left else ""
             console.print(
-                f"[{n_complete}/{len(specifications)}] {specs[event.run_id].title}{rest}", markup=False
+                f"[{n_complete}/{len(specifications)}] {specs[event.run_id].title}{failed}{rest}", markup=False
             )
 
     yield on_event

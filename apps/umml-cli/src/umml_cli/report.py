@@ -10,16 +10,33 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from umml_cli.cells import SCHEME_TITLES
-from umml_cli.results import UNPAIRED
+from umml_cli.paper_tables import ROW_TITLES, TASK_TITLES
+from umml_cli.results import SELECTION_TITLES, UNPAIRED
 from umml_cli.store import TASKS
-from umml_cli.tables import TASK_TITLES, entry
+from umml_cli.tables import entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from umml_cli.gallery import Gallery
+    from umml_cli.paper_tables import PaperTable
     from umml_cli.results import Series
     from umml_cli.store import RunResult
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A table or a figure of an experiment.
+
+    Args:
+        title: heading.
+        table: the table, or None.
+        figure_svg: the figure as SVG text, or None.
+    """
+
+    title: str
+    table: PaperTable | None = None
+    figure_svg: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,12 +89,13 @@ def headline(series: Series) -> list[str]:
     return sentences
 
 
-def render_report(title: str, sections: Sequence[Section]) -> str:
+def render_report(title: str, sections: Sequence[Section], exhibits: Sequence[Exhibit] = ()) -> str:
     """The report as one HTML text without any external address.
 
     Args:
         title: heading of the page.
         sections: one for each series.
+        exhibits: tables and figures of experiments.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -88,6 +106,9 @@ def render_report(title: str, sections: Sequence[Section]) -> str:
     return template.render(
         title=title,
         sections=sections,
+        exhibits=exhibits,
+        row_titles=ROW_TITLES,
+        selection_titles=SELECTION_TITLES,
         tasks=TASKS,
         task_titles=TASK_TITLES,
         scheme_titles=SCHEME_TITLES,

@@ -32,7 +32,8 @@ class RunSpecification(BaseModel):
         seed: seed of initial weights, batch order and everything drawn in training.
         precision: floating-point type of training.
         device: device type; results are equal to the bit on one type only.
-        selection: which epoch is evaluated.
+        evaluate_every: epochs between two evaluations on the queries, from which the best epoch is known;
+            0: after the last epoch only. The last epoch is the result in any case.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +47,7 @@ class RunSpecification(BaseModel):
     seed: int = Field(ge=0, lt=2**31)
     precision: Literal["float32", "bf16", "float64"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
-    selection: Literal["last"] = "last"
+    evaluate_every: int = Field(default=0, ge=0)
 
     @property
     def run_id(self) -> str:

@@ -17,12 +17,28 @@ if TYPE_CHECKING:
 TASKS = ("i2t", "t2i")
 
 
+class BestEpoch(BaseModel):
+    """The evaluated epoch with the highest mean of the two mAPs: chosen on the test queries, as the authors do.
+
+    Args:
+        epoch: counted from 1, 0 for an untrained network.
+        map: mean average precision of each task then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int
+    map: dict[str, float]
+
+
 class RunResult(BaseModel):
     """What `result.json` holds.
 
     Args:
         specification: what was run.
-        map: mean average precision of each task: "i2t" image queries against texts, "t2i" the converse.
+        map: mean average precision of each task after the last epoch: "i2t" image queries against texts, "t2i"
+            the converse.
+        best: the best of the evaluated epochs.
         definition: which of the field's mAP definitions this is.
         epochs: epochs trained.
         seconds: wall time of training, encoding and evaluation.
@@ -35,6 +51,7 @@ class RunResult(BaseModel):
 
     specification: RunSpecification
     map: dict[str, float]
+    best: BestEpoch
     definition: str
     epochs: int
     seconds: dict[str, float]
@@ -75,9 +92,33 @@ class RunFolder:
         return self.path / "codes.npz"
 
     @property
+    def best_codes(self) -> Path:
+        """`best-codes.npz`: the same after the best of the evaluated epochs, where that is not the last."""
+        return self.path / "best-codes.npz"
+
+    @property
+    def precision(self) -> Path:
+        """`precision.npz`: average precision of every query, of the last and the best epoch, and their labels."""
+        return self.path / "precision.npz"
+
+    @property
+    def evaluations(self) -> Path:
+        """`evaluations.json`: mAP of the epochs that were evaluated on the way."""
+        return self.path / "evaluations.json"
+
+    @property
+    def failure(self) -> Path:
+        """`failure.txt`: why the last attempt failed; removed by the next."""
+        return self.path / "failure.txt"
+
+    @property
     def result(self) -> Path:
         """`result.json`, written last: a run that has it is complete."""
         return self.path / "result.json"
+
+    def read_specification(self) -> RunSpecification:
+        """What the run is."""
+        return RunSpecification.model_validate(read_json(self.specification))
 
     def read_result(self) -> RunResult | None:
         """The result, or None while the run is not complete."""
@@ -100,6 +141,11 @@ class RunStore:
         if not folder.specification.exists():
             write_json(folder.specification, specification.model_dump(mode="json"))
         return folder
+
+    def folders(self) -> Iterator[RunFolder]:
+        """Every run that was ever started, complete or not, in the order of their names."""
+        for path in sorted(self.root.glob("*/specification.json")):
+            yield RunFolder(path.parent)
 
     def results(self, specifications: Iterable[RunSpecification]) -> Iterator[RunResult]:
         """Results of those runs that are complete, in the given order."""

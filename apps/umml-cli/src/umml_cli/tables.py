@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from umml_cli.paper_tables import TASK_TITLES
 from umml_cli.progress import format_seconds
 from umml_cli.store import TASKS
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from umml_cli.cells import Cell
     from umml_cli.results import Series
     from umml_cli.store import RunResult
-
-TASK_TITLES = {"i2t": "image → text", "t2i": "text → image"}
 
 
 @dataclass(frozen=True)

@@ -31,18 +31,28 @@ def quickstart(
     """
     import cmh_data
 
+    from umml_cli.executor import LocalExecutor
     from umml_cli.experiment import DataSource, built_in_experiment, specify
-    from umml_cli.grid import run_grid, write_outputs
+    from umml_cli.files import folder_lock
+    from umml_cli.grid import RUNS, run_grid, write_outputs
     from umml_cli.methods import parse_options
+    from umml_cli.store import RunStore
     from umml_cli.tables import series_table
 
     console = Console(highlight=False)
     sources = {"emoji": DataSource(location="emoji", dataset=cmh_data.load("emoji"))}
     experiment = built_in_experiment("quickstart").model_copy(update={"seeds": seeds})
-    specifications = list(specify(experiment, sources, overrides=parse_options(set_ or [])))
-    results = run_grid(specifications, sources=sources, out=out, console=console, workers=workers)
-    for series in write_outputs(experiment.title, results, sources=sources, out=out):
-        console.print(series_table(series))
+    specifications = list(specify(experiment, sources, overrides={"": parse_options(set_ or [])}))
+    with folder_lock(out):
+        failed = run_grid(
+            specifications, sources=sources, out=out, console=console, executor=LocalExecutor(workers)
+        )
+        if failed:
+            raise failed
+        results = list(RunStore(out / RUNS).results(specifications))
+        datasets = {name: source.dataset for name, source in sources.items()}
+        for series in write_outputs(experiment.title, results, datasets=datasets, out=out):
+            console.print(series_table(series))
     console.print(
         f"Report: {out / 'report.html'}    Numbers: {out / 'summary.csv'}    Figure: {out / 'figures'}",
         soft_wrap=True,

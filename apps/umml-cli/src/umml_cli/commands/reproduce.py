@@ -1,0 +1,116 @@
+"""`umml reproduce`: tables and figures of the paper beside ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def reproduce(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="table3 ... table9, figure5 ... figure10, all, or a file of your own: grid.toml."),
+    ],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="A data set; give it again for more. A built-in one: emoji."),
+    ] = None,
+    method: Annotated[
+        list[str] | None, typer.Option("--methods", help="Only these methods: dadh,agah.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions, seeds 0, 1, ...")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of every method.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="[METHOD.]NAME=VALUE", help="Change an option of every method, or of one."),
+    ] = None,
+    selection: Annotated[
+        str, typer.Option(help="Which epoch stands in the tables: last, or paper: the best on the queries.")
+    ] = "last",
+    evaluate_every: Annotated[
+        int | None, typer.Option(min=0, help="Epochs between two evaluations; 0: only after the last.")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster.")] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes at once; one for each core or GPU if not given.")
+    ] = None,
+    gpus_per_run: Annotated[
+        float, typer.Option(min=0, help="On Ray: share of a GPU that a run asks for.")
+    ] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    plan: Annotated[bool, typer.Option("--plan", help="List the runs and what they take; run nothing.")] = False,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep the trained weights of every run.")
+    ] = False,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(min=0, help="Least time between two checkpoints of a run.")
+    ] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for runs, tables, figures and report.")] = Path(
+        "umml-reproduce"
+    ),
+) -> None:
+    """Run experiments of the UMML paper, or your own, and put each number beside the published one.
+
+    Cells that several tables show are trained once. Interrupted at any moment and started again, it continues
+    and ends with the same tables.
+
+    Example: umml reproduce table3 table7 --data mirflickr25k=mir.h5 --data nuswide-tc21=nus.h5 --seeds 3
+    """
+    from umml_cli.errors import UserError
+    from umml_cli.executor import make_executor
+    from umml_cli.experiment import find_experiments, open_sources
+    from umml_cli.files import folder_lock
+    from umml_cli.grid import run_grid
+    from umml_cli.methods import parse_method_options
+    from umml_cli.planning import plan_table
+    from umml_cli.reproduction import Reproduction
+
+    console = Console(highlight=False)
+    methods = [name for given in method or () for name in given.split(",")]
+    experiments = {
+        name: experiment.choose(methods=methods, seeds=seeds)
+        for name, experiment in find_experiments(names).items()
+    }
+    experiments = {name: experiment for name, experiment in experiments.items() if experiment.methods}
+    if not experiments:
+        raise UserError(f"None of these experiments has the method {', '.join(methods)}.")
+    if selection not in {"last", "paper"}:
+        raise UserError(f"--selection is last or paper, not {selection!r}.")
+    sources = open_sources(data or [])
+    if not sources:
+        needed = dict.fromkeys(each for experiment in experiments.values() for each in experiment.data)
+        example = " ".join(f"--data {each}=PATH" for each in needed)
+        raise UserError(f"Give the data, {example}, or data of your own in their place, for example --data emoji.")
+    overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
+    reproduction = Reproduction.of(
+        experiments,
+        sources,
+        overrides=overrides,
+        device=device,
+        evaluate_every=evaluate_every,
+        selection=selection,
+    )
+    where = make_executor(executor, workers=workers, device=device, gpus_per_run=gpus_per_run)
+    if plan:
+        console.print(plan_table(reproduction, out=out, n_workers=where.n_workers))
+        return
+    with folder_lock(out):
+        reproduction.save(out)
+        failed = run_grid(
+            reproduction.specifications,
+            sources=sources,
+            out=out,
+            console=console,
+            executor=where,
+            keep_weights=keep_weights,
+            checkpoint_minutes=checkpoint_minutes,
+        )
+        reproduction.write(out, {name: source.dataset for name, source in sources.items()})
+    console.print(
+        f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}", soft_wrap=True
+    )
+    if failed:
+        raise failed

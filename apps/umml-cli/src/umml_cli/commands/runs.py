@@ -1,0 +1,99 @@
+"""`umml runs`: what lies in a folder of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+runs = typer.Typer(help="List, show, compare and clean runs.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Option("--out", help="Output folder, or its folder of runs.")]
+DEFAULT = Path("umml-reproduce")
+
+
+@runs.command("list")
+def list_(out: Folder = DEFAULT) -> None:
+    """List every run with its state and mAP.
+
+    Example: umml runs list --out umml-reproduce
+    """
+    from umml_cli.inspection import open_store
+    from umml_cli.planning import RunState
+    from umml_cli.store import TASKS
+
+    console = Console(highlight=False)
+    table = Table("run", "method", "data set", "training pairs", "seed", "image → text", "text → image", "state")
+    for folder in open_store(out).folders():
+        spec, result = folder.read_specification(), folder.read_result()
+        maps = ["", ""] if result is None else [f"{result.map[task]:.4f}" for task in TASKS]
+        state = str(RunState.of(spec, folder))
+        table.add_row(folder.path.name, spec.method, spec.dataset, spec.cell.title, str(spec.seed), *maps, state)
+    console.print(table)
+
+
+@runs.command()
+def show(
+    run: Annotated[str, typer.Argument(help="A run's name, or its beginning.")], out: Folder = DEFAULT
+) -> None:
+    """Show one run: its mAP, specification, times and environment.
+
+    Example: umml runs show 0123 --out umml-reproduce
+    """
+    from umml_cli.inspection import describe_run, find_run, open_store
+    from umml_cli.tables import result_table
+
+    console = Console(highlight=False)
+    folder = find_run(open_store(out), run)
+    result = folder.read_result()
+    if result is not None:
+        console.print(result_table(result))
+    for name, value in describe_run(folder):
+        console.print(f"{name}: {value}", soft_wrap=True, markup=False)
+
+
+@runs.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A run's name, or its beginning.")],
+    second: Annotated[str, typer.Argument(help="Another.")],
+    out: Folder = DEFAULT,
+) -> None:
+    """Compare two runs: what differs in their specification, and whether their mAP differs by more than noise.
+
+    Example: umml runs compare 0123 89ab --out umml-reproduce
+    """
+    from umml_cli.inspection import compare_runs, find_run, open_store
+
+    store = open_store(out)
+    Console(highlight=False).print(compare_runs(find_run(store, first), find_run(store, second)))
+
+
+@runs.command()
+def clean(
+    out: Folder = DEFAULT,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed.")] = False,
+) -> None:
+    """Remove runs that are not complete, and what killed processes left behind. Complete runs stay.
+
+    Example: umml runs clean --out umml-reproduce --yes
+    """
+    import shutil
+
+    from umml_cli.files import folder_lock
+    from umml_cli.inspection import leftovers, open_store
+
+    console = Console(highlight=False)
+    store = open_store(out)
+    with folder_lock(store.root.parent if store.root != out else out):
+        found = leftovers(store)
+        for path in found:
+            console.print(("Removed " if yes else "Would remove ") + str(path), soft_wrap=True, markup=False)
+            if yes:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if not yes and found:
+        console.print("Add --yes to remove them.")
+    if not found:
+        console.print("There is nothing to remove.")
