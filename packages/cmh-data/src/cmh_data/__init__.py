@@ -1,16 +1,24 @@
 """Reads, checks, describes, converts, splits and builds the data sets of cross-modal hashing."""
 
+from cmh_data._alignment import alignment_p_value
 from cmh_data._dataset import PairedDataset, RowArray, Split
 from cmh_data._errors import DataError
+from cmh_data._inspect import FileReport, LabelReport, PartReport, TagReport, inspect
 from cmh_data._load import load
 from cmh_data._sample import sample, sample_pictures
 from cmh_data._save import save
 
 __all__ = [
     "DataError",
+    "FileReport",
+    "LabelReport",
     "PairedDataset",
+    "PartReport",
     "RowArray",
     "Split",
+    "TagReport",
+    "alignment_p_value",
+    "inspect",
     "load",
     "sample",
     "sample_pictures",

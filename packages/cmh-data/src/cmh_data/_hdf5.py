@@ -66,7 +66,7 @@ def _refuse_dataset(path: Path, item: h5py.Dataset) -> None:
     check_declared_size(path, item.name, _declared_bytes(item), item.id.get_storage_size())
 
 
-def check_declared_size(path: Path, name: str, declared: int, stored: int) -> None:
+def check_declared_size(path: Path | str, name: str, declared: int, stored: int) -> None:
     """Refuse an array that claims more than 4 GiB and more than a thousand times the bytes stored for it."""
     if declared > LARGEST_FREE_BYTES and declared > LARGEST_RATIO * max(stored, 1):
         raise DataError(
