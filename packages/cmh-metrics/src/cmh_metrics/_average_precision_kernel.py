@@ -12,7 +12,7 @@ idea for the two cut-offs that end at a random place or divide by a random numbe
 
 from __future__ import annotations
 
-from math import exp, lgamma, log
+from math import log
 from typing import Any
 
 import numpy as np
@@ -60,12 +60,6 @@ def consecutive(r: int, n0: int, r0: int, table: Any) -> float:
 
 
 @jit
-def log_choose(n: int, k: int) -> float:
-    """Return the logarithm of the binomial coefficient."""
-    return lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0)
-
-
-@jit
 def expected_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, table: Any) -> float:
     """Return the expected average precision divided by the relevant items found, where the cut falls into a group.
 
@@ -96,36 +90,46 @@ def expected_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, 
 
 
 @jit
-def expected_first_relevant(n: int, r: int, n0: int, r0: int, q: int, table: Any) -> float:
-    """Return the expected sum of precisions at the first `q` of the `r` relevant items of a group.
+def place_probabilities(n: int, r: int, q: int) -> Any:
+    """Return (first place, probabilities): where the `q`-th of `r` relevant among `n` shuffled items can stand.
 
-    Place j holds a relevant item with s < q relevant ones before it: s is hypergeometric over the j - 1 places before.
-    Its distribution function and its partial mean are one minus sums of negative hypergeometric probabilities, which
-    follow one another by a ratio; places before the window where they change are summed in closed form.
+    Negative hypergeometric; neighbouring places follow by a ratio, so no binomial coefficient is ever computed.
+    Places whose probability is negligible are left out.
     """
-    # at[j]: probability that the q-th of r - 1 other relevant items stands at place j of the n - 1 other places
-    others, relevant = n - 1, r - 1
-    slope = relevant / others
-    # P(S_{j-1} < q) and E[S_{j-1}; S_{j-1} < q] = (j-1) * slope * P(S' < q - 1), S' over n - 2 places with r - 2 relevant
+    low = q
+    high = n - (r - q)
+    mode = min(max(q * (n + 1) // (r + 1), low), high)
+    first = mode
+    weight = 1.0
+    while first > low and weight > _NEGLIGIBLE:
+        first -= 1  # from place first + 1 to place first
+        weight *= (first - q + 1.0) / first * (n - first) / (n - first - r + q)
+    last = mode
+    weight = 1.0
+    while last < high and weight > _NEGLIGIBLE:
+        weight *= last / (last - q + 1.0) * (n - last - r + q) / (n - last)
+        last += 1
+    weights = np.empty(last - first + 1)
+    weights[mode - first] = 1.0
+    for j in range(mode - 1, first - 1, -1):
+        weights[j - first] = weights[j + 1 - first] * ((j - q + 1.0) / j * (n - j) / (n - j - r + q))
+    for j in range(mode, last):
+        weights[j + 1 - first] = weights[j - first] * (j / (j - q + 1.0) * (n - j - r + q) / (n - j))
+    return first, weights / weights.sum()
+
+
+@jit
+def expected_first_relevant(n: int, r: int, n0: int, r0: int, q: int, table: Any) -> float:
+    """Return the expected sum of precisions at the first `q` of the `r` relevant items of a group, q < r.
+
+    Given that the (q + 1)-th relevant item stands at place t, the q before it are shuffled over t - 1 places.
+    """
+    first, weights = place_probabilities(n, r, q + 1)
     total = 0.0
-    below = 1.0  # P(S_{j-1} < q)
-    below_less = 1.0 if q > 1 else 0.0  # P(S'_{j-2} < q - 1)
-    for j in range(1, n + 1):
-        if below <= _NEGLIGIBLE:
-            break
-        total += ((r0 + 1) * below + (j - 1) * slope * below_less) / (n0 + j)
-        # the q-th other relevant item at place j; the (q-1)-th of the rest at place j - 1
-        if q <= j <= others - (relevant - q):
-            below -= exp(
-                log_choose(j - 1, q - 1) + log_choose(others - j, relevant - q) - log_choose(others, relevant)
-            )
-        if q > 1 and q - 1 <= j - 1 <= others - 1 - (relevant - q):
-            below_less -= exp(
-                log_choose(j - 2, q - 2)
-                + log_choose(others - j, relevant - q)
-                - log_choose(others - 1, relevant - 1)
-            )
-    return r / n * total
+    for i in range(weights.size):
+        places = first + i - 1
+        total += weights[i] * expected_prefix(places, q, n0, r0, places, table)
+    return total
 
 
 @jit

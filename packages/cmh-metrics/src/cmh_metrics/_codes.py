@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cmh_metrics._checks import as_matrix, as_numpy, is_torch, one_of
+from cmh_metrics._packing import Bits, Block, Words, blocks, is_zero_one, pack_rows, zero_one
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from os import PathLike
 
 Values = Literal["auto", "signed", "binary"]
 MAX_BITS = 1024
-_BLOCK_VALUES = 1 << 21  # values packed at a time, so that temporary arrays stay small
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +39,7 @@ class PackedCodes:
         array([[ 1, -1,  1, -1]], dtype=int8)
     """
 
-    words: np.ndarray[Any, np.dtype[np.uint64]]
+    words: Words
     bits: int
 
     def __post_init__(self) -> None:
@@ -179,59 +178,34 @@ class CodeRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def words(self, start: int, stop: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    def words(self, start: int, stop: int) -> Words:
         """Return rows `start` to `stop` as `(stop - start, ceil(bits / 64))` uint64."""
         if isinstance(self._source, PackedCodes):
             return self._source.words[start:stop]
-        packed = np.zeros((stop - start, -(-self.bits // 64)), np.uint64)
-        bytes_ = packed.view(np.uint8)
-        for first, block in self._blocks(start, stop):
-            rows = np.packbits(self._as_bits(block), axis=1, bitorder="little")
-            bytes_[first - start : first - start + len(rows), : rows.shape[1]] = rows
-        return packed if np.little_endian else packed.byteswap()
+        return pack_rows(self._source, start, stop, self._name, self._as_bits)
 
-    def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
-        step = max(1, _BLOCK_VALUES // self.bits)
-        for first in range(start, stop, step):
-            yield first, as_numpy(self._source[first : min(first + step, stop)], self._name)
-
-    def _as_bits(self, block: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        if block.dtype.kind == "b":
-            return block
+    def _as_bits(self, block: Block) -> Bits:
+        if self._binary:
+            return zero_one(block, self._name)
         if block.dtype.kind == "f" and np.isnan(block.min()):
             raise ValueError(
                 f"{self._name} must not contain NaN, but it does; check the model or file that it comes from"
             )
-        if not self._binary:
-            return np.greater_equal(block, 0)
-        bits = np.not_equal(block, 0)
-        if not np.array_equal(bits, block):
-            raise ValueError(f"{self._name} must contain only 0 and 1, but it contains {_first_other(block)}")
-        return bits
+        return np.greater_equal(block, 0)
 
     def _find_kind(self, values: Values) -> bool:
         """Whether the values are {0, 1}: reads on only as long as nothing else has been seen."""
         if values != "auto":
             return values == "binary"
-        if is_torch(self._source):
-            source = self._source
-            unsigned = not (source.is_signed() or source.dtype.itemsize == 0)
-        else:
-            unsigned = np.dtype(self._source.dtype).kind in "bu"
-        if unsigned:
-            return True  # unsigned values can only be {0, 1}; anything else is an error and not a sign
-        return all(not (block.min() < 0) and _only_zero_one(block) for _, block in self._blocks(0, len(self)))
+        if not is_torch(self._source) and np.dtype(self._source.dtype).kind in "bu":
+            return True  # unsigned values can only be {0, 1}: anything else is an error and not a sign
+        return all(
+            block.dtype.kind in "bu" or (not block.min() < 0 and is_zero_one(block))
+            for _, block in blocks(self._source, 0, len(self), self._name)
+        )
 
 
-def _only_zero_one(block: np.ndarray[Any, Any]) -> bool:
-    return bool(((block == 0) | (block == 1)).all())
-
-
-def _first_other(block: np.ndarray[Any, Any]) -> Any:
-    return block[(block != 0) & (block != 1)][0].item()
-
-
-def _words_from_bytes(rows: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def _words_from_bytes(rows: np.ndarray[Any, np.dtype[np.uint8]]) -> Words:
     padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
     padded[:, : rows.shape[1]] = rows
     return padded.view("<u8").astype(np.uint64, copy=False)

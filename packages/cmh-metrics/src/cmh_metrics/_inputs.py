@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cmh_metrics._checks import is_torch
 from cmh_metrics._codes import CodeRows
 from cmh_metrics._labels import LabelRows
 
@@ -48,6 +49,7 @@ class RankingInputs:
             )
         check_same_rows("query", queries, wanted)
         check_same_rows("database", self._database, self._offered)
+        self.device: str | None = str(query_codes.device) if is_torch(query_codes) else None
         self.bits = queries.bits
         self.n_label = wanted.n_label
         self.n_query = len(queries)
