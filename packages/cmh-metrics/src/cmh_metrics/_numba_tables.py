@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from cmh_metrics import _bitsliced_kernel as kernel
 from cmh_metrics._threads import over_ranges
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
@@ -25,7 +25,6 @@ def add_tables(
     threads: int,
 ) -> None:
     """Add the counts of one slab of database rows to the two tables."""
-    kernel = import_module("cmh_metrics._bitsliced_kernel")
     n, bits = len(database_words), retrieved.shape[1] - 1
     n_chunk = -(-n // kernel.CHUNK)
     n_digit = max(4, bits.bit_length())

@@ -125,3 +125,37 @@ def update_nearest(
                 if size == k:
                     bound = distances[i, k - 1]
         filled[i] = size
+
+
+@jit
+def add_gains(
+    query_words: Any,
+    database_words: Any,
+    query_labels: Any,
+    database_labels: Any,
+    gains: Any,
+    first: int,
+    last: int,
+    retrieved: Any,
+    gained: Any,
+    graded: Any,
+) -> None:
+    """Add one slab to the items and gains by distance and to the items by grade, for queries `first` to `last`.
+
+    `gains` `(n_label + 1,)` is the gain of each number of shared labels; `retrieved` and `gained` are
+    `(n_query, bits + 1)`, `graded` is `(n_query, n_label + 1)`.
+    """
+    block = 1024
+    distance = np.empty(block, np.int64)
+    for start in range(0, database_words.shape[0], block):
+        stop = min(start + block, database_words.shape[0])
+        for i in range(first, last):
+            fill_distances(query_words[i], database_words, start, stop, distance)
+            for row in range(start, stop):
+                grade = np.int64(0)
+                for word in range(query_labels.shape[1]):
+                    grade += np.int64(popcount(query_labels[i, word] & database_labels[row, word]))
+                d = distance[row - start]
+                retrieved[i, d] += 1
+                gained[i, d] += gains[grade]
+                graded[i, grade] += 1
