@@ -5,6 +5,7 @@ from cmh_data._dataset import PairedDataset, RowArray, Split
 from cmh_data._errors import DataError
 from cmh_data._inspect import FileReport, LabelReport, PartReport, TagReport, inspect
 from cmh_data._load import load
+from cmh_data._protocols import Protocol, find_protocol, protocols
 from cmh_data._sample import sample, sample_pictures
 from cmh_data._save import save
 
@@ -14,12 +15,15 @@ __all__ = [
     "LabelReport",
     "PairedDataset",
     "PartReport",
+    "Protocol",
     "RowArray",
     "Split",
     "TagReport",
     "alignment_p_value",
+    "find_protocol",
     "inspect",
     "load",
+    "protocols",
     "sample",
     "sample_pictures",
     "save",

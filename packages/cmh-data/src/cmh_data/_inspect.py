@@ -174,6 +174,7 @@ class FileReport(_Frozen):
         return "\n".join(f"{name:<16} {value}" for name, value in lines)
 
 
+@np.errstate(all="ignore")  # damaged files hold numbers that NumPy warns of
 def inspect(
     path: str | os.PathLike[str], *, n_rows: int | None = None, pixel_axes: str = "auto"
 ) -> FileReport:
