@@ -1,15 +1,16 @@
 """Average precision of ranking tables, one query after the other.
 
-A tie group holds `n` items, `r` of them relevant, after `n0` items with `r0` relevant. Averaged over all orders of
-the group, its first `m` places add
+A tie group holds `n` items, `r` of them relevant, after `n0` items with `r0` relevant. Averaged over all
+orders of the group, its first `m` places add
 
     r/n * sum_{j=1..m} (r0 + 1 + (j - 1) * (r - 1) / (n - 1)) / (n0 + j)
 
-to the sum of precisions (McSherry and Najork, "Computing information retrieval performance measures efficiently in
-the presence of tied scores", ECIR 2008): a difference of harmonic numbers. The other functions here are the same
-idea for the two cut-offs that end at a random place or divide by a random number.
+to the sum of precisions (McSherry and Najork, "Computing information retrieval performance measures
+efficiently in the presence of tied scores", ECIR 2008): a difference of harmonic numbers. The other functions
+here are the same idea for the two cut-offs that end at a random place or divide by a random number.
 """
 
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from math import log
@@ -28,9 +29,9 @@ _NEGLIGIBLE = 1e-18  # a probability relative to the mode's below which a tail i
 def harmonic_between(low: int, high: int, table: Any) -> float:
     """Return 1/(low + 1) + ... + 1/high; `table[i]` is the i-th harmonic number as far as the table goes."""
     if high < table.size:
-        return table[high] - table[low]
+        return float(table[high] - table[low])
     if low < table.size:
-        return table[table.size - 1] - table[low] + harmonic_tail(table.size - 1, high)
+        return float(table[table.size - 1] - table[low]) + harmonic_tail(table.size - 1, high)
     return harmonic_tail(low, high)
 
 
@@ -61,10 +62,11 @@ def consecutive(r: int, n0: int, r0: int, table: Any) -> float:
 
 @jit
 def expected_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, table: Any) -> float:
-    """Return the expected average precision divided by the relevant items found, where the cut falls into a group.
+    """Return the expected average precision among the relevant items found, where the cut falls into a group.
 
-    The number x of relevant items among the group's first `m` places is hypergeometric; given x, its places are
-    uniform, so the expected sum is that of a group of `m` items with x relevant. `before` is the sum so far.
+    The number x of relevant items among the group's first `m` places is hypergeometric; given x, its places
+    are uniform, so the expected sum is that of a group of `m` items with x relevant. `before` is the sum so
+    far.
     """
     low = max(0, m - (n - r))
     high = min(m, r)
@@ -91,10 +93,10 @@ def expected_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, 
 
 @jit
 def place_probabilities(n: int, r: int, q: int) -> Any:
-    """Return (first place, probabilities): where the `q`-th of `r` relevant among `n` shuffled items can stand.
+    """Return (first place, probabilities): where the `q`-th of `r` relevant among `n` items can stand.
 
-    Negative hypergeometric; neighbouring places follow by a ratio, so no binomial coefficient is ever computed.
-    Places whose probability is negligible are left out.
+    Negative hypergeometric; neighbouring places follow by a ratio, so no binomial coefficient is ever
+    computed. Places whose probability is negligible are left out.
     """
     low = q
     high = n - (r - q)

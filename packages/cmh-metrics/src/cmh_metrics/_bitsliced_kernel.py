@@ -1,19 +1,21 @@
-"""Ranking tables from bit planes: distances and counts of 512 database items at a time, without a loop over pairs.
+"""Ranking tables from bit planes: 512 database items at a time, without a loop over pairs.
 
-The database is stored transposed, one plane of bits per code bit. For a query q of |q| ones, the number of bits in
-which it agrees with x is
+The database is stored transposed, one plane of bits per code bit. For a query q of |q| ones, the number of
+bits in which it agrees with x is
 
     bits - |q XOR x| = zeros(x) - |q| + 2 * sum_{k: q_k = 1} x_k
 
-so the planes of x where q has a one are added, with full adders over whole vectors, to the planes of zeros(x), the
-number of zeros of x, from the second binary digit on. What comes out is the agreement plus |q|, modulo a power of two
-above the code length, as binary digit planes. (A query with more ones than zeros is complemented: agreement and
-distance then change places.)
+so the planes of x where q has a one are added, with full adders over whole vectors, to the planes of
+zeros(x), the number of zeros of x, from the second binary digit on. What comes out is the agreement plus |q|,
+modulo a power of two above the code length, as binary digit planes. (A query with more ones than zeros is
+complemented: agreement and distance then change places.)
 
-The items at one distance are those whose digits match it. The upper digits are walked as a binary tree, leaving out
-subtrees without items; at a leaf, the items are counted for each of the four values of the two lowest digits.
+The items at one distance are those whose digits match it. The upper digits are walked as a binary tree,
+leaving out subtrees without items; at a leaf, the items are counted for each of the four values of the two
+lowest digits.
 """
 
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -45,9 +47,9 @@ _BYTES = RUN * 8
 
 @jit
 def transpose(matrix: Any) -> None:
-    """Transpose eight 64 x 64 bit matrices in place: bit j of `matrix[i, lane]` becomes bit i of `matrix[j, lane]`.
+    """Transpose eight 64 x 64 bit matrices: bit j of `matrix[i, lane]` becomes bit i of `matrix[j, lane]`.
 
-    Swaps ever smaller off-diagonal blocks (Warren, Hacker's Delight, section 7-3).
+    Works in place; swaps ever smaller off-diagonal blocks (Warren, Hacker's Delight, section 7-3).
     """
     width = 32
     mask = np.uint64(0x00000000FFFFFFFF)
@@ -71,9 +73,10 @@ def slice_rows(words: Any, first: int, last: int, planes: Any, zeros_in: Any) ->
         words: `(n, n_word)` uint64.
         first: first chunk.
         last: the chunk after the last.
-        planes: `(n_chunk, n_plane, RUN)` uint64, written; places beyond the last row are those of an empty row.
-        zeros_in: `(n_chunk, n_digit, RUN)` uint64: the binary digits of the number of zeros among the `n_plane` bits
-            of each row, written; may have no digits.
+        planes: `(n_chunk, n_plane, RUN)` uint64, written; places beyond the last row are those of an empty
+            row.
+        zeros_in: `(n_chunk, n_digit, RUN)` uint64: the binary digits of the number of zeros among the
+            `n_plane` bits of each row, written; may have no digits.
     """
     n_plane = planes.shape[1]
     matrix = np.empty((64, LANES), np.uint64)
@@ -161,7 +164,8 @@ def add_bitsliced(
         query_words: `(n_query, n_word)` uint64.
         query_labels: `(n_query, n_label_word)` uint64.
         planes: `(n_chunk, bits, RUN)` uint64 from `slice_rows`, at a multiple of 64 like all planes here.
-        zeros_in: `(n_chunk, n_digit, RUN)` uint64 from `slice_rows`; at least four digits, enough for any distance.
+        zeros_in: `(n_chunk, n_digit, RUN)` uint64 from `slice_rows`; at least four digits, enough for any
+            distance.
         valid: `(n_chunk, RUN)` uint64, which places hold an item.
         label_planes: `(n_chunk, n_label, RUN)` uint64.
         scratch: uint64, aligned, `RUN * (2 * n_digit + 5)` words.

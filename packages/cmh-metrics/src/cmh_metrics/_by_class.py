@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from cmh_metrics._average_precision import Normalise, Scores, Ties, average_prec
 from cmh_metrics._checks import as_matrix, as_numpy, one_of
 from cmh_metrics._codes import PackedCodes, pack_codes
 from cmh_metrics._packing import Bits, zero_one
-from cmh_metrics._ranking import Backend
+
+if TYPE_CHECKING:
+    from cmh_metrics._ranking import Backend
 
 Relevance = Literal["any", "class"]
 
@@ -35,8 +37,9 @@ def map_by_class(
         database_codes: `(n_database, bits)`.
         query_labels: `(n_query, n_label)` of 0 and 1.
         database_labels: `(n_database, n_label)` of 0 and 1.
-        relevance: `"any"`: an item is relevant if it shares any label with the query, so only the choice of queries
-            depends on the class (UMML, Table 9). `"class"`: it is relevant if it carries the class itself.
+        relevance: `"any"`: an item is relevant if it shares any label with the query, so only the choice of
+            queries depends on the class (UMML, Table 9). `"class"`: it is relevant if it carries the class
+            itself.
         k: as for `average_precision`, like the arguments below.
         normalise: see `average_precision`.
         ties: see `average_precision`.
@@ -44,14 +47,18 @@ def map_by_class(
         threads: see `ranking_tables`.
 
     Returns:
-        `(n_label,)` float64; NaN for a class that no query carries. Queries without a relevant item count as 0.
+        `(n_label,)` float64; NaN for a class that no query carries. Queries without a relevant item count as
+        0.
 
     Raises:
         ValueError: if an argument is not as described.
 
     Example:
         >>> map_by_class(
-        ...     query_codes=[[1]], database_codes=[[1], [-1]], query_labels=[[1, 0]], database_labels=[[0, 1], [1, 0]]
+        ...     query_codes=[[1]],
+        ...     database_codes=[[1], [-1]],
+        ...     query_labels=[[1, 0]],
+        ...     database_labels=[[0, 1], [1, 0]],
         ... )
         array([0.5, nan])
     """

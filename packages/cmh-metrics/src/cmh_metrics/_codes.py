@@ -1,7 +1,7 @@
 """Binary codes packed into 64-bit words.
 
-Bit `j` of a code is bit `j % 64` (counted from the least significant) of word `j // 64`. Seen as bytes this is
-`numpy.packbits(..., bitorder="little")`, padded with zero bits to a whole number of words.
+Bit `j` of a code is bit `j % 64` (counted from the least significant) of word `j // 64`. Seen as bytes this
+is `numpy.packbits(..., bitorder="little")`, padded with zero bits to a whole number of words.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class PackedCodes:
         return len(self.words), self.bits
 
     def as_bytes(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Return `(n, ceil(bits / 8))` uint8, the layout of `numpy.packbits(bitorder="little")` and of faiss."""
+        """Return `(n, ceil(bits / 8))` uint8, as `numpy.packbits(bitorder="little")` and faiss have it."""
         little = self.words.astype("<u8", copy=False)
         return np.ascontiguousarray(little.view(np.uint8)[:, : -(-self.bits // 8)])
 
@@ -157,18 +157,18 @@ def unpack_codes(codes: PackedCodes) -> np.ndarray[Any, np.dtype[np.int8]]:
         array([[-1,  1]], dtype=int8)
     """
     if not isinstance(codes, PackedCodes):
-        raise ValueError(f"codes must be PackedCodes, but it is {type(codes).__name__}; see pack_codes")  # noqa: TRY004 - one error type for bad input
+        raise ValueError(f"codes must be PackedCodes, but it is {type(codes).__name__}; use pack_codes")  # noqa: TRY004
     bits = np.unpackbits(codes.as_bytes(), axis=1, count=codes.bits, bitorder="little")
     return bits.view(np.int8) * np.int8(2) - np.int8(1)
 
 
 class CodeRows:
-    """Rows of packed words, read and packed on demand, so that a database on disk never has to fit in memory."""
+    """Rows of packed words, read and packed on demand: a database on disk never has to fit in memory."""
 
     def __init__(self, codes: Any, name: str, *, values: Values = "auto") -> None:
         one_of(values, "values", ("auto", "signed", "binary"))
         self._name = name
-        self._source = codes if isinstance(codes, PackedCodes) else as_matrix(codes, name)
+        self._source: Any = codes if isinstance(codes, PackedCodes) else as_matrix(codes, name)
         self.shape: tuple[int, int] = (int(self._source.shape[0]), int(self._source.shape[1]))
         self.bits = self.shape[1]
         if self.bits > MAX_BITS:

@@ -23,7 +23,7 @@ from cmh_metrics._statistics import bootstrap_interval
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cmh_metrics._average_precision import Normalise, NoRelevant, Scores, Ties
+    from cmh_metrics._average_precision import NoRelevant, Normalise, Scores, Ties
     from cmh_metrics._packing import Bits
     from cmh_metrics._ranking import Backend
 
@@ -52,8 +52,8 @@ def evaluate(
     Args:
         query_codes: `(n_query, bits)`, see `ranking_tables`; or, for both cross-modal tasks,
             `{"image": ..., "text": ...}`.
-        database_codes: `(n_database, bits)`, or the codes of both modalities likewise. Image queries then rank the
-            text codes of the database, and text queries its image codes.
+        database_codes: `(n_database, bits)`, or the codes of both modalities likewise. Image queries then
+            rank the text codes of the database, and text queries its image codes.
         query_labels: `(n_query, n_label)` of 0 and 1.
         database_labels: `(n_database, n_label)` of 0 and 1.
         task: how a single task is called.
@@ -83,12 +83,22 @@ def evaluate(
     """
     one_of(no_relevant, "no_relevant", ("zero", "skip"))
     options = _Options(
-        k=k, normalise=normalise, ties=ties, no_relevant=no_relevant, ks=tuple(ks), n_resample=n_resample, seed=seed,
-        backend=backend, threads=threads,
+        k=k, normalise=normalise, ties=ties, no_relevant=no_relevant, ks=tuple(ks), n_resample=n_resample,
+        seed=seed, backend=backend, threads=threads,
     )  # fmt: skip
     wanted = zero_one(as_numpy(as_matrix(query_labels, "query_labels"), "query_labels"), "query_labels")
     reports = {
-        name: _evaluate_task(name, queries, database, wanted, database_labels, options)
+        name: _evaluate_task(
+            name,
+            RankingInputs(
+                query_codes=queries,
+                database_codes=database,
+                query_labels=wanted,
+                database_labels=database_labels,
+            ),
+            wanted,
+            options,
+        )
         for name, queries, database in _tasks(query_codes, database_codes, task)
     }
     definition = {"k": k, "normalise": normalise, "ties": ties, "no_relevant": no_relevant}
@@ -119,7 +129,8 @@ def _tasks(query_codes: Any, database_codes: Any, task: str) -> list[tuple[str, 
         if not isinstance(codes, Mapping) or set(codes) != set(MODALITIES):
             keys = [*codes] if isinstance(codes, Mapping) else type(codes).__name__
             raise ValueError(
-                f"{name} must be a mapping with the keys 'image' and 'text', as the other codes are, but it has {keys}"
+                f"{name} must be a mapping with the keys 'image' and 'text', as the other codes are, "
+                f"but it has {keys}"
             )
     image, text = MODALITIES
     return [
@@ -128,16 +139,7 @@ def _tasks(query_codes: Any, database_codes: Any, task: str) -> list[tuple[str, 
     ]
 
 
-def _evaluate_task(
-    name: str, query_codes: Any, database_codes: Any, wanted: Bits, database_labels: Any, options: _Options
-) -> TaskReport:
-    arrays = {
-        "query_codes": query_codes,
-        "database_codes": database_codes,
-        "query_labels": wanted,
-        "database_labels": database_labels,
-    }
-    inputs = RankingInputs(**arrays)
+def _evaluate_task(name: str, inputs: RankingInputs, wanted: Bits, options: _Options) -> TaskReport:
     threads = thread_count(options.threads)
     tables = tables_of_inputs(inputs, backend=options.backend, threads=threads)
 

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cmh_metrics._checks import is_torch
 from cmh_metrics._codes import CodeRows
 from cmh_metrics._labels import LabelRows
-from cmh_metrics._packing import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cmh_metrics._packing import Words
+
 SLAB_ROWS = 63_488  # database rows in memory at a time: four chunks of the bit-sliced kernel
+
+
+@dataclass(frozen=True, eq=False)
+class Slab:
+    """All queries and some consecutive rows of the database, packed.
+
+    Args:
+        query_words: `(n_query, n_word)` uint64.
+        query_labels: `(n_query, n_label_word)` uint64.
+        database_words: `(n_row, n_word)` uint64.
+        database_labels: `(n_row, n_label_word)` uint64.
+    """
+
+    query_words: Words
+    query_labels: Words
+    database_words: Words
+    database_labels: Words
 
 
 class RankingInputs:
@@ -55,11 +74,16 @@ class RankingInputs:
         self.query_words: Words = queries.words(0, len(queries))
         self.query_labels: Words = wanted.words(0, len(wanted))
 
-    def slabs(self) -> Iterator[tuple[Words, Words]]:
-        """Yield the packed codes and labels of consecutive database rows."""
+    def slabs(self) -> Iterator[Slab]:
+        """Yield the queries with consecutive parts of the database."""
         for start in range(0, self.n_database, SLAB_ROWS):
             stop = min(start + SLAB_ROWS, self.n_database)
-            yield self.database.words(start, stop), self.database_labels.words(start, stop)
+            yield Slab(
+                self.query_words,
+                self.query_labels,
+                self.database.words(start, stop),
+                self.database_labels.words(start, stop),
+            )
 
 
 def check_same_bits(queries: CodeRows, database: CodeRows) -> None:
@@ -75,5 +99,6 @@ def check_same_rows(side: str, codes: CodeRows, labels: LabelRows) -> None:
     """Raise unless every code has its label row."""
     if len(codes) != len(labels):
         raise ValueError(
-            f"{side}_labels must have one row per row of {side}_codes ({len(codes)}), but it has {len(labels)}"
+            f"{side}_labels must have one row per row of {side}_codes ({len(codes)}), "
+            f"but it has {len(labels)}"
         )

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_metrics._average_precision import Scores
 from cmh_metrics._checks import one_of, positive_integer
 from cmh_metrics._codes import CodeRows
 from cmh_metrics._inputs import SLAB_ROWS, check_same_bits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cmh_metrics._average_precision import Scores
 
 InstanceTies = Literal["expected", "best", "worst", "index"]
 
@@ -39,7 +40,8 @@ def instance_recall_at(
         `(len(ks),)` float64 in [0, 1], averaged over the queries.
 
     Raises:
-        ValueError: if codes are not what they should be, a cut-off is not positive, or a target is not a database row.
+        ValueError: if codes are not what they should be, a cut-off is not positive, or a target is not a
+        database row.
 
     Example:
         >>> instance_recall_at(query_codes=[[1, 1], [1, -1]], database_codes=[[1, 1], [1, 1]], ks=[1, 2])
@@ -80,11 +82,13 @@ def _targets(targets: Any, n_query: int, n_database: int) -> np.ndarray[Any, np.
     rows = np.arange(n_query) if targets is None else np.asarray(targets)
     if rows.shape != (n_query,) or rows.dtype.kind not in "iu":
         raise ValueError(
-            f"targets must hold one database row per query ({n_query}), but it is {rows.dtype} of shape {rows.shape}"
+            f"targets must hold one database row per query ({n_query}), "
+            f"but it is {rows.dtype} of shape {rows.shape}"
         )
     if rows.min() < 0 or rows.max() >= n_database:
         raise ValueError(
-            f"targets must be database rows from 0 to {n_database - 1}, but they reach from {rows.min()} to {rows.max()}; "
+            f"targets must be database rows from 0 to {n_database - 1}, "
+            f"but they reach from {rows.min()} to {rows.max()}; "
             "give targets where query i does not belong to row i"
         )
     return rows.astype(np.int64)

@@ -9,13 +9,14 @@ import numpy as np
 
 from cmh_metrics._average_precision import NO_RELEVANT, WHOLE, NoRelevant, Scores, treat_no_relevant
 from cmh_metrics._checks import one_of, positive_integer
-from cmh_metrics._inputs import RankingInputs
+from cmh_metrics._inputs import RankingInputs, Slab
 from cmh_metrics._ranking import thread_count
-from cmh_metrics._tables import Table
 from cmh_metrics._threads import over_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cmh_metrics._tables import Table
 
 Gain = Literal["exponential", "linear"]
 
@@ -31,10 +32,10 @@ def ndcg(
     no_relevant: NoRelevant = "zero",
     threads: int | None = None,
 ) -> Scores:
-    """Normalised discounted cumulative gain of every query; an item's grade is the number of labels it shares.
+    """Normalised discounted cumulative gain of every query, an item's grade being the number of shared labels.
 
-    Equally distant items are averaged over all their orders, which is exact: each of a tie group's places gets the
-    group's mean gain (McSherry and Najork, ECIR 2008). The discount of place j is `1 / log2(j + 1)`.
+    Equally distant items are averaged over all their orders, which is exact: each of a tie group's places
+    gets the group's mean gain (McSherry and Najork, ECIR 2008). The discount of place j is `1 / log2(j + 1)`.
 
     Args:
         query_codes: `(n_query, bits)`, see `ranking_tables`.
@@ -54,7 +55,10 @@ def ndcg(
 
     Example:
         >>> ndcg(
-        ...     query_codes=[[1]], database_codes=[[1], [-1]], query_labels=[[1, 1]], database_labels=[[1, 1], [1, 0]]
+        ...     query_codes=[[1]],
+        ...     database_codes=[[1], [-1]],
+        ...     query_labels=[[1, 1]],
+        ...     database_labels=[[1, 1], [1, 0]],
         ... )
         array([1.])
     """
@@ -101,14 +105,14 @@ def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Ta
     retrieved = np.zeros((inputs.n_query, inputs.bits + 1), np.int64)
     gained = np.zeros((inputs.n_query, inputs.bits + 1))
     graded = np.zeros((inputs.n_query, inputs.n_label + 1), np.int64)
-    for words, labels in inputs.slabs():
+    for slab in inputs.slabs():
 
-        def work(first: int, last: int, words: Any = words, labels: Any = labels) -> None:
+        def work(first: int, last: int, slab: Slab = slab) -> None:
             kernel.add_gains(
-                inputs.query_words,
-                words,
-                inputs.query_labels,
-                labels,
+                slab.query_words,
+                slab.database_words,
+                slab.query_labels,
+                slab.database_labels,
                 gains,
                 first,
                 last,

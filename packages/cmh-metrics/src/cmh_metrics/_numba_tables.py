@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cmh_metrics import _bitsliced_kernel as kernel
 from cmh_metrics._threads import over_ranges
 
+if TYPE_CHECKING:
+    from cmh_metrics._inputs import Slab
+
 Words = np.ndarray[Any, np.dtype[np.uint64]]
 Table = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def add_tables(
-    query_words: Words,
-    database_words: Words,
-    query_labels: Words,
-    database_labels: Words,
+    slab: Slab,
     retrieved: Table,
     relevant: Table,
     *,
@@ -25,7 +25,7 @@ def add_tables(
     threads: int,
 ) -> None:
     """Add the counts of one slab of database rows to the two tables."""
-    n, bits = len(database_words), retrieved.shape[1] - 1
+    n, bits = len(slab.database_words), retrieved.shape[1] - 1
     n_chunk = -(-n // kernel.CHUNK)
     n_digit = max(4, bits.bit_length())
     planes = aligned_words(n_chunk, bits, kernel.RUN)
@@ -35,14 +35,14 @@ def add_tables(
     no_digits = np.empty((n_chunk, 0, kernel.RUN), np.uint64)
 
     def prepare(first: int, last: int) -> None:
-        kernel.slice_rows(database_words, first, last, planes, zeros_in)
-        kernel.slice_rows(database_labels, first, last, label_planes, no_digits)
+        kernel.slice_rows(slab.database_words, first, last, planes, zeros_in)
+        kernel.slice_rows(slab.database_labels, first, last, label_planes, no_digits)
 
     def rank(first: int, last: int) -> None:
         scratch = aligned_words(1, 2 * n_digit + 6, kernel.RUN).ravel()
         kernel.add_bitsliced(
-            query_words,
-            query_labels,
+            slab.query_words,
+            slab.query_labels,
             planes,
             zeros_in,
             valid,
@@ -58,7 +58,7 @@ def add_tables(
     valid.reshape(-1)[: n // 64] = ~np.uint64(0)
     if n % 64:
         valid.reshape(-1)[n // 64] = np.uint64((1 << (n % 64)) - 1)
-    over_ranges(rank, len(query_words), threads)
+    over_ranges(rank, len(slab.query_words), threads)
 
 
 def aligned_words(*shape: int) -> Words:

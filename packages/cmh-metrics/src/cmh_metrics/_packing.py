@@ -27,7 +27,8 @@ def blocks(source: Any, start: int, stop: int, name: str) -> Iterator[tuple[int,
 def pack_rows(source: Any, start: int, stop: int, name: str, as_bits: Callable[[Block], Bits]) -> Words:
     """Return rows `start` to `stop` of a matrix as `(stop - start, ceil(columns / 64))` uint64.
 
-    Column `j` becomes bit `j % 64`, counted from the least significant, of word `j // 64`; missing bits are zero.
+    Column `j` becomes bit `j % 64`, counted from the least significant, of word `j // 64`; missing bits are
+    zero.
     """
     width = int(source.shape[1])
     packed = np.zeros((stop - start, -(-width // 64)), np.uint64)
@@ -52,7 +53,7 @@ def zero_one(block: Block, name: str) -> Bits:
         raise ValueError(f"{name} must contain only 0 and 1, but it contains {other}")
     if block.dtype.itemsize == 1:
         return np.ascontiguousarray(block).view(np.bool_)
-    return block != 0
+    return np.not_equal(block, 0)
 
 
 def is_zero_one(block: Block) -> bool:

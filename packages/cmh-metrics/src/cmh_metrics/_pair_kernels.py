@@ -1,5 +1,6 @@
 """Kernels that look at one pair of codes at a time, in database order."""
 
+# ruff: noqa: C901, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -12,7 +13,7 @@ from cmh_metrics._popcount import popcount
 
 @jit
 def fill_distances(query: Any, database_words: Any, start: int, stop: int, out: Any) -> None:
-    """Write the distances of database rows `start` to `stop` from one query `(n_word,)` to the front of `out`."""
+    """Write the distances of database rows `start` to `stop` from one query `(n_word,)` to `out`."""
     q = query[0]
     for row in range(start, stop):
         out[row - start] = popcount(q ^ database_words[row, 0])
@@ -39,8 +40,8 @@ def add_index_order(
 ) -> None:
     """Add the precisions at the relevant items of one slab, for queries `first` to `last`.
 
-    `rank` and `found`, `(n_query, bits + 1)` int64, say how many items, and relevant items, rank before the next item
-    at each distance; both advance. `scores` sums precisions, `counted` the relevant items
+    `rank` and `found`, `(n_query, bits + 1)` int64, say how many items, and relevant items, rank before the
+    next item at each distance; both advance. `scores` sums precisions, `counted` the relevant items
     within the cut-off: rank `k`, or the `k`-th relevant item if `first_relevant`.
     """
     block = 1024
@@ -80,9 +81,10 @@ def update_nearest(
 ) -> None:
     """Bring the `k` nearest items of queries `first` to `last` up to date with one slab of database rows.
 
-    `distances` and `rows` are `(n_query, k)`, sorted by (distance, row); `filled[i]` of them are in use. `offset` is
-    the number of the slab's first row. An item enters only if it is strictly nearer than the k-th, for equally distant
-    items earlier rows come first; candidates are collected unsorted and sorted by counting when the pool is full.
+    `distances` and `rows` are `(n_query, k)`, sorted by (distance, row); `filled[i]` of them are in use.
+    `offset` is the number of the slab's first row. An item enters only if it is strictly nearer than the
+    k-th, for equally distant items earlier rows come first; candidates are collected unsorted and sorted by
+    counting when the pool is full.
     """
     block = 1024
     n_bin = query_words.shape[1] * 64 + 1
@@ -140,7 +142,7 @@ def add_gains(
     gained: Any,
     graded: Any,
 ) -> None:
-    """Add one slab to the items and gains by distance and to the items by grade, for queries `first` to `last`.
+    """Add one slab to items and gains by distance and to items by grade, for queries `first` to `last`.
 
     `gains` `(n_label + 1,)` is the gain of each number of shared labels; `retrieved` and `gained` are
     `(n_query, bits + 1)`, `graded` is `(n_query, n_label + 1)`.

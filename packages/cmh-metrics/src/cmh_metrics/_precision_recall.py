@@ -38,7 +38,8 @@ def precision_at(
     """Precision of the first k items, for several k.
 
     Args:
-        ks: cut-offs, each at least 1; precision is divided by k even where the database has fewer items (TREC).
+        ks: cut-offs, each at least 1; precision is divided by k even where the database has fewer items
+            (TREC).
         query_codes: `(n_query, bits)`, see `ranking_tables`, as the other arrays.
         database_codes: `(n_database, bits)`.
         query_labels: `(n_query, n_label)` of 0 and 1.
@@ -56,7 +57,11 @@ def precision_at(
 
     Example:
         >>> precision_at(
-        ...     ks=[1, 2], query_codes=[[1]], database_codes=[[1], [-1]], query_labels=[[1]], database_labels=[[1], [0]]
+        ...     ks=[1, 2],
+        ...     query_codes=[[1]],
+        ...     database_codes=[[1], [-1]],
+        ...     query_labels=[[1]],
+        ...     database_labels=[[1], [0]],
         ... )
         array([[1. , 0.5]])
     """
@@ -91,7 +96,11 @@ def recall_at(
 
     Example:
         >>> recall_at(
-        ...     ks=[1, 2], query_codes=[[1]], database_codes=[[1], [-1]], query_labels=[[1]], database_labels=[[1], [1]]
+        ...     ks=[1, 2],
+        ...     query_codes=[[1]],
+        ...     database_codes=[[1], [-1]],
+        ...     query_labels=[[1]],
+        ...     database_labels=[[1], [1]],
         ... )
         array([[0.5, 1. ]])
     """
@@ -142,9 +151,9 @@ def precision_recall_by_radius(
         query_labels: `(n_query, n_label)` of 0 and 1.
         database_labels: `(n_database, n_label)` of 0 and 1.
         tables: what `ranking_tables` returned, in place of the four arrays.
-        average: `"plain"`: over all queries; one that retrieves nothing has precision 0. `"found"`: at each radius
-            over the queries that retrieve something relevant there, which is what AGAH's program prints (it makes
-            the precision at small radii look better).
+        average: `"plain"`: over all queries; one that retrieves nothing has precision 0. `"found"`: at each
+            radius over the queries that retrieve something relevant there, which is what AGAH's program
+            prints (it makes the precision at small radii look better).
         backend: see `ranking_tables`.
         threads: see `ranking_tables`.
 
@@ -163,8 +172,8 @@ def precision_recall_by_radius(
     """
     one_of(average, "average", ("plain", "found"))
     tables = tables_of(
-        tables=tables, backend=backend, threads=threads, query_codes=query_codes, database_codes=database_codes,
-        query_labels=query_labels, database_labels=database_labels,
+        tables=tables, backend=backend, threads=threads, query_codes=query_codes,
+        database_codes=database_codes, query_labels=query_labels, database_labels=database_labels,
     )  # fmt: skip
     retrieved, relevant = tables.retrieved.cumsum(axis=1), tables.relevant.cumsum(axis=1)
     precision = relevant / np.maximum(retrieved, 1)  # (n_query, bits + 1)
@@ -203,7 +212,7 @@ def _found(
         return _found_by_index(RankingInputs(**arrays), cuts, backend, thread_count(threads))
     tables = tables_of(tables=tables, backend=backend, threads=threads, **arrays)
     n, r = tables.retrieved, tables.relevant
-    before, before_relevant = n.cumsum(axis=1) - n, r.cumsum(axis=1) - r
+    before = n.cumsum(axis=1) - n  # items ranked before each tie group
     found = np.empty((len(tables), len(cuts)))
     for column, k in enumerate(cuts):
         places = np.clip(k - before, 0, n)  # of each tie group, how many places are among the first k

@@ -38,13 +38,15 @@ def ranking_tables(
     """Count, for every query and Hamming distance, the database items and the relevant ones.
 
     Args:
-        query_codes: `(n_query, bits)` of {-1, +1}, {0, 1}, booleans or reals (see `pack_codes`), or `PackedCodes`.
+        query_codes: `(n_query, bits)` of {-1, +1}, {0, 1}, booleans or reals (see `pack_codes`), or
+            `PackedCodes`.
         database_codes: `(n_database, bits)` likewise; a memory map or an HDF5 data set is read in slabs.
-        query_labels: `(n_query, n_label)` of 0 and 1; an item is relevant if it shares a label with the query.
+        query_labels: `(n_query, n_label)` of 0 and 1; an item is relevant if it shares a label with the
+            query.
         database_labels: `(n_database, n_label)` of 0 and 1.
-        backend: `"numba"` (bit-sliced, compiled at first use and then cached), `"numpy"` (no compiler), `"torch"`
-            (any device; that of `query_codes` if it is a tensor), `"triton"` (CUDA), or `"auto"`: triton for CUDA
-            tensors, otherwise numba; where that cannot run, torch and numpy take its place.
+        backend: `"numba"` (bit-sliced, compiled at first use and then cached), `"numpy"` (no compiler),
+            `"torch"` (any device; that of `query_codes` if it is a tensor), `"triton"` (CUDA), or `"auto"`:
+            triton for CUDA tensors, otherwise numba; where that cannot run, torch and numpy take its place.
         threads: how many threads a CPU backend uses; by default all processors that the process may use.
 
     Returns:
@@ -56,7 +58,10 @@ def ranking_tables(
 
     Example:
         >>> tables = ranking_tables(
-        ...     query_codes=[[1, 1]], database_codes=[[1, 1], [1, -1]], query_labels=[[1]], database_labels=[[0], [1]]
+        ...     query_codes=[[1, 1]],
+        ...     database_codes=[[1, 1], [1, -1]],
+        ...     query_labels=[[1]],
+        ...     database_labels=[[0], [1]],
         ... )
         >>> tables.retrieved.tolist(), tables.relevant.tolist()
         ([[1, 1, 0]], [[0, 1, 0]])
@@ -76,8 +81,8 @@ def tables_of_inputs(inputs: RankingInputs, *, backend: str, threads: int) -> Ra
     add_slab = _choose(inputs, threads) if backend == "auto" else _named(backend, inputs, threads)
     shape = (inputs.n_query, inputs.bits + 1)
     retrieved, relevant = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    for words, labels in inputs.slabs():
-        add_slab(inputs.query_words, words, inputs.query_labels, labels, retrieved, relevant)
+    for slab in inputs.slabs():
+        add_slab(slab, retrieved, relevant)
     return RankingTables(retrieved, relevant)
 
 
@@ -109,8 +114,8 @@ def _named(backend: str, inputs: RankingInputs, threads: int) -> Callable[..., N
         return partial(module.add_tables, n_label=inputs.n_label, device=device)
     if not module.can_run():
         raise BackendUnavailable(
-            "backend 'triton' needs a CUDA device, and there is none; use backend='auto', or set TRITON_INTERPRET=1 "
-            "before the first use to check its numbers slowly on the CPU"
+            "backend 'triton' needs a CUDA device, and there is none; use backend='auto', "
+            "or set TRITON_INTERPRET=1 before the first use to check its numbers slowly on the CPU"
         )
     return partial(module.add_tables, device="cuda" if has_cuda else "cpu")
 

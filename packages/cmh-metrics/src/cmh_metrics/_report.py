@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_metrics._average_precision import Scores
 from cmh_metrics._statistics import PairedTest, paired_randomisation_test
+
+if TYPE_CHECKING:
+    from cmh_metrics._average_precision import Scores
 
 COLUMNS = ("task", "bits", "mAP", "95 % interval", "ties worst", "ties best")
 
@@ -82,7 +84,8 @@ class RetrievalReport:
         """
         if self.definition != other.definition:
             raise ValueError(
-                f"both reports must define mAP alike, but the definitions are {self.definition} and {other.definition}"
+                "both reports must define mAP alike, "
+                f"but the definitions are {self.definition} and {other.definition}"
             )
         common = [name for name in self.tasks if name in other.tasks]
         if not common:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cmh_metrics._checks import positive_integer
 from cmh_metrics._codes import CodeRows
 from cmh_metrics._inputs import SLAB_ROWS, check_same_bits
-from cmh_metrics._packing import Words
 from cmh_metrics._ranking import thread_count
 from cmh_metrics._threads import over_ranges
+
+if TYPE_CHECKING:
+    from cmh_metrics._packing import Words
 
 
 def hamming_distances(*, query_codes: Any, database_codes: Any) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -61,10 +63,11 @@ def hamming_topk(
         `indices`: the same shape, int64 database rows.
 
     Raises:
-        ValueError: if codes are not what they should be or differ in length, or `k` is not a positive integer.
+        ValueError: if codes are not what they should be or differ in length, or `k` is not a positive
+        integer.
 
     Example:
-        >>> distances, indices = hamming_topk(query_codes=[[1, 1]], database_codes=[[-1, 1], [1, 1], [1, -1]], k=2)
+        >>> distances, indices = hamming_topk(query_codes=[[1, 1]], database_codes=[[-1, 1], [1, 1]], k=2)
         >>> distances.tolist(), indices.tolist()
         ([[0, 1]], [[1, 0]])
     """

@@ -73,9 +73,9 @@ def paired_randomisation_test(
 ) -> PairedTest:
     """Test whether two systems differ on the same queries (Fisher's randomisation test).
 
-    Swaps the two systems' scores at random, query by query, and counts how often the difference of the means is at
-    least as large as the observed one; the observed one counts as one of the draws, so p is never 0. See Smucker,
-    Allan and Carterette, CIKM 2007.
+    Swaps the two systems' scores at random, query by query, and counts how often the difference of the means
+    is at least as large as the observed one; the observed one counts as one of the draws, so p is never 0.
+    See Smucker, Allan and Carterette, CIKM 2007.
 
     Args:
         first: `(n_query,)` scores of one system.
@@ -96,7 +96,8 @@ def paired_randomisation_test(
     a, b = _scores(first, "first"), _scores(second, "second")
     if len(a) != len(b):
         raise ValueError(
-            f"first and second must hold scores of the same queries, but they hold {len(a)} and {len(b)} scores"
+            "first and second must hold scores of the same queries, "
+            f"but they hold {len(a)} and {len(b)} scores"
         )
     n_resample = positive_integer(n_resample, "n_resample")
     difference = a - b

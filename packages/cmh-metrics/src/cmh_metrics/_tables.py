@@ -18,7 +18,8 @@ Table = np.ndarray[Any, np.dtype[np.int64]]
 class RankingTables:
     """How many database items, and how many relevant ones, each query has at each Hamming distance.
 
-    `tables + tables` merges two shards of one database for the same queries; `RankingTables.concat` joins queries.
+    `tables + tables` merges two shards of one database for the same queries; `RankingTables.concat` joins
+    queries.
 
     Args:
         retrieved: `(n_query, bits + 1)` int64; column `d` counts the database items at distance `d` bits.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+if TYPE_CHECKING:
+    from cmh_metrics._inputs import Slab
 
 _BLOCK_PAIRS = 1 << 22  # pairs at a time
 
 
 def add_tables(
-    query_words: Any,
-    database_words: Any,
-    query_labels: Any,
-    database_labels: Any,
+    slab: Slab,
     retrieved: Any,
     relevant: Any,
     *,
@@ -23,11 +23,15 @@ def add_tables(
 ) -> None:
     """Add the counts of one slab of database rows to the two tables.
 
-    Products of 0 and 1 summed to at most 1024, or to the number of labels, are exact in every float type used.
+    Products of 0 and 1 summed to at most 1024, or to the number of labels, are exact in every float type
+    used.
     """
     n_bin = retrieved.shape[1]
-    query, database = _bits(query_words, n_bin - 1, device), _bits(database_words, n_bin - 1, device)
-    wanted, offered = _bits(query_labels, n_label, device), _bits(database_labels, n_label, device)
+    query, database = (
+        _bits(slab.query_words, n_bin - 1, device),
+        _bits(slab.database_words, n_bin - 1, device),
+    )
+    wanted, offered = _bits(slab.query_labels, n_label, device), _bits(slab.database_labels, n_label, device)
     step = max(1, _BLOCK_PAIRS // len(database))
     for start in range(0, len(query), step):
         part = slice(start, start + step)

@@ -1,26 +1,30 @@
 """Ranking tables with a Triton kernel for CUDA devices.
 
-One program takes one query and a range of database items: exclusive or and popcount of 32-bit words, one histogram
-over (relevant, distance) per tile, kept in registers over the tiles, and one atomic addition per bin at the end.
-Runs on a CPU under `TRITON_INTERPRET=1`, for its numbers; its speed has not been measured on any GPU yet.
+One program takes one query and a range of database items: exclusive or and popcount of 32-bit words, one
+histogram over (relevant, distance) per tile, kept in registers over the tiles, and one atomic addition per
+bin at the end. Runs on a CPU under `TRITON_INTERPRET=1`, for its numbers; its speed has not been measured on
+any GPU yet.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import triton
 import triton.language as tl
 
+if TYPE_CHECKING:
+    from cmh_metrics._inputs import Slab
+
 TILE = 1024  # database items per tile
 TILES = 16  # tiles per program
 
 
 @triton.jit  # type: ignore[untyped-decorator, unused-ignore]
-def _histogram_kernel(  # type: ignore[no-untyped-def] # noqa: ANN202, PLR0917 - the language reads the signature
+def _histogram_kernel(  # type: ignore[no-untyped-def] # noqa: ANN202, PLR0917 - the language reads it
     query_words,  # noqa: ANN001
     database_words,  # noqa: ANN001
     query_labels,  # noqa: ANN001
@@ -33,7 +37,7 @@ def _histogram_kernel(  # type: ignore[no-untyped-def] # noqa: ANN202, PLR0917 -
     tile: tl.constexpr,
     tiles: tl.constexpr,
 ):
-    """Add to `counts[query, 2 * half]`: distances of irrelevant items in the lower half, of relevant in the upper."""
+    """Add to `counts[query]`: distances of irrelevant items in the lower half, of relevant in the upper."""
     query = tl.program_id(0).to(tl.int64)
     first = tl.program_id(1).to(tl.int64) * tile * tiles
     total = tl.zeros([2 * half], tl.int32)
@@ -61,10 +65,7 @@ def _histogram_kernel(  # type: ignore[no-untyped-def] # noqa: ANN202, PLR0917 -
 
 
 def add_tables(
-    query_words: Any,
-    database_words: Any,
-    query_labels: Any,
-    database_labels: Any,
+    slab: Slab,
     retrieved: Any,
     relevant: Any,
     *,
@@ -73,9 +74,9 @@ def add_tables(
     """Add the counts of one slab of database rows to the two tables."""
     n_bin = retrieved.shape[1]
     half = 1 << n_bin.bit_length()  # more than n_bin: the last bin stays free
-    query, database = _words(query_words, device), _words(database_words, device).T.contiguous()
-    wanted, offered = _words(query_labels, device), _words(database_labels, device).T.contiguous()
-    n_database = len(database_words)
+    query, database = _words(slab.query_words, device), _words(slab.database_words, device).T.contiguous()
+    wanted, offered = _words(slab.query_labels, device), _words(slab.database_labels, device).T.contiguous()
+    n_database = len(slab.database_words)
     counts = torch.zeros((len(query), 2 * half), dtype=torch.int64, device=device)
     tile, tiles = (TILE, TILES) if n_database >= TILE else (64, TILE // 64)
     _histogram_kernel[(len(query), triton.cdiv(n_database, tile * tiles))](

@@ -1,16 +1,20 @@
-"""Vectors of 512 bits inside numba functions: a type, and the few operations that the bit-sliced kernel needs.
+"""Vectors of 512 bits inside numba functions: a type, and what the bit-sliced kernel does with it.
 
-LLVM maps `<8 x i64>` onto whatever the processor has: one AVX-512 register, two of AVX2, four of NEON. Vectors are
-read from and written to addresses, which must be multiples of 64.
+LLVM maps `<8 x i64>` onto whatever the processor has: one AVX-512 register, two of AVX2, four of NEON.
+Vectors are read from and written to addresses, which must be multiples of 64.
 """
 
+# ruff: noqa: ARG001 - numba reads an instruction's operands from the arguments
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding, ir
-from numba import types
-from numba.extending import intrinsic, models, register_model
+from numba import extending, types
+from numba.extending import models, register_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LANES = 8
 _WORD = ir.IntType(64)
@@ -26,7 +30,7 @@ class Vector(types.Type):
         super().__init__(name="Vector512")
 
 
-vector = Vector()
+vector = Vector()  # type: ignore[no-untyped-call]
 
 
 @register_model(Vector)
@@ -45,6 +49,12 @@ def _load(builder: Any, address: Any) -> Any:
     value = builder.load(builder.inttoptr(address, _VECTOR.as_pointer()))
     value.align = 64
     return value
+
+
+def intrinsic(describe: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a function that describes an instruction into one that compiled functions can call."""
+    instruction: Callable[..., Any] = extending.intrinsic(describe)
+    return instruction
 
 
 def _llvm(builder: Any, name: str, result: Any, argument: Any) -> Any:
@@ -131,7 +141,8 @@ def full_add(_: Any, a: Any, b: Any, c: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return context.make_tuple(builder, signature.return_type, _full_add(builder, *arguments))
 
-    return types.UniTuple(vector, 2)(vector, vector, vector), generate
+    pair = types.UniTuple(vector, 2)  # type: ignore[no-untyped-call]
+    return pair(vector, vector, vector), generate
 
 
 def _full_add(builder: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
@@ -142,7 +153,7 @@ def _full_add(builder: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
 
 
 def _lookup(builder: Any, a: Any, b: Any, c: Any, table: int) -> Any:
-    """Return bit 4a + 2b + c of the table in each place: one instruction, which LLVM does not find by itself."""
+    """Return bit 4a + 2b + c of the table: one instruction, which LLVM does not find by itself."""
     name, number = "llvm.x86.avx512.pternlog.q.512", ir.IntType(32)
     kind = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, _VECTOR, number])
     function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
@@ -156,9 +167,9 @@ COUNTED = 31  # vectors that `count_both` counts: five bit planes hold the sum, 
 def count_both(_: Any, a: Any, b: Any) -> Any:
     """Return how many bits are set in `a` AND `b`, two runs of 31 vectors at the given addresses.
 
-    Popcounts are dear without hardware for vectors, so the 31 vectors are first added up, place by place, into the
-    five bit planes of a sum: 26 full adders, two instructions each where three-input logic exists. Only these five
-    are counted.
+    Popcounts are dear without hardware for vectors, so the 31 vectors are first added up, place by place,
+    into the five bit planes of a sum: 26 full adders, two instructions each where three-input logic exists.
+    Only these five are counted.
     """
 
     def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
