@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
 # A file may declare arrays far larger than itself; a real sparse file seldom compresses a thousandfold.
