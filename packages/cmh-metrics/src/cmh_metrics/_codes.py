@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cmh_metrics._checks import as_matrix, as_numpy, is_torch, one_of
+from cmh_metrics._files import read_arrays, write_arrays
 from cmh_metrics._packing import Bits, Block, Words, blocks, is_zero_one, pack_rows, zero_one
 
 if TYPE_CHECKING:
@@ -102,8 +103,7 @@ class PackedCodes:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write an `.npz` file with the arrays `words` and `bits`."""
-        with open(path, "wb") as file:  # noqa: PTH123 - an open file keeps numpy from changing the name
-            np.savez(file, words=self.words, bits=np.int64(self.bits))
+        write_arrays(path, words=self.words, bits=np.int64(self.bits))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PackedCodes:
@@ -112,10 +112,8 @@ class PackedCodes:
         Raises:
             ValueError: if the file does not hold `words` and `bits`.
         """
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files") or not {"words", "bits"} <= set(file.files):
-                raise ValueError(f"{path} must be an .npz file with the arrays 'words' and 'bits'")
-            return cls(file["words"], int(file["bits"]))
+        words, bits = read_arrays(path, "words", "bits")
+        return cls(words, int(bits))
 
 
 def check_bits(bits: Any, name: str) -> None:

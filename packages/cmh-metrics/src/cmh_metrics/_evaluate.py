@@ -83,7 +83,7 @@ def evaluate(
     """
     one_of(no_relevant, "no_relevant", ("zero", "skip"))
     options = _Options(
-        k=k, normalise=normalise, ties=ties, no_relevant=no_relevant, ks=tuple(ks), n_resample=n_resample,
+        k=k, normalise=normalise, ties=ties, no_relevant=no_relevant, ks=tuple(positive_integer(cut, "ks") for cut in ks), n_resample=n_resample,
         seed=seed, backend=backend, threads=threads,
     )  # fmt: skip
     wanted = zero_one(as_numpy(as_matrix(query_labels, "query_labels"), "query_labels"), "query_labels")

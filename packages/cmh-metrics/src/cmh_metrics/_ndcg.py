@@ -32,10 +32,11 @@ def ndcg(
     no_relevant: NoRelevant = "zero",
     threads: int | None = None,
 ) -> Scores:
-    """Normalised discounted cumulative gain of every query, an item's grade being the number of shared labels.
+    """Normalised discounted cumulative gain of every query, graded by shared labels.
 
-    Equally distant items are averaged over all their orders, which is exact: each of a tie group's places
-    gets the group's mean gain (McSherry and Najork, ECIR 2008). The discount of place j is `1 / log2(j + 1)`.
+    An item's grade is the number of labels that it shares with the query. Equally distant items are averaged
+    over all their orders, which is exact: each of a tie group's places gets the group's mean gain (McSherry
+    and Najork, ECIR 2008). The discount of place j is `1 / log2(j + 1)`.
 
     Args:
         query_codes: `(n_query, bits)`, see `ranking_tables`.

@@ -30,7 +30,7 @@ class Vector(types.Type):
         super().__init__(name="Vector512")
 
 
-vector = Vector()  # type: ignore[no-untyped-call]
+vector = Vector()
 
 
 @register_model(Vector)
@@ -38,7 +38,7 @@ class VectorModel(models.PrimitiveModel):
     """Held in a register as `<8 x i64>`."""
 
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _constant(value: int) -> ir.Constant:
