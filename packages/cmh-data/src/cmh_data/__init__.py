@@ -18,6 +18,7 @@ from cmh_data._load import load
 from cmh_data._protocols import Protocol, find_protocol, protocols
 from cmh_data._sample import sample, sample_pictures
 from cmh_data._save import save
+from cmh_data._simulate import simulate
 from cmh_data._words import bag_of_words
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "sample",
     "sample_pictures",
     "save",
+    "simulate",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import re
@@ -404,7 +403,7 @@ def _records(archive: Archive, name: str) -> list[dict[str, Any]]:
 
 def _parquet(archive: Archive, name: str) -> list[dict[str, Any]]:
     try:
-        parquet = importlib.import_module("pyarrow.parquet")
+        from pyarrow import parquet  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise DataError("reading Parquet needs pyarrow: install cmh-data[parquet].") from error
     try:

@@ -223,7 +223,7 @@ def inspect(
         known_as=f"{known.title}, {evidence}" if known else evidence,
         known_key=known.key if known else None,
         digest=_digest(raw, problems),
-        simulated=bool(raw.attributes.get("simulated", False)),
+        simulated=bool(raw.attributes.get("simulated", 0)),
         notes=tuple(raw.notes),
         problems=tuple(problems),
     )
