@@ -1,4 +1,5 @@
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_train_and_evaluate_on_a_file_of_ones_own(umml, save, arrays, tmp_path):
     assert "28" in trained.stdout  # 20 % of 40 lost their text, 10 % their image
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
     evaluated = umml("evaluate", folder)
-    assert "image → text" in evaluated.stdout
+    assert "image-to-text" in evaluated.stdout
     again = umml("train", "data.npz", *TINY, "--unpaired-images", 20, "--unpaired-text", 10)
     assert "complete already" in again.stdout
 
@@ -138,3 +139,61 @@ def test_an_output_folder_that_cannot_be_is_one_sentence(umml, tmp_path):
     assert done.stderr.startswith("Error: ")
     assert done.stderr.count("\n") == 1
     assert "out" in done.stderr
+
+
+@pytest.fixture
+def code_files(tmp_path):
+    """Two queries and four items whose scores are easily worked out."""
+    arrays = {
+        "q": np.array([[1, 1, 1], [-1, -1, -1]]),
+        "d": np.array([[1, 1, 1], [1, 1, -1], [1, -1, -1], [-1, -1, -1]]),
+        "ql": np.array([[1, 0], [0, 1]]),
+        "dl": np.array([[1, 0], [0, 1], [1, 0], [0, 1]]),
+    }
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    return (
+        "--query-codes",
+        "q.npy",
+        "--database-codes",
+        "d.npy",
+        "--query-labels",
+        "ql.npy",
+        "--database-labels",
+        "dl.npy",
+    )
+
+
+def test_codes_from_anywhere_are_scored(umml, code_files, tmp_path):
+    # Relevant items at ranks 1 and 3 for both queries: AP = (1/1 + 2/3) / 2.
+    printed = umml("evaluate", *code_files, "--out", "report.json").stdout
+    assert "0.8333" in printed
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["tasks"]["retrieval"]["mean_average_precision"] == pytest.approx(5 / 6)
+    cut = json.loads(umml("evaluate", *code_files, "--definition", "retrieved@2", "--format", "json").stdout)
+    assert cut["tasks"]["retrieval"]["mean_average_precision"] == pytest.approx(1)
+    assert "| retrieval | 3 | 0.8333 |" in umml("evaluate", *code_files, "--format", "markdown").stdout
+    assert r"\toprule" in umml("evaluate", *code_files, "--format", "latex").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--definition", "map@5"), "map@5"),
+        (("--ties", "luck"), "luck"),
+        (("--query-codes", "none.npy"), "none.npy"),
+        (("--query-labels", "dl.npy"), "query codes (2, 3) and labels (4, 2)"),
+        (("--versus", "runs/x"), "--versus"),
+    ],
+)
+def test_bad_evaluations_are_one_sentence(umml, code_files, arguments, said):
+    done = umml("evaluate", *code_files, *arguments, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_half_a_question_is_answered_with_what_is_missing(umml, tmp_path):
+    assert "--database-labels" in umml("evaluate", "--query-codes", "q.npy", check=False).stderr
+    assert "codes.npz" in umml("evaluate", tmp_path, check=False).stderr

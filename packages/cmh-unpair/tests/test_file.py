@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
-
 import h5py
 import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from cmh_unpair import UnpairingPlan, plan_unpairing, published_2022_plan, unpair_file
 
 N = 57
@@ -39,7 +29,8 @@ def arrays(seed=0):
         "IAll": rng.integers(1, 255, (N, 3, 6, 5), dtype=np.uint8),
         "YAll": rng.integers(0, 2, (N, 13)).astype(np.uint8) | (np.arange(13) == 0),
         "LAll": rng.integers(0, 2, (N, 4), dtype=np.uint8),
-        "XAll": rng.integers(-99, 99, (N, 8)) / 8,  # sums without rounding, so that every order gives the same mean
+        "XAll": rng.integers(-99, 99, (N, 8))
+        / 8,  # sums without rounding, so that every order gives the same mean
     }
 
 

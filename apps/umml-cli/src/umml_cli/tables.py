@@ -12,6 +12,10 @@ from umml_cli.progress import format_seconds
 from umml_cli.store import TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cmh_metrics import PairedTest, RetrievalReport, TaskReport
+
     from umml_cli.cells import Cell
     from umml_cli.results import Series
     from umml_cli.store import RunResult
@@ -84,4 +88,39 @@ def result_table(result: RunResult) -> Table:
     table.add_row("training rows kept", f"{pairs['kept']} of {pairs['rows']}")
     table.add_row("of these still pairs", str(pairs["paired"]))
     table.add_row("training time", format_seconds(result.seconds["training"]))
+    return table
+
+
+def report_table(report: RetrievalReport) -> Table:
+    """The measures of an evaluation, a column for each task."""
+    tasks = list(report.tasks.values())
+    definition = report.to_markdown().splitlines()[-1]
+    table = Table("measure", *(task.task for task in tasks), caption=definition, caption_justify="left")
+    rows: dict[str, Callable[[TaskReport], str]] = {
+        "mAP": lambda task: f"[bold]{task.mean_average_precision:.4f}[/]",
+        "95 % interval over queries": lambda task: "{:.4f} to {:.4f}".format(*task.interval),
+        "ties worst to best": lambda task: f"{task.worst:.4f} to {task.best:.4f}",
+    }
+    for k in tasks[0].precision_at:
+        rows[f"precision at {k}"] = lambda task, k=k: f"{task.precision_at[k]:.4f}"  # type: ignore[misc]
+    for k in tasks[0].recall_at:
+        rows[f"recall at {k}"] = lambda task, k=k: f"{task.recall_at[k]:.4f}"  # type: ignore[misc]
+    for cut in tasks[0].ndcg_at:
+        rows[f"nDCG at {cut or 'all'}"] = lambda task, cut=cut: f"{task.ndcg_at[cut]:.4f}"  # type: ignore[misc]
+    rows |= {
+        "queries": lambda task: str(task.n_query),
+        "of these without a relevant item": lambda task: str(task.n_without_relevant),
+        "database items": lambda task: str(task.n_database),
+        "bits": lambda task: str(task.bits),
+    }
+    for name, say in rows.items():
+        table.add_row(name, *(say(task) for task in tasks))
+    return table
+
+
+def comparison_table(tests: Mapping[str, PairedTest]) -> Table:
+    """The differences between two systems on the same queries."""
+    table = Table("task", "difference of mAP", "p", title="first minus second", title_justify="left")
+    for task, test in tests.items():
+        table.add_row(task, f"{test.difference:+.4f}", f"{test.p_value:.4f}")
     return table

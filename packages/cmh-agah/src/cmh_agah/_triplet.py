@@ -54,7 +54,7 @@ def triplet_loss(distances: torch.Tensor, similar: torch.Tensor, *, margin: floa
         farther = torch.searchsorted(positive.sort(dim=1).values, negative, right=True)
         farther = distances.shape[1] - farther  # positives, with margin, farther than each negative
         coefficient = (nearer - farther).double()
-        constant = margin * nearer.sum()
+        constant = margin * nearer.sum().double()
     # Large terms of both signs cancel here: sum in float64.
     return ((coefficient * distances.double()).sum() + constant).to(distances.dtype)
 

@@ -31,7 +31,7 @@ def update_label_codes(
     bits = label_code.shape[1]
     sign_image, sign_text = code_image.sign().float(), code_text.sign().float()  # (n_train, bits)
     gram = (sign_image.T @ sign_image + sign_text.T @ sign_text).double()  # (bits, bits)
-    codes = label_code.double()
+    codes = label_code.to(torch.float64, copy=True)
     label_sums = (label.float().T @ (sign_image + sign_text)).double()  # (n_label, bits)
     target = 2 * bits * (label_sums + 2 * codes - codes.sum(dim=0))  # Q
     for bit in range(bits):

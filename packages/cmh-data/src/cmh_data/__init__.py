@@ -1,18 +1,53 @@
 """Reads, checks, describes, converts, splits and builds the data sets of cross-modal hashing."""
 
+from cmh_data._alignment import alignment_p_value
+from cmh_data._arrays import read_array
+from cmh_data._builders import (
+    build_coco,
+    build_folder,
+    build_mirflickr25k,
+    build_nuswide,
+    build_wikipedia,
+    builders,
+)
+from cmh_data._built import BuiltData, random_split
 from cmh_data._dataset import PairedDataset, RowArray, Split
 from cmh_data._errors import DataError
+from cmh_data._inspect import FileReport, LabelReport, PartReport, TagReport, inspect
 from cmh_data._load import load
+from cmh_data._protocols import Protocol, find_protocol, protocols
 from cmh_data._sample import sample, sample_pictures
 from cmh_data._save import save
+from cmh_data._simulate import simulate
+from cmh_data._words import bag_of_words
 
 __all__ = [
+    "BuiltData",
     "DataError",
+    "FileReport",
+    "LabelReport",
     "PairedDataset",
+    "PartReport",
+    "Protocol",
     "RowArray",
     "Split",
+    "TagReport",
+    "alignment_p_value",
+    "bag_of_words",
+    "build_coco",
+    "build_folder",
+    "build_mirflickr25k",
+    "build_nuswide",
+    "build_wikipedia",
+    "builders",
+    "find_protocol",
+    "inspect",
     "load",
+    "protocols",
+    "random_split",
+    "read_array",
     "sample",
     "sample_pictures",
     "save",
+    "simulate",
 ]

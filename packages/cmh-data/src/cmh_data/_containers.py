@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-import scipy.sparse
 
 from cmh_data._errors import DataError
-from cmh_data._hdf5 import check_declared_size, open_hdf5
+from cmh_data._hdf5 import open_hdf5
 from cmh_data._mat5 import VERSION_5, mat5_variables
 from cmh_data._npz import read_npy_stream, read_npz
 from cmh_data._raw import Variable
 from cmh_data._rows import Hdf5Rows
+from cmh_data._sparse import dense_from_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,10 +144,8 @@ def _sparse_reader(path: Path, key: str) -> Callable[[], NDArray[Any]]:
             group = file[key]
             data, ir, jc = (np.asarray(group[part][()]) for part in ("data", "ir", "jc"))
             shape = (int(group.attrs["MATLAB_sparse"]), len(jc) - 1)
-            stored = data.nbytes + ir.nbytes + jc.nbytes
-            check_declared_size(path, key, shape[0] * shape[1] * data.dtype.itemsize, stored)
-            table = scipy.sparse.csc_array((data, ir.astype(np.int64), jc.astype(np.int64)), shape=shape)
-            table.check_format(full_check=True)
-            return np.asarray(table.toarray())
+            return dense_from_columns(
+                f"{path}: {key}", values=data.ravel(), rows=ir.ravel(), starts=jc.ravel(), shape=shape
+            )
 
     return read

@@ -53,7 +53,9 @@ class Split:
         """SHA-256 over the three index arrays, as hexadecimal."""
         digest = hashlib.sha256()
         for name in ("train", "query", "retrieval"):
-            _add_array(digest, name, getattr(self, name))
+            rows: NDArray[np.int64] = getattr(self, name)
+            digest.update(f"{name} <i8 {rows.shape};".encode())
+            digest.update(np.ascontiguousarray(rows, dtype="<i8").data)
         return digest.hexdigest()
 
 
@@ -109,23 +111,24 @@ class PairedDataset:
         return self.stored_digest or self.compute_digest()
 
     def compute_digest(self) -> str:
-        """Compute the digest from the values, whatever the file states; pixels are read once from disk."""
-        digest = hashlib.sha256()
-        for name, array in (("image", self.image), ("text", self.text), ("label", self.label)):
-            _add_array(digest, name, array)
-        digest.update(self.split.digest.encode())
-        names = [self.ids, self.label_names, self.text_vocabulary]
-        if self.fine_labels is not None:
-            names.append(tuple(self.fine_labels.tolist()))
-        digest.update(json.dumps(names).encode())
-        return digest.hexdigest()
+        """Compute the digest from the values, whatever the file states; rows on disk are read once."""
+        digest = ContentDigest()
+        for name, array in self.arrays():
+            digest.start(name, array)
+            for block in row_blocks(array):
+                digest.update(block)
+        return digest.finish(self)
+
+    def arrays(self) -> tuple[tuple[str, RowArray], ...]:
+        """Image, text and label with their names, in the order of the digest."""
+        return (("image", self.image), ("text", self.text), ("label", self.label))
 
     def with_split(self, split: Split) -> PairedDataset:
         """Return the same rows under another split."""
         return replace(self, split=split, stored_digest=None)
 
 
-def row_blocks(array: RowArray, block_bytes: int = 1 << 24) -> Iterator[NDArray[Any]]:
+def row_blocks(array: RowArray, block_bytes: int = 1 << 23) -> Iterator[NDArray[Any]]:
     """Yield an array in blocks of whole rows of about `block_bytes` bytes."""
     row_bytes = max(1, int(np.prod(array.shape[1:], dtype=np.int64)) * array.dtype.itemsize)
     step = max(1, block_bytes // row_bytes)
@@ -133,8 +136,27 @@ def row_blocks(array: RowArray, block_bytes: int = 1 << 24) -> Iterator[NDArray[
         yield np.asarray(array[start : start + step])
 
 
-def _add_array(digest: Any, name: str, array: RowArray) -> None:
-    dtype = array.dtype.newbyteorder("<")
-    digest.update(f"{name} {dtype.str} {tuple(map(int, array.shape))};".encode())
-    for block in row_blocks(array):
-        digest.update(np.ascontiguousarray(block, dtype=dtype).data)
+class ContentDigest:
+    """The digest of a data set, fed while its rows pass by, so that large data is read once."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._dtype: np.dtype[Any] = np.dtype(np.uint8)
+
+    def start(self, name: str, array: RowArray) -> None:
+        """Begin the next array."""
+        self._dtype = array.dtype.newbyteorder("<")
+        self._digest.update(f"{name} {self._dtype.str} {tuple(map(int, array.shape))};".encode())
+
+    def update(self, block: NDArray[Any]) -> None:
+        """Add the next rows."""
+        self._digest.update(np.ascontiguousarray(block, dtype=self._dtype).data)
+
+    def finish(self, dataset: PairedDataset) -> str:
+        """Add the split and the names, and return the digest."""
+        names = [dataset.ids, dataset.label_names, dataset.text_vocabulary]
+        if dataset.fine_labels is not None:
+            names.append(tuple(dataset.fine_labels.tolist()))
+        self._digest.update(dataset.split.digest.encode())
+        self._digest.update(json.dumps(names).encode())
+        return self._digest.hexdigest()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cmh_data._assemble import Unlabelled, assemble
 from cmh_data._errors import DataError, shorten
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from cmh_data._raw import RawData
 
 
+@np.errstate(all="ignore")  # damaged files hold numbers that NumPy warns of
 def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse") -> PairedDataset:
     """Check the parts that were found and make a data set of them."""
     _require_parts(raw)
@@ -51,7 +54,7 @@ def _require_parts(raw: RawData) -> None:
             f"and, if wanted, retrieval; found {shorten(there)}."
         )
     cure = (
-        "choose a protocol" if set(missing) <= {"train", "query"} else "give the folder that holds all parts"
+        "choose a protocol=" if set(missing) <= {"train", "query"} else "give the folder that holds all parts"
     )
     raise DataError(f"{raw.path} holds {shorten(there)} but no {', '.join(missing)} ({raw.layout}): {cure}.")
 

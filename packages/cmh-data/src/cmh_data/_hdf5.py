@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -11,17 +14,20 @@ import numpy as np
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
-    from pathlib import Path
 
 # A file may declare arrays far larger than itself; a real sparse file seldom compresses a thousandfold.
 LARGEST_FREE_BYTES = 4 << 30
 LARGEST_RATIO = 1000
+PROBE_SECONDS = 120
+_PROBED: set[tuple[str, int, int, int]] = set()
 
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading, refuse whatever reaches out of it, and turn damage into `DataError`."""
+    _probe(path)
     try:
         with h5py.File(path, "r") as file:
             _refuse_outside(path, file, depth=0)
@@ -35,6 +41,43 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise DataError(
             f"{path} is a damaged or truncated HDF5 file ({reason}); fetch or make it again."
         ) from error
+
+
+def trust(path: Path) -> None:
+    """Open this file without probing it, because it is this package's own."""
+    _PROBED.add(_state(path, path.stat()))
+
+
+def _state(path: Path, status: os.stat_result) -> tuple[str, int, int, int]:
+    return str(path.resolve()), status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _probe(path: Path) -> None:
+    """Let a child process touch the file first, because damaged bytes can crash the HDF5 library.
+
+    A file is probed once as long as it does not change.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return  # opening it says why
+    state = _state(path, status)
+    if state in _PROBED:
+        return
+    script = str(Path(__file__).with_name("_probe.py"))
+    try:
+        done = subprocess.run(  # noqa: S603 - this interpreter and this package's own script
+            [sys.executable, "-P", script, str(path)], capture_output=True, check=False, timeout=PROBE_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DataError(
+            f"{path} keeps the HDF5 library busy for more than {PROBE_SECONDS} seconds; it must be damaged."
+        ) from error
+    if done.returncode != 0:
+        raise DataError(
+            f"{path} is a damaged HDF5 file (it crashes the HDF5 library); fetch or make it again."
+        )
+    _PROBED.add(state)
 
 
 def _refuse_outside(path: Path, group: h5py.Group, *, depth: int) -> None:
@@ -66,7 +109,7 @@ def _refuse_dataset(path: Path, item: h5py.Dataset) -> None:
     check_declared_size(path, item.name, _declared_bytes(item), item.id.get_storage_size())
 
 
-def check_declared_size(path: Path, name: str, declared: int, stored: int) -> None:
+def check_declared_size(path: Path | str, name: str, declared: int, stored: int) -> None:
     """Refuse an array that claims more than 4 GiB and more than a thousand times the bytes stored for it."""
     if declared > LARGEST_FREE_BYTES and declared > LARGEST_RATIO * max(stored, 1):
         raise DataError(

@@ -10,6 +10,7 @@ from cmh_data._errors import DataError
 from cmh_data._hdf5 import strings
 from cmh_data._raw import RawData, Variable, numbers, one_hot
 from cmh_data._roles import ALIASES, common_rows, describe, find_role, read_image, read_rows_first
+from cmh_data._sparse import dense_from_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -300,17 +301,11 @@ def _strip(values: NDArray[Any], notes: list[str], key: str) -> tuple[str, ...]:
 
 
 def _dense_rows(path: Path, found: Found) -> NDArray[np.uint8]:
-    indptr, indices, shape = (found[key].read() for key in ("indptr", "indices", "shape"))
-    n, width = (int(size) for size in np.asarray(shape).ravel()[:2])
-    counts = np.diff(indptr)
-    if (
-        n * width > max(1 << 32, 1000 * indices.nbytes)
-        or len(indptr) != n + 1
-        or (counts < 0).any()
-        or counts.sum() != len(indices)
-        or (len(indices) and not 0 <= indices.min() <= indices.max() < width)
-    ):
-        raise DataError(f"{path}: indptr, indices and shape do not describe a sparse table.")
-    dense = np.zeros((n, width), np.uint8)
-    dense[np.repeat(np.arange(n), counts), indices] = 1
-    return dense
+    starts, columns, shape = (found[key].read().ravel() for key in ("indptr", "indices", "shape"))
+    if len(shape) != 2:
+        raise DataError(f"{path}: shape must hold two numbers, but it holds {len(shape)}.")
+    ones = np.ones(len(columns), np.uint8)
+    turned = dense_from_columns(
+        f"{path}: indices", values=ones, rows=columns, starts=starts, shape=(int(shape[1]), int(shape[0]))
+    )
+    return np.ascontiguousarray(turned.T)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmh_data._errors import DataError
 from cmh_data._from_raw import from_raw
 from cmh_data._layouts import ReadOptions
+from cmh_data._protocols import find_protocol
 from cmh_data._read import read_raw
 from cmh_data._sample import sample
 
@@ -15,11 +17,14 @@ if TYPE_CHECKING:
 
     from cmh_data._assemble import Unlabelled
     from cmh_data._dataset import PairedDataset
+    from cmh_data._raw import RawData
 
 
 def load(
     path_or_name: str | os.PathLike[str],
     *,
+    protocol: str | None = None,
+    seed: int = 0,
     unlabelled: Unlabelled = "refuse",
     n_rows: int | None = None,
     pixel_axes: str = "auto",
@@ -31,6 +36,8 @@ def load(
 
     Args:
         path_or_name: a file, or a folder with the few files of one data set, or "emoji".
+        protocol: a named split, see `protocols()`, in place of the file's own.
+        seed: of the protocol's draw, where it draws.
         unlabelled: what to do with a row that has no label: "refuse" or "keep".
         n_rows: the number of rows, where square arrays leave it open.
         pixel_axes: the stored order of pixels, "height-width" or "width-height"; "auto": the latter under the
@@ -47,7 +54,29 @@ def load(
         'emoji'
     """
     if path_or_name == "emoji":
+        if protocol is not None:
+            raise DataError(
+                f"the emoji data set has its own split only, so the protocol {protocol} does not fit."
+            )
         return sample()
     path = Path(path_or_name)
     raw = read_raw(path, ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes))
+    if protocol is not None:
+        _apply_protocol(raw, protocol, seed)
     return from_raw(raw, unlabelled=unlabelled)
+
+
+def _apply_protocol(raw: RawData, protocol: str, seed: int) -> None:
+    found = find_protocol(protocol)
+    if raw.labels is None:
+        raise DataError(
+            f"{raw.path} holds no labels, so the protocol {protocol} cannot be checked against it."
+        )
+    try:
+        split = found.make(raw.labels, text_width=None if raw.text is None else raw.text.shape[1], seed=seed)
+    except DataError as error:
+        raise DataError(f"{raw.path}: {error}") from error
+    raw.train, raw.query, raw.retrieval = split.train, split.query, split.retrieval
+    raw.attributes = {key: value for key, value in raw.attributes.items() if key != "digest"}
+    drawn = f" drawn with seed {seed}" if found.seeded else ""
+    raw.notes.append(f"split: protocol {protocol}{drawn}.")

@@ -1,32 +1,48 @@
-"""MATLAB 5 files: the variables in them, read by SciPy."""
+"""MATLAB 5 files, read here because SciPy's reader crashes the process on damaged bytes.
+
+Source: "MAT-File Format", The MathWorks. Numbers, characters, sparse tables, cells and structs are read;
+objects, functions and other classes are skipped.
+"""
 
 from __future__ import annotations
 
-import re
+import mmap
+import struct
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.io
-import scipy.sparse
 
 from cmh_data._errors import DataError
 from cmh_data._hdf5 import check_declared_size
 from cmh_data._raw import Variable
+from cmh_data._sparse import dense_from_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-VERSION_5 = (b"\x00\x01IM", b"\x01\x00MI")
+HEADER_BYTES = 128
+LITTLE, BIG = b"\x00\x01IM", b"\x01\x00MI"
+VERSION_5 = (LITTLE, BIG)
+DEEPEST = 8
 
-# What SciPy raises on damaged bytes, found by fuzzing it.
-_DAMAGE = (
-    OSError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, OverflowError, RuntimeError,
-    AttributeError, NotImplementedError, AssertionError, UnboundLocalError, ZeroDivisionError, SystemError,
-    zlib.error, UnicodeError, re.error,
-)  # fmt: skip
+# Data types of an element's numbers.
+_STORED = {
+    1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
+    16: "u1", 17: "u2", 18: "u4",
+}  # fmt: skip
+_MATRIX, _COMPRESSED, _BYTES = 14, 15, 2
+_LOGICAL = 0x200
+# Classes of a matrix, and what their numbers become; MATLAB stores them in the smallest type that fits.
+_CELL, _STRUCT, _CHAR, _SPARSE = 1, 2, 4, 5
+_NUMBERS = {
+    6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8",
+}  # fmt: skip
+_ENCODINGS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16"}
 
 
 def mat5_variables(path: Path) -> list[Variable]:
@@ -35,20 +51,19 @@ def mat5_variables(path: Path) -> list[Variable]:
     Raises:
         DataError: the file is damaged or declares sizes that its bytes cannot fill.
     """
+    found: dict[str, NDArray[Any]] = {}
     try:
-        size = path.stat().st_size
-        for key, shape, _ in scipy.io.whosmat(path):
-            declared = 8 * int(np.prod([int(length) for length in shape], dtype=object))
-            check_declared_size(path, key, declared, size)
-        content = scipy.io.loadmat(path, verify_compressed_data_integrity=True)
-        found: dict[str, NDArray[Any]] = {}
-        for key, value in content.items():
-            if not key.startswith("__"):
-                _collect(found, key, value)
+        with path.open("rb") as file:
+            # The mapping is freed with its last view.
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        reader = _Reader(path, "<" if content[124:128] == LITTLE else ">")
+        for kind, body in reader.elements(content[HEADER_BYTES:]):
+            if kind == _MATRIX:
+                _collect(found, *reader.matrix(body, depth=0))
     except DataError:
         raise
-    except _DAMAGE as error:
-        reason = " ".join(str(error).split())[:200]
+    except (ValueError, struct.error, zlib.error, OSError, MemoryError, OverflowError, BufferError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(
             f"{path} is a damaged or truncated MATLAB file ({reason}); fetch or make it again."
         ) from error
@@ -59,36 +74,178 @@ def _variable(path: Path, key: str, value: NDArray[Any]) -> Variable:
     return Variable(key=key, shape=value.shape, dtype=value.dtype, file=path, kind="mat5", read=lambda: value)
 
 
-def _collect(found: dict[str, NDArray[Any]], key: str, value: Any, depth: int = 0) -> None:
-    if scipy.sparse.issparse(value):
-        rows, columns = value.shape
-        stored = value.data.nbytes + value.indices.nbytes + value.indptr.nbytes
-        if rows * columns * value.dtype.itemsize > max(1 << 32, 1000 * stored):
-            raise ValueError(f"the sparse array {key} declares {rows} x {columns} values")
-        value = value.toarray()
-    if not isinstance(value, np.ndarray):
-        return
-    if value.dtype.names and value.size == 1 and depth < 4:
-        record = value.ravel()[0]
-        for name in value.dtype.names:
-            _collect(found, f"{key}/{name}", record[name], depth + 1)
-    elif value.dtype == object and value.size and depth < 4:
-        found[key] = _cell_strings(value)
-    else:
+_Element = tuple[int, memoryview]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Array:
+    """The head of one array and its elements, not yet read."""
+
+    name: str
+    kind: int
+    is_logical: bool
+    shape: tuple[int, ...]
+    parts: list[_Element]
+    depth: int
+
+    @property
+    def count(self) -> int:
+        return int(np.prod([*self.shape], dtype=object))
+
+    def part(self, number: int) -> _Element:
+        if number >= len(self.parts):
+            raise ValueError(f"{self.name} without all its parts")
+        return self.parts[number]
+
+
+class _Reader:
+    """Reads the elements of one file; ValueError says what is damaged."""
+
+    def __init__(self, path: Path, order: str) -> None:
+        self._path, self._order = path, order
+
+    def elements(self, data: memoryview) -> Iterator[_Element]:
+        """The elements of a stretch of bytes, unpacked: their type and their bytes."""
+        place = 0
+        while len(data) - place >= 8:
+            kind, size = struct.unpack_from(f"{self._order}II", data, place)
+            if kind >> 16:  # a small element: size and type share the first word, the data is the second
+                kind, size = kind & 0xFFFF, kind >> 16
+                if size > 4:
+                    raise ValueError(f"a small element of {size} bytes")
+                yield kind, data[place + 4 : place + 4 + size]
+                place += 8
+                continue
+            body = data[place + 8 : place + 8 + size]
+            if len(body) < size:
+                raise ValueError(f"an element of {size} bytes where {len(body)} are left")
+            place += 8 + size
+            if kind == _COMPRESSED:
+                yield from self.elements(self._unpack(body))
+            else:
+                place += -size % 8
+                yield kind, body
+
+    def _unpack(self, packed: memoryview) -> memoryview:
+        start = zlib.decompressobj().decompress(packed, 8)
+        if len(start) < 8:
+            raise ValueError("a compressed element without a tag")
+        kind, size = struct.unpack(f"{self._order}II", start)
+        if kind != _MATRIX:
+            raise ValueError(f"a compressed element of type {kind}")
+        check_declared_size(self._path, "a compressed array", size, len(packed))
+        unpacked = zlib.decompressobj().decompress(packed, size + 8)
+        if len(unpacked) < size + 8:
+            raise ValueError(f"a compressed element of {size} bytes that holds {len(unpacked) - 8}")
+        return memoryview(unpacked)
+
+    def matrix(self, body: memoryview, *, depth: int) -> tuple[str, Any]:
+        """One array: its name, and numbers, strings, a dict of fields or a list of cells; None: not read."""
+        if depth > DEEPEST:
+            raise ValueError(f"arrays nested deeper than {DEEPEST} levels")
+        if not len(body):
+            return "", np.zeros((0, 0))
+        parts = list(self.elements(body))
+        if len(parts) < 3:
+            raise ValueError("an array without flags, dimensions or name")
+        flags, dimensions = self._numbers(parts[0]), self._numbers(parts[1])
+        if not len(flags) or len(dimensions) < 2 or dimensions.min() < 0:
+            raise ValueError(f"an array with the dimensions {dimensions[:4].tolist()}")
+        array = _Array(
+            name=bytes(parts[2][1]).decode("latin-1").rstrip("\0"),
+            kind=int(flags[0]) & 0xFF,
+            is_logical=bool(int(flags[0]) & _LOGICAL),
+            shape=tuple(int(size) for size in dimensions),
+            parts=parts[3:],
+            depth=depth,
+        )
+        readers = {_CHAR: self._characters, _SPARSE: self._sparse, _CELL: self._cells, _STRUCT: self._struct}
+        read = self._table if array.kind in _NUMBERS else readers.get(array.kind)
+        return array.name, read(array) if read else None
+
+    def _numbers(self, element: _Element) -> NDArray[Any]:
+        kind, body = element
+        if kind not in _STORED:
+            raise ValueError(f"an element of type {kind} where numbers are expected")
+        return np.frombuffer(body, np.dtype(self._order + _STORED[kind]))
+
+    def _table(self, array: _Array) -> NDArray[Any]:
+        values = self._numbers(array.part(0))
+        if len(values) != array.count:
+            raise ValueError(f"{array.name} declares {array.count} numbers and holds {len(values)}")
+        return values.reshape(array.shape, order="F").astype(_NUMBERS[array.kind], order="C")
+
+    def _characters(self, array: _Array) -> NDArray[np.str_]:
+        """A table of characters as one string per row."""
+        kind, body = array.part(0)
+        if kind not in _ENCODINGS:
+            raise ValueError(f"characters of type {kind}")
+        endian = {"<": "-le", ">": "-be"}[self._order] if "16" in _ENCODINGS[kind] else ""
+        text = bytes(body).decode(_ENCODINGS[kind] + endian, "replace")
+        rows = array.shape[0]
+        return np.array([text[row::rows] for row in range(rows)] if text and rows else [""])
+
+    def _sparse(self, array: _Array) -> NDArray[Any]:
+        rows, starts = self._numbers(array.part(0)), self._numbers(array.part(1))
+        kind, body = array.part(2)
+        # MATLAB labels the ones of a logical sparse table as doubles but writes single bytes.
+        if array.is_logical and len(starts) and len(body) == starts[-1]:
+            kind = _BYTES
+        values = self._numbers((kind, body))
+        if len(array.shape) != 2:
+            raise ValueError(f"{array.name} is a sparse table of {len(array.shape)} dimensions")
+        return dense_from_columns(
+            f"{self._path}: {array.name}", values=values, rows=rows, starts=starts, shape=array.shape
+        )
+
+    def _cells(self, array: _Array) -> list[Any]:
+        if len(array.parts) != array.count:
+            raise ValueError(f"{array.name} declares {array.count} cells and holds {len(array.parts)}")
+        return [self._inner(part, array.depth) for part in array.parts]
+
+    def _struct(self, array: _Array) -> dict[str, Any] | None:
+        if array.count != 1:
+            return None
+        length, text = self._numbers(array.part(0)), bytes(array.part(1)[1])
+        if len(length) != 1 or not 0 < length[0] <= 64 or len(text) % int(length[0]):
+            raise ValueError("a struct with damaged field names")
+        step, fields = int(length[0]), array.parts[2:]
+        names = [text[at : at + step].split(b"\0")[0].decode("latin-1") for at in range(0, len(text), step)]
+        if len(names) != len(fields):
+            raise ValueError(f"a struct with {len(names)} field names and {len(fields)} fields")
+        return {name: self._inner(part, array.depth) for name, part in zip(names, fields, strict=True)}
+
+    def _inner(self, part: _Element, depth: int) -> Any:
+        if part[0] != _MATRIX:
+            raise ValueError(f"an element of type {part[0]} where an array is expected")
+        return self.matrix(part[1], depth=depth + 1)[1]
+
+
+def _collect(found: dict[str, NDArray[Any]], key: str, value: Any) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _collect(found, f"{key}/{name}", inner)
+    elif isinstance(value, list):
+        words = _cell_strings(value)
+        if words is not None:
+            found[key] = words
+    elif value is not None:
         found[key] = value
 
 
-def _cell_strings(cells: NDArray[Any]) -> NDArray[Any]:
-    """A cell array of strings as one array of strings; other cells stay objects, which no layout uses."""
+def _cell_strings(cells: list[Any]) -> NDArray[np.str_] | None:
+    """A cell array of strings as one array of strings; other cells no layout uses."""
     words = []
-    for cell in cells.ravel():
+    for cell in cells:
         inner = cell
-        while isinstance(inner, np.ndarray) and inner.dtype == object and inner.size == 1:
-            inner = inner.ravel()[0]
-        if isinstance(inner, np.ndarray) and inner.dtype.kind == "U":
+        while isinstance(inner, list) and len(inner) == 1:
+            inner = inner[0]
+        if not isinstance(inner, np.ndarray):
+            return None
+        if inner.dtype.kind == "U":
             words.append(" ".join(part.rstrip() for part in inner.ravel().tolist()))
-        elif isinstance(inner, np.ndarray) and inner.size == 0:
+        elif inner.size == 0:
             words.append("")
         else:
-            return cells
+            return None
     return np.array(words, dtype=np.str_)

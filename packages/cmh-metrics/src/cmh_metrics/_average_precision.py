@@ -48,14 +48,15 @@ def average_precision(
         database_labels: `(n_database, n_label)` of 0 and 1.
         tables: what `ranking_tables` returned, in place of the four arrays.
         k: cut-off; None ranks the whole database.
-        normalise: what the sum of precisions up to the cut-off is divided by, R being the number of relevant items:
-            `"min"`: min(R, k). `"retrieved"`: the relevant items among the first k (JDSH, DeepHash).
-            `"relevant"`: R (TREC). `"first-relevant"`: the first min(R, k) relevant items count wherever they rank,
-            and k limits nothing else (DCMH, DADH, AGAH). Without a cut-off all four are the same.
-        ties: `"expected"`: the mean over all orders of equally distant items. `"best"`, `"worst"`: the relevant ones
-            first, or last, among equally distant items. `"index"`: equally distant items by database row; needs the
-            arrays, and costs more.
-        no_relevant: the value for a query without any relevant item: `"zero"`, `"nan"`, or leave it out (`"skip"`).
+        normalise: what the sum of precisions up to the cut-off is divided by, R being the number of relevant
+            items: `"min"`: min(R, k). `"retrieved"`: the relevant items among the first k (JDSH, DeepHash).
+            `"relevant"`: R (TREC). `"first-relevant"`: the first min(R, k) relevant items count wherever they
+            rank, and k limits nothing else (DCMH, DADH, AGAH). Without a cut-off all four are the same.
+        ties: `"expected"`: the mean over all orders of equally distant items. `"best"`, `"worst"`: the
+            relevant ones first, or last, among equally distant items. `"index"`: equally distant items by
+            database row; needs the arrays, and costs more.
+        no_relevant: the value for a query without any relevant item: `"zero"`, `"nan"`, or leave it out
+            (`"skip"`).
         backend: see `ranking_tables`.
         threads: see `ranking_tables`.
 
@@ -63,11 +64,15 @@ def average_precision(
         `(n_query,)` float64 in [0, 1], shorter if queries are skipped.
 
     Raises:
-        ValueError: if an argument is not as described, or `tables` come together with arrays or `ties="index"`.
+        ValueError: if an argument is not as described, or `tables` come together with arrays or
+        `ties="index"`.
 
     Example:
         >>> average_precision(
-        ...     query_codes=[[1, 1]], database_codes=[[1, 1], [1, -1]], query_labels=[[1]], database_labels=[[0], [1]]
+        ...     query_codes=[[1, 1]],
+        ...     database_codes=[[1, 1], [1, -1]],
+        ...     query_labels=[[1]],
+        ...     database_labels=[[0], [1]],
         ... )
         array([0.5])
     """
@@ -117,7 +122,10 @@ def mean_average_precision(
 
     Example:
         >>> mean_average_precision(
-        ...     query_codes=[[1, 1]], database_codes=[[1, 1], [1, -1]], query_labels=[[1]], database_labels=[[0], [1]]
+        ...     query_codes=[[1, 1]],
+        ...     database_codes=[[1, 1], [1, -1]],
+        ...     query_labels=[[1]],
+        ...     database_labels=[[0], [1]],
         ... )
         0.5
     """
@@ -152,7 +160,7 @@ def tables_of(
         require(arrays)
         return ranking_tables(**arrays, backend=backend, threads=threads)
     if not isinstance(tables, RankingTables):
-        raise ValueError(f"tables must be RankingTables, but it is {type(tables).__name__}")  # noqa: TRY004 - one error type for bad input
+        raise ValueError(f"tables must be RankingTables, but it is {type(tables).__name__}")  # noqa: TRY004
     for name, value in arrays.items():
         if value is not None:
             raise ValueError(f"tables must come without arrays, but {name} is given too")
@@ -171,7 +179,7 @@ def index_order(
         threads=thread_count(threads),
     )
     divisor = {"retrieved": counted, "relevant": n_relevant}.get(normalise, np.minimum(n_relevant, k))
-    scores = sums / np.maximum(divisor, 1)
+    scores: Scores = sums / np.maximum(divisor, 1)
     scores[n_relevant == 0] = np.nan
     return scores
 
@@ -193,7 +201,7 @@ def from_tables(tables: RankingTables, *, k: int, normalise: str, ties: str) -> 
 
 
 def harmonic_numbers(n: int) -> Scores:
-    """Return the harmonic numbers H(0), H(1), ..., at least up to 64 and at most as many as are worth a table."""
+    """Return the harmonic numbers H(0), H(1), ..., at least to 64, at most as many as are worth a table."""
     numbers = np.zeros(max(64, min(n, _TABLE_LIMIT)) + 1)
     np.cumsum(1.0 / np.arange(1, len(numbers)), out=numbers[1:])
     return numbers

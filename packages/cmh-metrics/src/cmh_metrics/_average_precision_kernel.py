@@ -1,18 +1,19 @@
 """Average precision of ranking tables, one query after the other.
 
-A tie group holds `n` items, `r` of them relevant, after `n0` items with `r0` relevant. Averaged over all orders of
-the group, its first `m` places add
+A tie group holds `n` items, `r` of them relevant, after `n0` items with `r0` relevant. Averaged over all
+orders of the group, its first `m` places add
 
     r/n * sum_{j=1..m} (r0 + 1 + (j - 1) * (r - 1) / (n - 1)) / (n0 + j)
 
-to the sum of precisions (McSherry and Najork, "Computing information retrieval performance measures efficiently in
-the presence of tied scores", ECIR 2008): a difference of harmonic numbers. The other functions here are the same
-idea for the two cut-offs that end at a random place or divide by a random number.
+to the sum of precisions (McSherry and Najork, "Computing information retrieval performance measures
+efficiently in the presence of tied scores", ECIR 2008): a difference of harmonic numbers. The other functions
+here are the same idea for the two cut-offs that end at a random place or divide by a random number.
 """
 
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
-from math import exp, lgamma, log
+from math import log
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,9 @@ _NEGLIGIBLE = 1e-18  # a probability relative to the mode's below which a tail i
 def harmonic_between(low: int, high: int, table: Any) -> float:
     """Return 1/(low + 1) + ... + 1/high; `table[i]` is the i-th harmonic number as far as the table goes."""
     if high < table.size:
-        return table[high] - table[low]
+        return float(table[high] - table[low])
     if low < table.size:
-        return table[table.size - 1] - table[low] + harmonic_tail(table.size - 1, high)
+        return float(table[table.size - 1] - table[low]) + harmonic_tail(table.size - 1, high)
     return harmonic_tail(low, high)
 
 
@@ -60,17 +61,12 @@ def consecutive(r: int, n0: int, r0: int, table: Any) -> float:
 
 
 @jit
-def log_choose(n: int, k: int) -> float:
-    """Return the logarithm of the binomial coefficient."""
-    return lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0)
-
-
-@jit
 def expected_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, table: Any) -> float:
-    """Return the expected average precision divided by the relevant items found, where the cut falls into a group.
+    """Return the expected average precision among the relevant items found, where the cut falls into a group.
 
-    The number x of relevant items among the group's first `m` places is hypergeometric; given x, its places are
-    uniform, so the expected sum is that of a group of `m` items with x relevant. `before` is the sum so far.
+    The number x of relevant items among the group's first `m` places is hypergeometric; given x, its places
+    are uniform, so the expected sum is that of a group of `m` items with x relevant. `before` is the sum so
+    far.
     """
     low = max(0, m - (n - r))
     high = min(m, r)
@@ -96,36 +92,46 @@ def expected_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, 
 
 
 @jit
-def expected_first_relevant(n: int, r: int, n0: int, r0: int, q: int, table: Any) -> float:
-    """Return the expected sum of precisions at the first `q` of the `r` relevant items of a group.
+def place_probabilities(n: int, r: int, q: int) -> Any:
+    """Return (first place, probabilities): where the `q`-th of `r` relevant among `n` items can stand.
 
-    Place j holds a relevant item with s < q relevant ones before it: s is hypergeometric over the j - 1 places before.
-    Its distribution function and its partial mean are one minus sums of negative hypergeometric probabilities, which
-    follow one another by a ratio; places before the window where they change are summed in closed form.
+    Negative hypergeometric; neighbouring places follow by a ratio, so no binomial coefficient is ever
+    computed. Places whose probability is negligible are left out.
     """
-    # at[j]: probability that the q-th of r - 1 other relevant items stands at place j of the n - 1 other places
-    others, relevant = n - 1, r - 1
-    slope = relevant / others
-    # P(S_{j-1} < q) and E[S_{j-1}; S_{j-1} < q] = (j-1) * slope * P(S' < q - 1), S' over n - 2 places with r - 2 relevant
+    low = q
+    high = n - (r - q)
+    mode = min(max(q * (n + 1) // (r + 1), low), high)
+    first = mode
+    weight = 1.0
+    while first > low and weight > _NEGLIGIBLE:
+        first -= 1  # from place first + 1 to place first
+        weight *= (first - q + 1.0) / first * (n - first) / (n - first - r + q)
+    last = mode
+    weight = 1.0
+    while last < high and weight > _NEGLIGIBLE:
+        weight *= last / (last - q + 1.0) * (n - last - r + q) / (n - last)
+        last += 1
+    weights = np.empty(last - first + 1)
+    weights[mode - first] = 1.0
+    for j in range(mode - 1, first - 1, -1):
+        weights[j - first] = weights[j + 1 - first] * ((j - q + 1.0) / j * (n - j) / (n - j - r + q))
+    for j in range(mode, last):
+        weights[j + 1 - first] = weights[j - first] * (j / (j - q + 1.0) * (n - j - r + q) / (n - j))
+    return first, weights / weights.sum()
+
+
+@jit
+def expected_first_relevant(n: int, r: int, n0: int, r0: int, q: int, table: Any) -> float:
+    """Return the expected sum of precisions at the first `q` of the `r` relevant items of a group, q < r.
+
+    Given that the (q + 1)-th relevant item stands at place t, the q before it are shuffled over t - 1 places.
+    """
+    first, weights = place_probabilities(n, r, q + 1)
     total = 0.0
-    below = 1.0  # P(S_{j-1} < q)
-    below_less = 1.0 if q > 1 else 0.0  # P(S'_{j-2} < q - 1)
-    for j in range(1, n + 1):
-        if below <= _NEGLIGIBLE:
-            break
-        total += ((r0 + 1) * below + (j - 1) * slope * below_less) / (n0 + j)
-        # the q-th other relevant item at place j; the (q-1)-th of the rest at place j - 1
-        if q <= j <= others - (relevant - q):
-            below -= exp(
-                log_choose(j - 1, q - 1) + log_choose(others - j, relevant - q) - log_choose(others, relevant)
-            )
-        if q > 1 and q - 1 <= j - 1 <= others - 1 - (relevant - q):
-            below_less -= exp(
-                log_choose(j - 2, q - 2)
-                + log_choose(others - j, relevant - q)
-                - log_choose(others - 1, relevant - 1)
-            )
-    return r / n * total
+    for i in range(weights.size):
+        places = first + i - 1
+        total += weights[i] * expected_prefix(places, q, n0, r0, places, table)
+    return total
 
 
 @jit

@@ -1,7 +1,7 @@
 """Binary codes packed into 64-bit words.
 
-Bit `j` of a code is bit `j % 64` (counted from the least significant) of word `j // 64`. Seen as bytes this is
-`numpy.packbits(..., bitorder="little")`, padded with zero bits to a whole number of words.
+Bit `j` of a code is bit `j % 64` (counted from the least significant) of word `j // 64`. Seen as bytes this
+is `numpy.packbits(..., bitorder="little")`, padded with zero bits to a whole number of words.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cmh_metrics._checks import as_matrix, as_numpy, is_torch, one_of
+from cmh_metrics._files import read_arrays, write_arrays
+from cmh_metrics._packing import Bits, Block, Words, blocks, is_zero_one, pack_rows, zero_one
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from os import PathLike
 
 Values = Literal["auto", "signed", "binary"]
 MAX_BITS = 1024
-_BLOCK_VALUES = 1 << 21  # values packed at a time, so that temporary arrays stay small
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class PackedCodes:
         array([[ 1, -1,  1, -1]], dtype=int8)
     """
 
-    words: np.ndarray[Any, np.dtype[np.uint64]]
+    words: Words
     bits: int
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class PackedCodes:
         return len(self.words), self.bits
 
     def as_bytes(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """Return `(n, ceil(bits / 8))` uint8, the layout of `numpy.packbits(bitorder="little")` and of faiss."""
+        """Return `(n, ceil(bits / 8))` uint8, as `numpy.packbits(bitorder="little")` and faiss have it."""
         little = self.words.astype("<u8", copy=False)
         return np.ascontiguousarray(little.view(np.uint8)[:, : -(-self.bits // 8)])
 
@@ -103,8 +103,7 @@ class PackedCodes:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write an `.npz` file with the arrays `words` and `bits`."""
-        with open(path, "wb") as file:  # noqa: PTH123 - an open file keeps numpy from changing the name
-            np.savez(file, words=self.words, bits=np.int64(self.bits))
+        write_arrays(path, words=self.words, bits=np.int64(self.bits))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PackedCodes:
@@ -113,10 +112,8 @@ class PackedCodes:
         Raises:
             ValueError: if the file does not hold `words` and `bits`.
         """
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files") or not {"words", "bits"} <= set(file.files):
-                raise ValueError(f"{path} must be an .npz file with the arrays 'words' and 'bits'")
-            return cls(file["words"], int(file["bits"]))
+        words, bits = read_arrays(path, "words", "bits")
+        return cls(words, int(bits))
 
 
 def check_bits(bits: Any, name: str) -> None:
@@ -158,18 +155,18 @@ def unpack_codes(codes: PackedCodes) -> np.ndarray[Any, np.dtype[np.int8]]:
         array([[-1,  1]], dtype=int8)
     """
     if not isinstance(codes, PackedCodes):
-        raise ValueError(f"codes must be PackedCodes, but it is {type(codes).__name__}; see pack_codes")  # noqa: TRY004 - one error type for bad input
+        raise ValueError(f"codes must be PackedCodes, but it is {type(codes).__name__}; use pack_codes")  # noqa: TRY004
     bits = np.unpackbits(codes.as_bytes(), axis=1, count=codes.bits, bitorder="little")
     return bits.view(np.int8) * np.int8(2) - np.int8(1)
 
 
 class CodeRows:
-    """Rows of packed words, read and packed on demand, so that a database on disk never has to fit in memory."""
+    """Rows of packed words, read and packed on demand: a database on disk never has to fit in memory."""
 
     def __init__(self, codes: Any, name: str, *, values: Values = "auto") -> None:
         one_of(values, "values", ("auto", "signed", "binary"))
         self._name = name
-        self._source = codes if isinstance(codes, PackedCodes) else as_matrix(codes, name)
+        self._source: Any = codes if isinstance(codes, PackedCodes) else as_matrix(codes, name)
         self.shape: tuple[int, int] = (int(self._source.shape[0]), int(self._source.shape[1]))
         self.bits = self.shape[1]
         if self.bits > MAX_BITS:
@@ -179,59 +176,34 @@ class CodeRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def words(self, start: int, stop: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    def words(self, start: int, stop: int) -> Words:
         """Return rows `start` to `stop` as `(stop - start, ceil(bits / 64))` uint64."""
         if isinstance(self._source, PackedCodes):
             return self._source.words[start:stop]
-        packed = np.zeros((stop - start, -(-self.bits // 64)), np.uint64)
-        bytes_ = packed.view(np.uint8)
-        for first, block in self._blocks(start, stop):
-            rows = np.packbits(self._as_bits(block), axis=1, bitorder="little")
-            bytes_[first - start : first - start + len(rows), : rows.shape[1]] = rows
-        return packed if np.little_endian else packed.byteswap()
+        return pack_rows(self._source, start, stop, self._name, self._as_bits)
 
-    def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
-        step = max(1, _BLOCK_VALUES // self.bits)
-        for first in range(start, stop, step):
-            yield first, as_numpy(self._source[first : min(first + step, stop)], self._name)
-
-    def _as_bits(self, block: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        if block.dtype.kind == "b":
-            return block
+    def _as_bits(self, block: Block) -> Bits:
+        if self._binary:
+            return zero_one(block, self._name)
         if block.dtype.kind == "f" and np.isnan(block.min()):
             raise ValueError(
                 f"{self._name} must not contain NaN, but it does; check the model or file that it comes from"
             )
-        if not self._binary:
-            return np.greater_equal(block, 0)
-        bits = np.not_equal(block, 0)
-        if not np.array_equal(bits, block):
-            raise ValueError(f"{self._name} must contain only 0 and 1, but it contains {_first_other(block)}")
-        return bits
+        return np.greater_equal(block, 0)
 
     def _find_kind(self, values: Values) -> bool:
         """Whether the values are {0, 1}: reads on only as long as nothing else has been seen."""
         if values != "auto":
             return values == "binary"
-        if is_torch(self._source):
-            source = self._source
-            unsigned = not (source.is_signed() or source.dtype.itemsize == 0)
-        else:
-            unsigned = np.dtype(self._source.dtype).kind in "bu"
-        if unsigned:
-            return True  # unsigned values can only be {0, 1}; anything else is an error and not a sign
-        return all(not (block.min() < 0) and _only_zero_one(block) for _, block in self._blocks(0, len(self)))
+        if not is_torch(self._source) and np.dtype(self._source.dtype).kind in "bu":
+            return True  # unsigned values can only be {0, 1}: anything else is an error and not a sign
+        return all(
+            block.dtype.kind in "bu" or (not block.min() < 0 and is_zero_one(block))
+            for _, block in blocks(self._source, 0, len(self), self._name)
+        )
 
 
-def _only_zero_one(block: np.ndarray[Any, Any]) -> bool:
-    return bool(((block == 0) | (block == 1)).all())
-
-
-def _first_other(block: np.ndarray[Any, Any]) -> Any:
-    return block[(block != 0) & (block != 1)][0].item()
-
-
-def _words_from_bytes(rows: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def _words_from_bytes(rows: np.ndarray[Any, np.dtype[np.uint8]]) -> Words:
     padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
     padded[:, : rows.shape[1]] = rows
     return padded.view("<u8").astype(np.uint64, copy=False)

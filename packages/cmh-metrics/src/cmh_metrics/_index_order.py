@@ -11,7 +11,7 @@ from cmh_metrics._ranking import tables_of_inputs
 from cmh_metrics._threads import over_ranges
 
 if TYPE_CHECKING:
-    from cmh_metrics._inputs import RankingInputs
+    from cmh_metrics._inputs import RankingInputs, Slab
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -21,22 +21,22 @@ def sum_of_precisions(
 ) -> tuple[Scores, np.ndarray[Any, np.dtype[np.int64]], np.ndarray[Any, np.dtype[np.int64]]]:
     """Return, per query, the sum of precisions up to the cut-off, the relevant items in it, and all of them.
 
-    Reads the database twice: the first time for the ranking tables, which say where each distance's items begin; the
-    second time to give every item its rank.
+    Reads the database twice: the first time for the ranking tables, which say where each distance's items
+    begin; the second time to give every item its rank.
     """
     kernel = import_module("cmh_metrics._pair_kernels")
     tables = tables_of_inputs(inputs, backend=backend, threads=threads)
     rank = tables.retrieved.cumsum(axis=1) - tables.retrieved
     found = tables.relevant.cumsum(axis=1) - tables.relevant
     scores, counted = np.zeros(len(tables)), np.zeros(len(tables), np.int64)
-    for words, labels in inputs.slabs():
+    for slab in inputs.slabs():
 
-        def work(first: int, last: int, words: Any = words, labels: Any = labels) -> None:
+        def work(first: int, last: int, slab: Slab = slab) -> None:
             kernel.add_index_order(
-                inputs.query_words,
-                words,
-                inputs.query_labels,
-                labels,
+                slab.query_words,
+                slab.database_words,
+                slab.query_labels,
+                slab.database_labels,
                 first,
                 last,
                 k,

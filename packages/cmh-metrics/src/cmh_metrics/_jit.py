@@ -1,8 +1,8 @@
-"""One way to compile: numba with its on-disk cache where that can be written, plain Python where numba is absent."""
+"""One way to compile: numba, with its cache on disk where that can be written."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,16 +13,17 @@ Function = TypeVar("Function", bound="Callable[..., object]")
 def jit(function: Function) -> Function:
     """Compile `function` at its first call; it releases the interpreter lock.
 
-    An installation that no cache folder can be found for compiles anew in every process. Without numba the function
-    stays Python: slow, but the same numbers.
+    An installation that no cache folder can be found for compiles anew in every process. Without numba the
+    function stays Python: slow, but the same numbers.
     """
     try:
         import numba  # noqa: PLC0415 - takes a third of a second, so only when a kernel is needed
     except ImportError:
         return function
-    options = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+    compile_function: Callable[..., Any] = numba.njit
     try:
-        compiled: Function = numba.njit(cache=True, **options)(function)
+        compiled: Function = compile_function(cache=True, **options)(function)
     except RuntimeError:  # "no locator available": neither the package folder nor a user folder is writable
-        compiled = numba.njit(**options)(function)
+        compiled = compile_function(**options)(function)
     return compiled

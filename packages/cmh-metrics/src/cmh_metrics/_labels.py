@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from cmh_metrics._checks import as_matrix, as_numpy
-
-_BLOCK_VALUES = 1 << 21
+from cmh_metrics._checks import as_matrix
+from cmh_metrics._packing import Words, pack_rows, zero_one
 
 
 class LabelRows:
@@ -33,22 +30,6 @@ class LabelRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def words(self, start: int, stop: int) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    def words(self, start: int, stop: int) -> Words:
         """Return rows `start` to `stop` as `(stop - start, ceil(n_label / 64))` uint64."""
-        packed = np.zeros((stop - start, -(-self.n_label // 64)), np.uint64)
-        bytes_ = packed.view(np.uint8)
-        step = max(1, _BLOCK_VALUES // self.n_label)
-        for first in range(start, stop, step):
-            block = as_numpy(self._source[first : min(first + step, stop)], self._name)
-            rows = np.packbits(self._as_bits(block), axis=1, bitorder="little")
-            bytes_[first - start : first - start + len(rows), : rows.shape[1]] = rows
-        return packed if np.little_endian else packed.byteswap()
-
-    def _as_bits(self, block: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        if block.dtype.kind == "b":
-            return block
-        bits = np.not_equal(block, 0)
-        if not np.array_equal(bits, block):
-            other = block[(block != 0) & (block != 1)][0].item()
-            raise ValueError(f"{self._name} must contain only 0 and 1, but it contains {other}")
-        return bits
+        return pack_rows(self._source, start, stop, self._name, lambda block: zero_one(block, self._name))

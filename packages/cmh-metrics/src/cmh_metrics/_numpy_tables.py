@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from cmh_metrics._inputs import Slab
 
 Words = np.ndarray[Any, np.dtype[np.uint64]]
 Table = np.ndarray[Any, np.dtype[np.int64]]
@@ -28,21 +31,18 @@ def relevance(query_labels: Words, database_labels: Words) -> np.ndarray[Any, np
 
 
 def add_tables(
-    query_words: Words,
-    database_words: Words,
-    query_labels: Words,
-    database_labels: Words,
+    slab: Slab,
     retrieved: Table,
     relevant: Table,
 ) -> None:
     """Add the counts of one slab of database rows to the two tables."""
     n_bin = retrieved.shape[1]
-    rows = max(1, _BLOCK_PAIRS // len(database_words))
-    for start in range(0, len(query_words), rows):
+    rows = max(1, _BLOCK_PAIRS // len(slab.database_words))
+    for start in range(0, len(slab.query_words), rows):
         part = slice(start, start + rows)
-        cell = distances(query_words[part], database_words)
+        cell = distances(slab.query_words[part], slab.database_words)
         n_query = len(cell)
-        cell += relevance(query_labels[part], database_labels) * n_bin
+        cell += relevance(slab.query_labels[part], slab.database_labels) * n_bin
         cell += (np.arange(n_query) * (2 * n_bin))[:, None]
         counts = np.bincount(cell.ravel(), minlength=n_query * 2 * n_bin).reshape(n_query, 2, n_bin)
         retrieved[part] += counts.sum(axis=1)

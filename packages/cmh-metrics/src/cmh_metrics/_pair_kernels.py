@@ -1,5 +1,6 @@
 """Kernels that look at one pair of codes at a time, in database order."""
 
+# ruff: noqa: C901, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -7,25 +8,12 @@ from typing import Any
 import numpy as np
 
 from cmh_metrics._jit import jit
-
-_M1 = np.uint64(0x5555555555555555)
-_M2 = np.uint64(0x3333333333333333)
-_M4 = np.uint64(0x0F0F0F0F0F0F0F0F)
-_H01 = np.uint64(0x0101010101010101)
-
-
-@jit
-def popcount(x: Any) -> Any:
-    """Return the number of set bits of a uint64; compilers turn these lines into one instruction."""
-    x = x - ((x >> np.uint64(1)) & _M1)
-    x = (x & _M2) + ((x >> np.uint64(2)) & _M2)
-    x = (x + (x >> np.uint64(4))) & _M4
-    return (x * _H01) >> np.uint64(56)
+from cmh_metrics._popcount import popcount
 
 
 @jit
 def fill_distances(query: Any, database_words: Any, start: int, stop: int, out: Any) -> None:
-    """Write the distances of database rows `start` to `stop` from one query `(n_word,)` to the front of `out`."""
+    """Write the distances of database rows `start` to `stop` from one query `(n_word,)` to `out`."""
     q = query[0]
     for row in range(start, stop):
         out[row - start] = popcount(q ^ database_words[row, 0])
@@ -52,8 +40,8 @@ def add_index_order(
 ) -> None:
     """Add the precisions at the relevant items of one slab, for queries `first` to `last`.
 
-    `rank` and `found`, `(n_query, bits + 1)` int64, say how many items, and relevant items, rank before the next item
-    at each distance; both advance. `scores` sums precisions, `counted` the relevant items
+    `rank` and `found`, `(n_query, bits + 1)` int64, say how many items, and relevant items, rank before the
+    next item at each distance; both advance. `scores` sums precisions, `counted` the relevant items
     within the cut-off: rank `k`, or the `k`-th relevant item if `first_relevant`.
     """
     block = 1024
@@ -93,9 +81,10 @@ def update_nearest(
 ) -> None:
     """Bring the `k` nearest items of queries `first` to `last` up to date with one slab of database rows.
 
-    `distances` and `rows` are `(n_query, k)`, sorted by (distance, row); `filled[i]` of them are in use. `offset` is
-    the number of the slab's first row. An item enters only if it is strictly nearer than the k-th, for equally distant
-    items earlier rows come first; candidates are collected unsorted and sorted by counting when the pool is full.
+    `distances` and `rows` are `(n_query, k)`, sorted by (distance, row); `filled[i]` of them are in use.
+    `offset` is the number of the slab's first row. An item enters only if it is strictly nearer than the
+    k-th, for equally distant items earlier rows come first; candidates are collected unsorted and sorted by
+    counting when the pool is full.
     """
     block = 1024
     n_bin = query_words.shape[1] * 64 + 1
@@ -138,3 +127,37 @@ def update_nearest(
                 if size == k:
                     bound = distances[i, k - 1]
         filled[i] = size
+
+
+@jit
+def add_gains(
+    query_words: Any,
+    database_words: Any,
+    query_labels: Any,
+    database_labels: Any,
+    gains: Any,
+    first: int,
+    last: int,
+    retrieved: Any,
+    gained: Any,
+    graded: Any,
+) -> None:
+    """Add one slab to items and gains by distance and to items by grade, for queries `first` to `last`.
+
+    `gains` `(n_label + 1,)` is the gain of each number of shared labels; `retrieved` and `gained` are
+    `(n_query, bits + 1)`, `graded` is `(n_query, n_label + 1)`.
+    """
+    block = 1024
+    distance = np.empty(block, np.int64)
+    for start in range(0, database_words.shape[0], block):
+        stop = min(start + block, database_words.shape[0])
+        for i in range(first, last):
+            fill_distances(query_words[i], database_words, start, stop, distance)
+            for row in range(start, stop):
+                grade = np.int64(0)
+                for word in range(query_labels.shape[1]):
+                    grade += np.int64(popcount(query_labels[i, word] & database_labels[row, word]))
+                d = distance[row - start]
+                retrieved[i, d] += 1
+                gained[i, d] += gains[grade]
+                graded[i, grade] += 1

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_metrics import _numpy_tables
 from cmh_metrics._checks import one_of, positive_integer
 from cmh_metrics._inputs import RankingInputs
 from cmh_metrics._tables import RankingTables
 from cmh_metrics._threads import available_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Backend = Literal["auto", "numba", "numpy", "torch", "triton"]
 BACKENDS = ("auto", "numba", "numpy", "torch", "triton")
@@ -35,11 +38,15 @@ def ranking_tables(
     """Count, for every query and Hamming distance, the database items and the relevant ones.
 
     Args:
-        query_codes: `(n_query, bits)` of {-1, +1}, {0, 1}, booleans or reals (see `pack_codes`), or `PackedCodes`.
+        query_codes: `(n_query, bits)` of {-1, +1}, {0, 1}, booleans or reals (see `pack_codes`), or
+            `PackedCodes`.
         database_codes: `(n_database, bits)` likewise; a memory map or an HDF5 data set is read in slabs.
-        query_labels: `(n_query, n_label)` of 0 and 1; an item is relevant if it shares a label with the query.
+        query_labels: `(n_query, n_label)` of 0 and 1; an item is relevant if it shares a label with the
+            query.
         database_labels: `(n_database, n_label)` of 0 and 1.
-        backend: `"numba"`, `"numpy"`, `"torch"`, `"triton"`, or `"auto"`.
+        backend: `"numba"` (bit-sliced, compiled at first use and then cached), `"numpy"` (no compiler),
+            `"torch"` (any device; that of `query_codes` if it is a tensor), `"triton"` (CUDA), or `"auto"`:
+            triton for CUDA tensors, otherwise numba; where that cannot run, torch and numpy take its place.
         threads: how many threads a CPU backend uses; by default all processors that the process may use.
 
     Returns:
@@ -51,7 +58,10 @@ def ranking_tables(
 
     Example:
         >>> tables = ranking_tables(
-        ...     query_codes=[[1, 1]], database_codes=[[1, 1], [1, -1]], query_labels=[[1]], database_labels=[[0], [1]]
+        ...     query_codes=[[1, 1]],
+        ...     database_codes=[[1, 1], [1, -1]],
+        ...     query_labels=[[1]],
+        ...     database_labels=[[0], [1]],
         ... )
         >>> tables.retrieved.tolist(), tables.relevant.tolist()
         ([[1, 1, 0]], [[0, 1, 0]])
@@ -68,11 +78,46 @@ def ranking_tables(
 def tables_of_inputs(inputs: RankingInputs, *, backend: str, threads: int) -> RankingTables:
     """Return the ranking tables of checked inputs."""
     one_of(backend, "backend", BACKENDS)
+    add_slab = _choose(inputs, threads) if backend == "auto" else _named(backend, inputs, threads)
     shape = (inputs.n_query, inputs.bits + 1)
     retrieved, relevant = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    for words, labels in inputs.slabs():
-        _numpy_tables.add_tables(inputs.query_words, words, inputs.query_labels, labels, retrieved, relevant)
+    for slab in inputs.slabs():
+        add_slab(slab, retrieved, relevant)
     return RankingTables(retrieved, relevant)
+
+
+def _choose(inputs: RankingInputs, threads: int) -> Callable[..., None]:
+    """Return the first backend that runs: on the GPU for tensors that live there, otherwise on the CPU."""
+    on_cuda = inputs.device is not None and inputs.device.startswith("cuda")
+    names = ("triton", "torch") if on_cuda else ("numba", "numpy")
+    try:
+        return _named(names[0], inputs, threads)
+    except BackendUnavailable as error:
+        _log.warning("using the slower backend %r: %s", names[1], error)
+        return _named(names[1], inputs, threads)
+
+
+def _named(backend: str, inputs: RankingInputs, threads: int) -> Callable[..., None]:
+    """Return `add_tables` of the backend, with its own options filled in."""
+    try:
+        module = import_module(f"cmh_metrics._{backend}_tables")
+    except ImportError as error:
+        cure = "pip install 'cmh-metrics[torch]'" if backend in ("torch", "triton") else f"install {backend}"
+        raise BackendUnavailable(f"backend {backend!r} cannot be imported ({error}); {cure}") from error
+    if backend == "numpy":
+        return partial(module.add_tables)
+    if backend == "numba":
+        return partial(module.add_tables, n_label=inputs.n_label, threads=threads)
+    has_cuda = import_module("torch").cuda.is_available()
+    device = inputs.device or ("cuda" if has_cuda else "cpu")
+    if backend == "torch":
+        return partial(module.add_tables, n_label=inputs.n_label, device=device)
+    if not module.can_run():
+        raise BackendUnavailable(
+            "backend 'triton' needs a CUDA device, and there is none; use backend='auto', "
+            "or set TRITON_INTERPRET=1 before the first use to check its numbers slowly on the CPU"
+        )
+    return partial(module.add_tables, device="cuda" if has_cuda else "cpu")
 
 
 def thread_count(threads: int | None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from cmh_metrics._codes import CodeRows
 from cmh_metrics._inputs import SLAB_ROWS, check_same_bits
 from cmh_metrics._ranking import thread_count
 from cmh_metrics._threads import over_ranges
+
+if TYPE_CHECKING:
+    from cmh_metrics._packing import Words
 
 
 def hamming_distances(*, query_codes: Any, database_codes: Any) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -60,27 +63,35 @@ def hamming_topk(
         `indices`: the same shape, int64 database rows.
 
     Raises:
-        ValueError: if codes are not what they should be or differ in length, or `k` is not a positive integer.
+        ValueError: if codes are not what they should be or differ in length, or `k` is not a positive
+        integer.
 
     Example:
-        >>> distances, indices = hamming_topk(query_codes=[[1, 1]], database_codes=[[-1, 1], [1, 1], [1, -1]], k=2)
+        >>> distances, indices = hamming_topk(query_codes=[[1, 1]], database_codes=[[-1, 1], [1, 1]], k=2)
         >>> distances.tolist(), indices.tolist()
         ([[0, 1]], [[1, 0]])
     """
     queries, database = CodeRows(query_codes, "query_codes"), CodeRows(database_codes, "database_codes")
     check_same_bits(queries, database)
-    k = min(positive_integer(k, "k"), len(database))
-    threads = thread_count(threads)
+    return nearest(
+        queries.words(0, len(queries)), database, k=positive_integer(k, "k"), threads=thread_count(threads)
+    )
+
+
+def nearest(
+    query_words: Words, database: CodeRows, *, k: int, threads: int
+) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return `hamming_topk` of checked inputs."""
+    k = min(k, len(database))
     kernel = import_module("cmh_metrics._pair_kernels")
-    query_words = queries.words(0, len(queries))
-    distances = np.empty((len(queries), k), np.int32)
-    indices = np.empty((len(queries), k), np.int64)
-    filled = np.zeros(len(queries), np.int64)
+    distances = np.empty((len(query_words), k), np.int32)
+    indices = np.empty((len(query_words), k), np.int64)
+    filled = np.zeros(len(query_words), np.int64)
     for start in range(0, len(database), SLAB_ROWS):
         words = database.words(start, min(start + SLAB_ROWS, len(database)))
 
-        def work(first: int, last: int, words: Any = words, start: int = start) -> None:
+        def work(first: int, last: int, words: Words = words, start: int = start) -> None:
             kernel.update_nearest(query_words, words, first, last, start, k, distances, indices, filled)
 
-        over_ranges(work, len(queries), threads)
+        over_ranges(work, len(query_words), threads)
     return distances, indices

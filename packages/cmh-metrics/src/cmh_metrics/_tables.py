@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cmh_metrics._files import read_arrays, write_arrays
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from os import PathLike
@@ -18,7 +20,8 @@ Table = np.ndarray[Any, np.dtype[np.int64]]
 class RankingTables:
     """How many database items, and how many relevant ones, each query has at each Hamming distance.
 
-    `tables + tables` merges two shards of one database for the same queries; `RankingTables.concat` joins queries.
+    `tables + tables` merges two shards of one database for the same queries; `RankingTables.concat` joins
+    queries.
 
     Args:
         retrieved: `(n_query, bits + 1)` int64; column `d` counts the database items at distance `d` bits.
@@ -95,8 +98,7 @@ class RankingTables:
 
     def to_npz(self, path: str | PathLike[str]) -> None:
         """Write an `.npz` file with the arrays `retrieved` and `relevant`."""
-        with open(path, "wb") as file:  # noqa: PTH123 - an open file keeps numpy from changing the name
-            np.savez_compressed(file, retrieved=self.retrieved, relevant=self.relevant)
+        write_arrays(path, retrieved=self.retrieved, relevant=self.relevant)
 
     @classmethod
     def from_npz(cls, path: str | PathLike[str]) -> RankingTables:
@@ -105,7 +107,4 @@ class RankingTables:
         Raises:
             ValueError: if the file does not hold `retrieved` and `relevant`.
         """
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files") or not {"retrieved", "relevant"} <= set(file.files):
-                raise ValueError(f"{path} must be an .npz file with the arrays 'retrieved' and 'relevant'")
-            return cls(file["retrieved"], file["relevant"])
+        return cls(*read_arrays(path, "retrieved", "relevant"))

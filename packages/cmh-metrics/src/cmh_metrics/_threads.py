@@ -1,7 +1,7 @@
 """Threads for kernels that release the interpreter lock.
 
-Plain Python threads instead of numba's own: they may be used from several threads of the caller at once, survive a
-fork, and spare the parallel compiler's long compile times.
+Plain Python threads instead of numba's own: they may be used from several threads of the caller at once,
+survive a fork, and spare the parallel compiler's long compile times.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def available_threads() -> int:
 
 
 def over_ranges(work: Callable[[int, int], None], n: int, threads: int) -> None:
-    """Call `work(first, last)` for `threads` consecutive ranges of `range(n)`, each in a thread of its own."""
+    """Call `work(first, last)` for consecutive ranges of `range(n)`, each in a thread of its own."""
     threads = max(1, min(threads, n))
     if threads == 1:
         work(0, n)

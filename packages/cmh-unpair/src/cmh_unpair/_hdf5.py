@@ -8,7 +8,9 @@ a chunk of nothing but emptied items is written as one compressed once.
 from __future__ import annotations
 
 import itertools
+import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -116,15 +118,14 @@ def copy_emptied(
 
 
 def _copy_spliced(source: Path, target: Path, patches: list[Patch], *, verify: bool) -> int:
-    """Copy a file with patches, check the copy, and return the checksum of what was copied."""
+    """Copy a file with patches and check it while the disk is still writing; CRC-32 of what was copied."""
     patches = sorted(patches, key=lambda patch: patch.start)
     size = source.stat().st_size
-    with source.open("rb") as old, target.open("wb") as new:
-        checksum = splice(old, new, patches, size=size)
-    if verify:
-        with target.open("rb") as new:
-            if not check_splice(new, patches, size=size, checksum=checksum):
-                raise OSError("the copied bytes differ from the source; the target was not replaced")
+    with source.open("rb") as old, target.open("w+b") as new, ThreadPoolExecutor(1) as pool:
+        splice(old, new, patches, size=size)
+        written = pool.submit(os.fsync, new.fileno())
+        checksum = check_splice(old, new, patches, size=size) if verify else 0
+        written.result()
     return checksum
 
 
@@ -224,14 +225,14 @@ def empty_in_place(dataset: h5py.Dataset, place: ArrayPlace, value: NDArray[Any]
         value: What an emptied item holds.
     """
     emptied = ~place.present
-    filtered = dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() > 0
-    blank = _blank_chunk(dataset) if filtered and not place.mean else None
+    blank = _blank_chunk(dataset) if _writes_blank_chunks(dataset, place) else b""
     for region in _regions(dataset):
         here = emptied[region[place.axis]]
         if not here.any():
             continue
-        if blank is not None and here.all():
-            dataset.id.write_direct_chunk(tuple(part.start for part in region), blank[1], blank[0])
+        if blank and here.all():
+            mask = int.from_bytes(blank[:4], "little")
+            dataset.id.write_direct_chunk(tuple(part.start for part in region), blank[4:], mask)
             continue
         block = dataset[region]
         others = tuple(part for axis, part in enumerate(region) if axis != place.axis)
@@ -301,13 +302,17 @@ def verify_rewritten(
     touched, untouched = 0, 0
     emptied = ~place.present
     raw = old.chunks is not None
+    blank_chunk = _blank_chunk(old) if _writes_blank_chunks(old, place) else b""
     for region in _regions(old):
         here = emptied[region[place.axis]]
-        if not here.any() and raw:
+        if raw and (not here.any() or (blank_chunk and here.all())):
             offset = tuple(part.start for part in region)
-            stored = [_stored_chunk(dataset, offset) for dataset in (old, new)]
-            _expect(stored[0] == stored[1], place.key)
-            untouched = zlib.crc32(stored[1], untouched)
+            stored = _stored_chunk(new, offset)
+            _expect(stored == (blank_chunk if here.any() else _stored_chunk(old, offset)), place.key)
+            if here.any():
+                touched = zlib.crc32(stored, touched)
+            else:
+                untouched = zlib.crc32(stored, untouched)
             continue
         before, after = (np.moveaxis(dataset[region], place.axis, 0) for dataset in (old, new))
         others = tuple(part for axis, part in enumerate(region) if axis != place.axis)
@@ -449,17 +454,20 @@ def _stored_chunk(dataset: h5py.Dataset, offset: tuple[int, ...]) -> bytes:
     return int(mask).to_bytes(4, "little") + bytes(data)
 
 
-def _blank_chunk(dataset: h5py.Dataset) -> tuple[int, bytes]:
-    """A chunk of zeros after the filters of an array: filter mask and bytes."""
+def _writes_blank_chunks(dataset: h5py.Dataset, place: ArrayPlace) -> bool:
+    """Whether chunks without any item left are written as one compressed once."""
+    return dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() > 0 and not place.mean
+
+
+def _blank_chunk(dataset: h5py.Dataset) -> bytes:
+    """A chunk of zeros as an array would store it, in the form of `_stored_chunk`."""
     with h5py.File("blank", "w", driver="core", backing_store=False) as file:
         space = h5py.h5s.create_simple(dataset.chunks)
-        blank = h5py.h5d.create(
-            file.id, b"blank", dataset.id.get_type(), space, dataset.id.get_create_plist()
-        )
-        h5py.Dataset(blank)[...] = 0
+        kind, storage = dataset.id.get_type(), dataset.id.get_create_plist()
+        blank = h5py.Dataset(h5py.h5d.create(file.id, b"blank", kind, space, storage))
+        blank[...] = 0
         file.flush()
-        mask, data = blank.read_direct_chunk((0,) * dataset.ndim)
-        return mask, bytes(data)
+        return _stored_chunk(blank, (0,) * dataset.ndim)
 
 
 def _regions(dataset: h5py.Dataset) -> Iterator[tuple[slice, ...]]:

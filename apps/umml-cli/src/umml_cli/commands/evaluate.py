@@ -2,29 +2,137 @@
 
 from __future__ import annotations
 
+import re
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 
+class Format(StrEnum):
+    """How the scores are printed."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
+    latex = "latex"
+
+
+CODES_HELP = "npy, npz, mat (also 7.3) or h5, as PATH or PATH:KEY; a row for each item."
+
+
 def evaluate(
     run: Annotated[Path | None, typer.Argument(help="A run folder made by umml.")] = None,
+    query_codes: Annotated[str | None, typer.Option(help=CODES_HELP)] = None,
+    database_codes: Annotated[str | None, typer.Option(help=CODES_HELP)] = None,
+    query_labels: Annotated[str | None, typer.Option(help="Zeros and ones; PATH or PATH:KEY.")] = None,
+    database_labels: Annotated[str | None, typer.Option(help="Zeros and ones; PATH or PATH:KEY.")] = None,
+    definition: Annotated[
+        str,
+        typer.Option(
+            help="Which mAP: all (the whole ranking), or min@K, retrieved@K, relevant@K, first-relevant@K: "
+            "what the sum of precisions is divided by; first-relevant counts the first K relevant items."
+        ),
+    ] = "all",
+    ties: Annotated[
+        str, typer.Option(help="Order of equal distances: expected, best, worst, index.")
+    ] = "expected",
+    no_relevant: Annotated[str, typer.Option(help="Queries without a relevant item: zero or skip.")] = "zero",
+    versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
+    out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
 ) -> None:
-    """Score binary codes.
+    """Score binary codes by every measure, with a 95 % interval over the queries and the bounds of ties.
 
-    Example: umml evaluate runs/0123456789abcdef
+    Example: umml evaluate runs/0123456789abcdef --definition retrieved@50
+
+    Example: umml evaluate --query-codes c.mat:qB --database-codes c.mat:rB
+    --query-labels c.mat:qL --database-labels c.mat:rL
     """
+    from umml_cli.errors import UserError
+    from umml_cli.files import write_text
+    from umml_cli.tables import comparison_table, report_table
+
+    console = Console(highlight=False)
+    files = (query_codes, database_codes, query_labels, database_labels)
+    if versus is not None and run is None:
+        raise UserError("--versus compares two run folders; give the first one too.")
+    options = {**parse_definition(definition), "ties": ties, "no_relevant": no_relevant}
+    if run is not None and not any(files):
+        report = evaluate_run(run, options)
+    elif run is None and all(files):
+        report = evaluate_files(*(text for text in files if text is not None), options=options)
+    else:
+        raise UserError(
+            "Give a run folder, or --query-codes, --database-codes, --query-labels and --database-labels."
+        )
+    if out is not None:
+        write_text(out, report.to_json())
+    match format_:
+        case Format.json:
+            print(report.to_json(), end="")  # noqa: T201 - for other programs, without a terminal's line breaks
+        case Format.markdown:
+            print(report.to_markdown(), end="")  # noqa: T201
+        case Format.latex:
+            print(report.to_latex(), end="")  # noqa: T201
+        case Format.table:
+            console.print(report_table(report))
+    if versus is not None:
+        console.print(comparison_table(report.compare(evaluate_run(versus, options))))
+
+
+def parse_definition(text: str) -> dict[str, Any]:
+    """Turn `all` or `retrieved@50` into the arguments `k` and `normalise` of `cmh_metrics`."""
+    from umml_cli.errors import UserError
+
+    if text == "all":
+        return {"k": None}
+    found = re.fullmatch(r"(min|retrieved|relevant|first-relevant)@([1-9][0-9]*)", text)
+    if found is None:
+        raise UserError(
+            f"Unknown definition {text!r}; give all, or min@K, retrieved@K, relevant@K, first-relevant@K "
+            "with K at least 1."
+        )
+    return {"k": int(found[2]), "normalise": found[1]}
+
+
+def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
+    """Report on both tasks of a run folder."""
+    import cmh_metrics
+
     from umml_cli.codes import RunCodes
     from umml_cli.errors import UserError
     from umml_cli.store import RunFolder
 
-    console = Console(highlight=False)
-    if run is None:
-        raise UserError("Give a run folder.")
-    folder = RunFolder(run)
-    if not folder.codes.exists():
-        raise UserError(f"{run} holds no codes.npz; give the folder of a finished run.")
-    RunCodes.load(folder.codes)
-    console.print("")
+    path = RunFolder(folder).codes
+    if not path.exists():
+        raise UserError(f"{folder} holds no codes.npz; give the folder of a finished run.")
+    codes = RunCodes.load(path)
+    return cmh_metrics.evaluate(
+        query_codes={"image": codes.query_image, "text": codes.query_text},
+        database_codes={"image": codes.retrieval_image, "text": codes.retrieval_text},
+        query_labels=codes.query_labels,
+        database_labels=codes.retrieval_labels,
+        **options,
+    )
+
+
+def evaluate_files(
+    query_codes: str, database_codes: str, query_labels: str, database_labels: str, *, options: dict[str, Any]
+) -> Any:
+    """Report on the one task that four files describe."""
+    import cmh_metrics
+
+    from umml_cli.code_files import read_side
+
+    query = read_side("query", query_codes, query_labels)
+    database = read_side("database", database_codes, database_labels)
+    return cmh_metrics.evaluate(
+        query_codes=query.codes,
+        database_codes=database.codes,
+        query_labels=query.labels,
+        database_labels=database.labels,
+        **options,
+    )

@@ -1,0 +1,118 @@
+"""Reading official archives in place: folders and zip files, never unpacked."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from cmh_data._errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGEST_MEMBER = 4 << 30
+
+
+class Archive:
+    """The files of a folder and of the zip files at its top, by their path inside.
+
+    Nothing is unpacked, so no path can lead out. Links out of the folder are left alone.
+
+    Args:
+        source: a folder, or one zip file.
+
+    Raises:
+        DataError: there is nothing of that kind, or a zip file is damaged.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self._files: dict[str, Path] = {}
+        self._members: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
+        if source.is_dir():
+            root = source.resolve()
+            for folder, _, names in os.walk(root):
+                for name in names:
+                    path = Path(folder, name)
+                    if path.resolve().is_relative_to(root):
+                        self._files[path.relative_to(root).as_posix()] = path
+            zips = sorted(
+                path for path in self._files.values() if path.suffix == ".zip" and path.parent == root
+            )
+        elif source.is_file() and zipfile.is_zipfile(source):
+            zips = [source]
+        else:
+            raise DataError(
+                f"{source} is neither a folder nor a zip file; give the folder of the official files."
+            )
+        for path in zips:
+            self._add_zip(path)
+
+    def names(self) -> Iterator[str]:
+        """All paths inside, with `/` between folders."""
+        yield from self._files
+        yield from (name for name in self._members if name not in self._files)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file."""
+        try:
+            if name in self._files:
+                return self._files[name].read_bytes()
+            archive, info = self._members[name]
+            if info.file_size > LARGEST_MEMBER and info.file_size > 1000 * max(1, info.compress_size):
+                raise DataError(
+                    f"{self.source} declares {info.file_size} bytes for {name}; that is no real file."
+                )
+            return archive.read(info)
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            zlib.error,
+            RuntimeError,
+            NotImplementedError,
+            EOFError,
+        ) as error:
+            raise DataError(
+                f"{self.source}: {name} cannot be read ({error}); fetch the archive again."
+            ) from error
+
+    def lines(self, name: str) -> list[str]:
+        """The lines of one text file, LF or CRLF, UTF-8 or else Latin-1."""
+        content = self.read(name)
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("latin-1")
+        lines = text.replace("\r\n", "\n").split("\n")
+        return lines[:-1] if lines and not lines[-1] else lines
+
+    def find(self, ending: str) -> str | None:
+        """The first path that ends in these folders and this name."""
+        wanted = PurePosixPath(ending).parts
+        for name in sorted(self.names(), key=lambda name: (len(name), name)):
+            if PurePosixPath(name).parts[-len(wanted) :] == wanted:
+                return name
+        return None
+
+    def require(self, ending: str) -> str:
+        """As `find`, but missing files are an error."""
+        name = self.find(ending)
+        if name is None:
+            raise DataError(f"{self.source} lacks {ending}; give the folder that holds the official files.")
+        return name
+
+    def _add_zip(self, path: Path) -> None:
+        try:
+            archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise DataError(
+                f"{path} is a damaged or truncated zip file ({error}); fetch it again."
+            ) from error
+        for info in archive.infolist():
+            parts = PurePosixPath(info.filename).parts
+            if info.is_dir() or info.filename.startswith(("/", "\\")) or ".." in parts:
+                continue
+            self._members.setdefault(info.filename, (archive, info))

@@ -1,0 +1,126 @@
+"""Normalised discounted cumulative gain, graded by the number of shared labels."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cmh_metrics._average_precision import NO_RELEVANT, WHOLE, NoRelevant, Scores, treat_no_relevant
+from cmh_metrics._checks import one_of, positive_integer
+from cmh_metrics._inputs import RankingInputs, Slab
+from cmh_metrics._ranking import thread_count
+from cmh_metrics._threads import over_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cmh_metrics._tables import Table
+
+Gain = Literal["exponential", "linear"]
+
+
+def ndcg(
+    *,
+    query_codes: Any,
+    database_codes: Any,
+    query_labels: Any,
+    database_labels: Any,
+    k: int | None = None,
+    gain: Gain = "exponential",
+    no_relevant: NoRelevant = "zero",
+    threads: int | None = None,
+) -> Scores:
+    """Normalised discounted cumulative gain of every query, graded by shared labels.
+
+    An item's grade is the number of labels that it shares with the query. Equally distant items are averaged
+    over all their orders, which is exact: each of a tie group's places gets the group's mean gain (McSherry
+    and Najork, ECIR 2008). The discount of place j is `1 / log2(j + 1)`.
+
+    Args:
+        query_codes: `(n_query, bits)`, see `ranking_tables`.
+        database_codes: `(n_database, bits)`.
+        query_labels: `(n_query, n_label)` of 0 and 1.
+        database_labels: `(n_database, n_label)` of 0 and 1.
+        k: cut-off; None ranks the whole database.
+        gain: `"exponential"`: 2^grade - 1. `"linear"`: the grade.
+        no_relevant: the value for a query without any relevant item, as for `average_precision`.
+        threads: see `ranking_tables`.
+
+    Returns:
+        `(n_query,)` float64 in [0, 1], shorter if queries are skipped.
+
+    Raises:
+        ValueError: if an argument is not as described.
+
+    Example:
+        >>> ndcg(
+        ...     query_codes=[[1]],
+        ...     database_codes=[[1], [-1]],
+        ...     query_labels=[[1, 1]],
+        ...     database_labels=[[1, 1], [1, 0]],
+        ... )
+        array([1.])
+    """
+    one_of(gain, "gain", ("exponential", "linear"))
+    one_of(no_relevant, "no_relevant", NO_RELEVANT)
+    cut = WHOLE if k is None else positive_integer(k, "k")
+    inputs = RankingInputs(
+        query_codes=query_codes,
+        database_codes=database_codes,
+        query_labels=query_labels,
+        database_labels=database_labels,
+    )
+    scores = ndcg_at(inputs, [cut], gain=gain, threads=thread_count(threads))[:, 0]
+    return treat_no_relevant(scores, no_relevant)
+
+
+def ndcg_at(inputs: RankingInputs, cuts: Sequence[int], *, gain: str, threads: int) -> Scores:
+    """Return `(n_query, n_cut)` scores of checked inputs, NaN for a query without a relevant item."""
+    grades = np.arange(inputs.n_label + 1, dtype=np.float64)
+    gains = grades if gain == "linear" else np.exp2(grades) - 1
+    retrieved, gained, graded = _gain_tables(inputs, gains, threads)
+    mean_gain = gained / np.maximum(retrieved, 1)
+    scores = np.full((inputs.n_query, len(cuts)), np.nan)
+    some = graded[:, 1:].any(axis=1)
+    for column, k in enumerate(cuts):
+        discounts = np.zeros(min(k, inputs.n_database) + 1)  # discounts[j]: sum over the first j places
+        np.cumsum(1 / np.log2(np.arange(2, len(discounts) + 1)), out=discounts[1:])
+        actual = (mean_gain * _discounts_of_groups(retrieved, discounts)).sum(axis=1)
+        ideal = (gains[::-1] * _discounts_of_groups(graded[:, ::-1], discounts)).sum(axis=1)
+        scores[some, column] = actual[some] / ideal[some]
+    return scores
+
+
+def _discounts_of_groups(counts: Table, discounts: Scores) -> Scores:
+    """Return the summed discounts of each group's places, groups of `counts` items following along axis 1."""
+    ends = np.minimum(counts.cumsum(axis=1), len(discounts) - 1)
+    sums: Scores = np.diff(discounts[ends], axis=1, prepend=0)
+    return sums
+
+
+def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Table, Scores, Table]:
+    """Return items by distance, gains summed by distance, and items by grade, each with one row per query."""
+    kernel = import_module("cmh_metrics._pair_kernels")
+    retrieved = np.zeros((inputs.n_query, inputs.bits + 1), np.int64)
+    gained = np.zeros((inputs.n_query, inputs.bits + 1))
+    graded = np.zeros((inputs.n_query, inputs.n_label + 1), np.int64)
+    for slab in inputs.slabs():
+
+        def work(first: int, last: int, slab: Slab = slab) -> None:
+            kernel.add_gains(
+                slab.query_words,
+                slab.database_words,
+                slab.query_labels,
+                slab.database_labels,
+                gains,
+                first,
+                last,
+                retrieved,
+                gained,
+                graded,
+            )
+
+        over_ranges(work, inputs.n_query, threads)
+    return retrieved, gained, graded

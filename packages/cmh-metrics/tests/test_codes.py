@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from cmh_metrics import PackedCodes, pack_codes, unpack_codes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def test_hand_worked_words():
+    assert pack_codes([[-1, 1, 1], [1, -1, -1]]).words.tolist() == [[6], [1]]
+
+
+@pytest.mark.parametrize("bits", [1, 7, 8, 63, 64, 65, 127, 300, 1024])
+def test_bit_order_is_that_of_packbits(bits):
+    codes = np.random.default_rng(bits).random((5, bits)) < 0.5
+    packed = pack_codes(codes)
+    assert packed.shape == (5, bits)
+    assert packed.words.shape == (5, -(-bits // 64))
+    np.testing.assert_array_equal(packed.as_bytes(), np.packbits(codes, axis=1, bitorder="little"))
+    np.testing.assert_array_equal(PackedCodes.from_bytes(packed.as_bytes(), bits).words, packed.words)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_unpacking_undoes_packing(bits, n, seed):
+    codes = np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), (n, bits))
+    np.testing.assert_array_equal(unpack_codes(pack_codes(codes)), codes)
+
+
+def test_all_kinds_of_values_give_the_same_words():
+    signs = np.random.default_rng(0).choice(np.array([-1, 1]), (6, 70))
+    expected = pack_codes(signs).words
+    kinds = [signs > 0, (signs > 0).astype(np.uint8), (signs + 1) // 2, signs * 0.3, signs.astype(np.float16)]
+    for codes in [*kinds, signs.tolist(), np.asfortranarray(signs), signs[::-1][::-1]]:
+        np.testing.assert_array_equal(pack_codes(codes).words, expected)
+
+
+def test_zero_is_plus_one_among_signs_and_zero_among_bits():
+    assert unpack_codes(pack_codes([[0.0, -0.5, -0.0]])).tolist() == [[1, -1, 1]]
+    assert unpack_codes(pack_codes([[0, 1]])).tolist() == [[-1, 1]]
+    assert unpack_codes(pack_codes([[0, 1]], values="signed")).tolist() == [[1, 1]]
+
+
+def test_the_kind_is_decided_for_the_whole_matrix_and_not_block_by_block():
+    codes = np.zeros((300_000, 64), np.int8)  # zeros mean +1, as only the last row tells
+    codes[-1, 0] = -1
+    words = pack_codes(codes).words
+    assert words[0, 0] == np.uint64(2**64 - 1)
+    assert words[-1, 0] == np.uint64(2**64 - 2)
+
+
+def test_padding_is_cleared():
+    packed = PackedCodes(np.array([[0xFF]], np.uint64), bits=3)
+    assert packed.words.tolist() == [[7]]
+
+
+def test_selection_keeps_rows():
+    packed = pack_codes(np.eye(4, dtype=bool))
+    assert len(packed[1:3]) == 2
+    assert packed[np.array([True, False, False, True])].words.tolist() == [[1], [8]]
+    assert packed[2].words.tolist() == [[4]]
+
+
+def test_saving_and_loading(tmp_path):
+    packed = pack_codes(np.random.default_rng(0).random((5, 65)) < 0.5)
+    packed.save(tmp_path / "codes")
+    loaded = PackedCodes.load(tmp_path / "codes")
+    assert loaded.bits == 65
+    np.testing.assert_array_equal(loaded.words, packed.words)
+
+
+def test_loading_something_else(tmp_path):
+    np.savez(tmp_path / "other.npz", a=1)
+    np.save(tmp_path / "other.npy", np.ones(3))
+    for name in ("other.npz", "other.npy"):
+        with pytest.raises(ValueError, match="'words' and 'bits'"):
+            PackedCodes.load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: pack_codes(np.ones((0, 3))), r"codes must have at least one row, but its shape is \(0, 3\)"),
+        (lambda: pack_codes(np.ones((3, 0))), "at least one column"),
+        (lambda: pack_codes(np.ones(3)), "two dimensions"),
+        (lambda: pack_codes([[1, 2], [3]]), "rows of equal length"),
+        (lambda: pack_codes(np.ones((1, 1025))), "at most 1024 bits"),
+        (lambda: pack_codes([[np.nan, 1.0]]), "codes must not contain NaN"),
+        (lambda: pack_codes([["a"]]), "must hold booleans, integers or real numbers"),
+        (lambda: pack_codes(np.array([[3]], np.uint8)), "codes must contain only 0 and 1, but it contains 3"),
+        (lambda: pack_codes([[-1.0]], values="binary"), "must contain only 0 and 1, but it contains -1.0"),
+        (lambda: pack_codes([[1]], values="real"), "values must be one of"),
+        (lambda: pack_codes([[np.nan]], name="query_codes"), "query_codes must not contain NaN"),
+        (lambda: unpack_codes([[1]]), "codes must be PackedCodes, but it is list"),
+        (lambda: PackedCodes(np.zeros((2, 2), np.uint64), bits=64), r"uint64 array of 1 column\(s\)"),
+        (lambda: PackedCodes(np.zeros((2, 1), np.int64), bits=64), "but it is int64"),
+        (lambda: PackedCodes(np.zeros((2, 1), np.uint64), bits=0), "1 to 1024 bits, but it is 0"),
+        (lambda: PackedCodes.from_bytes(np.zeros((2, 2), np.uint8), bits=4), "1 bytes per row for 4 bits"),
+        (lambda: PackedCodes.from_bytes(np.zeros((2, 2))), "uint8 bytes"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

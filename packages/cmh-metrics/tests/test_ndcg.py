@@ -1,0 +1,51 @@
+from itertools import permutations
+
+import numpy as np
+import pytest
+from cmh_metrics import ndcg
+
+
+def slow(distances, grades, k, gain):
+    """Mean over all orders that sort by distance."""
+    gains = np.exp2(grades) - 1 if gain == "exponential" else grades
+    discounts = 1 / np.log2(np.arange(2, len(grades) + 2))
+    discounts[len(grades) if k is None else k :] = 0
+    values = [
+        (gains[list(order)] * discounts).sum()
+        for order in permutations(range(len(grades)))
+        if (np.diff(distances[list(order)]) >= 0).all()
+    ]
+    ideal = (np.sort(gains)[::-1] * discounts).sum()
+    return np.mean(values) / ideal if ideal else np.nan
+
+
+@pytest.mark.parametrize("gain", ["exponential", "linear"])
+@pytest.mark.parametrize("k", [None, 1, 3, 9])
+def test_expected_over_all_orders(make_arrays, k, gain):
+    arrays = make_arrays(6, 6, 2, 4, density=0.4)
+    q, x = arrays["query_codes"].astype(int), arrays["database_codes"].astype(int)
+    distances = (2 - q @ x.T) // 2
+    grades = arrays["query_labels"].astype(float) @ arrays["database_labels"].T
+    expected = [slow(d, g, k, gain) for d, g in zip(distances, grades, strict=True)]
+    found = ndcg(**arrays, k=k, gain=gain, no_relevant="nan", threads=2)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_queries_without_a_relevant_item():
+    arrays = {"query_codes": [[1], [1]], "database_codes": [[1]], "database_labels": [[1, 0]]}
+    labels = [[0, 1], [1, 0]]
+    assert ndcg(**arrays, query_labels=labels).tolist() == [0, 1]
+    assert ndcg(**arrays, query_labels=labels, no_relevant="skip").tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"k": 0}, "k must be an integer"),
+        ({"gain": "log"}, "gain must be one of"),
+        ({"no_relevant": 1}, "one of"),
+    ],
+)
+def test_bad_input(make_arrays, change, message):
+    with pytest.raises(ValueError, match=message):
+        ndcg(**{**make_arrays(2, 4, 8, 3), **change})

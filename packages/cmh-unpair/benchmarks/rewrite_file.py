@@ -1,0 +1,158 @@
+"""Time `unpair_file` on pixels of NUS-WIDE's shape against a plain copy and against the published way.
+
+    python benchmarks/rewrite_file.py --folder /big/disk --items 19583 --csv rewrite.csv
+
+The published way reads the whole array, empties rows in a loop and writes all of it. Every repetition
+measures all of them in turn on the same file; every writer ends with fsync. Peak memory is that of a process
+of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+from cmh_unpair import plan_unpairing, unpair_file
+
+SHAPE = (3, 224, 224)
+STORAGES = {
+    "contiguous": {},
+    "chunks of 1": {"chunks": (1, *SHAPE)},
+    "gzip, chunks of 1": {"chunks": (1, *SHAPE), "compression": "gzip", "compression_opts": 1},
+    "gzip, chunks of 8": {"chunks": (8, *SHAPE), "compression": "gzip", "compression_opts": 1},
+}
+
+
+def make_file(path: Path, items: int, storage: dict) -> None:
+    """Smooth noise, which gzip reduces to about half, as it does photographs."""
+    rng = np.random.default_rng(0)
+    base = rng.integers(0, 256, (64, *SHAPE), dtype=np.uint8) & 0xF8
+    with h5py.File(path, "w") as file:
+        images = file.create_dataset("IAll", (items, *SHAPE), np.uint8, **storage)
+        for start in range(0, items, 64):
+            images[start : start + 64] = base[: items - start] ^ np.uint8(start // 64 % 256)
+
+
+def copy(source: Path, target: Path, _plan: object) -> None:
+    shutil.copyfile(source, target)
+    flush(target)
+
+
+def ours(source: Path, target: Path, plan: object) -> None:
+    unpair_file(source, target, plan)
+
+
+def ours_unverified(source: Path, target: Path, plan: object) -> None:
+    unpair_file(source, target, plan, verify=False)
+
+
+def published(source: Path, target: Path, plan: object) -> None:
+    """Read all, loop over rows, write all, with the storage of the source."""
+    with h5py.File(source) as file:
+        images = file["IAll"][()]
+        storage = {"chunks": file["IAll"].chunks, "compression": file["IAll"].compression}
+        storage["compression_opts"] = file["IAll"].compression_opts
+    blank = np.zeros(SHAPE, dtype=np.uint8)
+    for row in range(len(images)):
+        if not plan.image_present[row]:
+            images[row] = blank
+    with h5py.File(target, "w") as file:
+        file.create_dataset("IAll", data=images, **storage)
+    flush(target)
+
+
+def flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+WAYS = {"copy": copy, "ours": ours, "ours, unverified": ours_unverified, "published way": published}
+PLANS = {"UT20": {"unpaired_text": 20}, "UIT100": {"unpaired_images": 50, "unpaired_text": 50}}
+
+
+def run_one(way: str, source: Path, target: Path, plan_name: str) -> None:
+    """Run one way in this process and print seconds and peak memory in MB."""
+    import resource  # noqa: PLC0415 - not on Windows
+
+    with h5py.File(source) as file:
+        items = len(file["IAll"])
+    plan = plan_unpairing(items, **PLANS[plan_name])
+    start = time.perf_counter()
+    WAYS[way](source, target, plan)
+    print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--items", type=int, default=195_834)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--storages", nargs="+", choices=STORAGES, default=list(STORAGES))
+    parser.add_argument("--csv", type=Path)
+    parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        way, source, target, plan_name = arguments.one
+        run_one(way, Path(source), Path(target), plan_name)
+        return
+    table = []
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        source, target = Path(folder) / "in.h5", Path(folder) / "out.h5"
+        for storage in arguments.storages:
+            make_file(source, arguments.items, STORAGES[storage])
+            flush(source)
+            for plan_name in PLANS:
+                results: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+                for _ in range(arguments.repeats):
+                    for way in WAYS:
+                        target.unlink(missing_ok=True)
+                        command = [
+                            sys.executable,
+                            __file__,
+                            "--one",
+                            way,
+                            str(source),
+                            str(target),
+                            plan_name,
+                        ]
+                        done = subprocess.run(command, check=True, capture_output=True, text=True)
+                        seconds, memory = map(float, done.stdout.split())
+                        results[way].append((seconds, memory))
+                base = statistics.median(seconds for seconds, _ in results["copy"])
+                for way, runs in results.items():
+                    times = [seconds for seconds, _ in runs]
+                    row = {
+                        "storage": storage,
+                        "plan": plan_name,
+                        "way": way,
+                        "file_mb": round(source.stat().st_size / 1e6),
+                        "median_s": round(statistics.median(times), 2),
+                        "min_s": round(min(times), 2),
+                        "max_s": round(max(times), 2),
+                        "copy_speed": round(base / statistics.median(times), 2),
+                        "peak_mb": round(max(memory for _, memory in runs)),
+                    }
+                    table.append(row)
+                    print(" | ".join(str(value) for value in row.values()), flush=True)
+            source.unlink()
+    if arguments.csv:
+        with arguments.csv.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(table[0]))
+            writer.writeheader()
+            writer.writerows(table)
+
+
+if __name__ == "__main__":
+    main()
