@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from umml_cli.commands import evaluate, methods, quickstart, train
+from umml_cli.commands import data, evaluate, methods, quickstart, train
 from umml_cli.errors import UserError, describe_os_error, describe_validation
 
 EXIT_USER, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
@@ -26,6 +26,7 @@ app.command()(quickstart.quickstart)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(methods.methods)
+app.add_typer(data.data, name="data")
 
 
 def main() -> None:
