@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from cmh_unpair import plan_unpairing, published_2022_plan
 
 FOLDER = Path(__file__).parents[1]
@@ -18,12 +17,12 @@ def document(name):
 
 
 def test_the_example_of_the_readme_runs():
-    (example,) = re.findall(r"```python\n(.*?)```", document("README.md"), flags=re.S)
+    (example,) = re.findall(r"```python\n(.*?)```", document("README.md"), flags=re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own example
 
 
 def test_the_table_of_asked_and_actual_is_true():
-    rows = re.findall(r"^\| (\d+) \|(.*)\|$", document("docs/asked-and-actual.md"), flags=re.M)
+    rows = re.findall(r"^\| (\d+) \|(.*)\|$", document("docs/asked-and-actual.md"), flags=re.MULTILINE)
     assert [int(p) for p, _ in rows] == list(range(1, 101))
     for p, cells in ((int(p), [cell.strip() for cell in text.split("|")]) for p, text in rows):
         exact, left, *script = cells

@@ -416,7 +416,9 @@ BAD = [
 
 def make_external(path):
     with h5py.File(path, "w") as file:
-        file.create_dataset("XAll", (N, 2), "f8", external=[(str(path.with_suffix(".raw")), 0, 16 * N)])[:] = 1
+        file.create_dataset("XAll", (N, 2), "f8", external=[(str(path.with_suffix(".raw")), 0, 16 * N)])[
+            :
+        ] = 1
 
 
 def make_cut(path):
