@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 UMML = Path(sys.executable).with_name("umml")
@@ -52,3 +53,21 @@ def start_umml(tmp_path):
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def make_arrays(n=60):
+    """Items of three classes whose image and text carry the class."""
+    generator = np.random.default_rng(7)
+    labels = np.eye(3, dtype=np.uint8)[np.arange(n) % 3]
+    return {
+        "image": (labels @ generator.normal(size=(3, 12)) + generator.normal(size=(n, 12))).astype(np.float32),
+        "text": (labels @ generator.normal(size=(3, 8)) + generator.normal(size=(n, 8))).astype(np.float32),
+        "labels": labels,
+        "train": np.arange(n - 20),
+        "query": np.arange(n - 10, n),
+    }
+
+
+@pytest.fixture
+def arrays():
+    return make_arrays()

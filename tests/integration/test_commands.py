@@ -9,22 +9,6 @@ TINY = ("--preset", "small", "--set", "layer_widths=[16, 16, 8]", "--epochs", "2
 
 
 @pytest.fixture
-def arrays():
-    """Sixty items of three classes whose image and text carry the class."""
-    generator = np.random.default_rng(7)
-    labels = np.eye(3, dtype=np.uint8)[np.arange(60) % 3]
-    return {
-        "image": (labels @ generator.normal(size=(3, 12)) + generator.normal(size=(60, 12))).astype(
-            np.float32
-        ),
-        "text": (labels @ generator.normal(size=(3, 8)) + generator.normal(size=(60, 8))).astype(np.float32),
-        "labels": labels,
-        "train": np.arange(40),
-        "query": np.arange(50, 60),
-    }
-
-
-@pytest.fixture
 def save(tmp_path):
     def write(arrays):
         np.savez(tmp_path / "data.npz", **arrays)

@@ -1,7 +1,7 @@
 import pytest
 from umml_cli.errors import UserError
-from umml_cli.experiment import built_in_experiment, read_experiment
-from umml_cli.methods import parse_options
+from umml_cli.experiment import built_in_experiment, find_experiments, read_experiment, specify, unite
+from umml_cli.methods import parse_method_options, parse_options
 from umml_cli.specification import RunSpecification
 
 GOOD = """
@@ -82,3 +82,67 @@ def test_a_run_is_named_by_all_that_decides_its_numbers():
     }  # fmt: skip
     assert len(names) == 7
     assert make().run_id == make(options={"epochs": 2, "bits": 64}).run_id
+
+
+def test_the_papers_experiments_in_order():
+    assert list(find_experiments(["all"])) == [f"table{n}" for n in range(3, 10)] + [f"figure{n}" for n in range(5, 11)]
+    with pytest.raises(UserError, match="no experiment 'table2'; there are table3, table4"):
+        find_experiments(["table2"])
+
+
+def test_a_file_can_extend_what_the_paper_has(tmp_path):
+    experiment = read_experiment(write(tmp_path, 'extends = "table3"\ntitle = "mine"\nbits = [16, 32]\n'))
+    assert experiment.bits == (16, 32)
+    assert experiment.cells["UI"] == (20, 40, 60, 80, 100)
+    assert experiment.table is None
+    with pytest.raises(UserError, match="extends names 'nothing'"):
+        read_experiment(write(tmp_path, 'extends = "nothing"'))
+
+
+class Source:
+    """As much of a data set as planning reads."""
+
+    def __init__(self, name):
+        self.dataset = self
+        self.digest = name * 2
+
+
+def plan(names, data, **options):
+    sources = {name: Source(name) for name in data}
+    return unite(spec for experiment in find_experiments(names).values() for spec in specify(experiment, sources, **options))
+
+
+def test_cells_that_tables_share_are_run_once():
+    alone = {name: plan([name], ["mirflickr25k", "nuswide-tc21"]) for name in ("table3", "table4", "table7", "figure5")}
+    assert {name: len(runs) for name, runs in alone.items()} == {"table3": 36, "table4": 36, "table7": 120, "figure5": 36}
+    assert len(plan(["table3", "table4", "figure5"], ["mirflickr25k", "nuswide-tc21"])) == 36 + 30
+    assert len(plan(["all"], ["mirflickr25k", "nuswide-tc21"])) == 3 * 2 * 21
+
+
+def test_settings_follow_the_paper_and_the_data():
+    runs = {(run.method, run.dataset): run for run in plan(["table3"], ["mirflickr25k", "nuswide-tc21"])}
+    assert {key: run.epochs for key, run in runs.items() if key[1] == "mirflickr25k"} == {
+        ("dadh", "mirflickr25k"): 300, ("agah", "mirflickr25k"): 20, ("jdsh", "mirflickr25k"): 300,
+    }  # fmt: skip
+    assert runs["jdsh", "nuswide-tc21"].options["batch_size"] == 128
+    assert runs["dadh", "nuswide-tc21"].options["learning_rate"] == 1e-5
+    assert {run.options["bits"] for run in runs.values()} == {64}
+    assert [runs[method, "mirflickr25k"].evaluate_every for method in ("dadh", "agah", "jdsh")] == [1, 20, 20]
+
+
+def test_data_of_ones_own_takes_the_place_of_the_papers():
+    assert {run.dataset for run in plan(["table9"], ["mirflickr25k", "nuswide-tc21"])} == {"mirflickr25k"}
+    assert {run.dataset for run in plan(["table9"], ["wikipedia"])} == {"wikipedia"}
+
+
+def test_overrides_of_every_method_or_of_one():
+    given = parse_method_options(["epochs=3", "dadh.layer_widths=[16, 8, 8]"])
+    runs = plan(["table8"], ["emoji"], overrides=given)
+    assert {run.epochs for run in runs} == {3}
+    (dadh,) = [run for run in runs if run.method == "dadh"]
+    assert dadh.options["layer_widths"] == [16, 8, 8]
+
+
+def test_methods_and_seeds_can_be_chosen():
+    experiment = built_in_experiment("table3").choose(methods=["agah"], seeds=4)
+    assert (list(experiment.methods), experiment.seeds) == (["agah"], 4)

@@ -1,8 +1,8 @@
 import pytest
 from umml_cli.cells import Cell
-from umml_cli.results import Score, Series, collect, summary_csv
+from umml_cli.results import Score, Series, collect, runs_csv, summary_csv
 from umml_cli.specification import RunSpecification
-from umml_cli.store import RunResult
+from umml_cli.store import BestEpoch, RunResult
 from umml_cli.tables import entry
 
 
@@ -32,6 +32,7 @@ def make_result(cell, seed, i2t, t2i):
     return RunResult(
         specification=specification,
         map={"i2t": i2t, "t2i": t2i},
+        best=BestEpoch(epoch=1, map={"i2t": i2t + 0.01, "t2i": t2i + 0.02}),
         definition="mAP",
         epochs=1,
         seconds={},
@@ -93,3 +94,16 @@ def test_summary_holds_one_row_for_each_cell_and_task():
         "emoji,dadh,64,paired,0,i2t,1,0.500000,\n"
         "emoji,dadh,64,paired,0,t2i,1,1.000000,\n"
     )
+
+
+def test_the_best_epoch_stands_in_a_table_only_by_name():
+    results = [make_result(Cell.of("paired"), 0, 0.5, 0.6)]
+    key = Cell.of("paired"), "t2i"
+    assert collect(results)[0].scores[key].mean == 0.6
+    assert collect(results, selection="paper")[0].scores[key].mean == pytest.approx(0.62)
+
+
+def test_a_row_for_every_run_has_both_epochs():
+    head, row = runs_csv([make_result(Cell.of("UI", 20), 3, 0.5, 0.6)]).splitlines()
+    named = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (named["seed"], named["last_i2t"], named["best_t2i"]) == ("3", "0.500000", "0.620000")

@@ -301,3 +301,18 @@ def test_words_by_choice():
     assert table.tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
     table, words = cmh_data.bag_of_words(["2007 A"], pattern=r"\w+", vocabulary=["a", "b"])
     assert table.tolist() == [[1, 0]]
+
+
+def test_features_are_joined_by_id(tmp_path):
+    put(tmp_path / "source", mirflickr(TestMirFlickr.TAGS, TestMirFlickr.LABELS))
+    built = cmh_data.build_mirflickr25k(tmp_path / "source", least_tag_count=2)
+    features = np.arange(8.0).reshape(4, 2)
+    np.savez(tmp_path / "a.npz", ids=np.array(["10", "9", "2", "1"]), image=features)
+    np.testing.assert_array_equal(built.features(tmp_path / "a.npz"), features[[3, 2, 0]])
+    np.save(tmp_path / "a.npy", features[:3])
+    np.testing.assert_array_equal(built.features(tmp_path / "a.npy"), features[:3])
+    np.savez(tmp_path / "b.npz", ids=np.array(["10", "9", "2", "3"]), image=features)
+    np.save(tmp_path / "b.npy", features)
+    for name, message in (("b.npz", "1 are missing"), ("b.npy", "has 4 rows, but mirflickr25k has 3"), ("c", "must be")):
+        with pytest.raises(cmh_data.DataError, match=message):
+            built.features(tmp_path / name)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
 import h5py
 import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
 from cmh_unpair import UnpairingPlan, plan_unpairing, published_2022_plan, unpair_file
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 N = 57
 ROWS = np.arange(5, 45)  # the training rows of the file; query rows around them
@@ -73,8 +81,11 @@ def write_hdf5(path, data, storage, *, matlab=False, reverse=()):
 
 
 @pytest.mark.parametrize("fill", ["zero", "mean"])
-@pytest.mark.parametrize("reverse", [(), ("YAll", "LAll", "XAll")], ids=["rows first", "rows last"])
-@pytest.mark.parametrize("matlab", [False, True], ids=["hdf5", "matlab 7.3"])
+@pytest.mark.parametrize(
+    ("matlab", "reverse"),
+    [(False, ()), (True, ("YAll", "LAll", "XAll"))],
+    ids=["hdf5, rows first", "matlab 7.3, rows last"],
+)
 @pytest.mark.parametrize("storage", STORAGES.values(), ids=STORAGES)
 def test_hdf5_keeps_everything_but_the_emptied_items(tmp_path, storage, matlab, reverse, fill):
     source, target = tmp_path / "in.mat", tmp_path / "out.mat"
@@ -226,3 +237,222 @@ def test_matlab_73_sparse(tmp_path, compression):
         np.testing.assert_array_equal(after.toarray(), emptied(arrays())["YAll"])
         assert file["YAll/ir"].dtype == np.uint64
         assert file["YAll"].attrs["MATLAB_sparse"] == N
+
+
+def test_one_file_per_modality(tmp_path):
+    data = arrays()
+    write_hdf5(tmp_path / "iall.mat", {"IAll": data["IAll"]}, {}, matlab=True)
+    scipy.io.savemat(tmp_path / "yall.mat", {"YAll": data["YAll"]})
+    images = unpair_file(tmp_path / "iall.mat", tmp_path / "i.mat", PLAN, rows=ROWS)
+    texts = unpair_file(tmp_path / "yall.mat", tmp_path / "y.mat", PLAN, rows=ROWS)
+    assert [array.key for array in (*images.arrays, *texts.arrays)] == ["IAll", "YAll"]
+    with h5py.File(tmp_path / "i.mat") as file:
+        np.testing.assert_array_equal(file["IAll"][()], emptied(data)["IAll"])
+    np.testing.assert_array_equal(scipy.io.loadmat(tmp_path / "y.mat")["YAll"], emptied(data)["YAll"])
+
+
+def save_mat5(path, values):
+    with path.open("wb") as file:  # a path would get the ending .mat
+        scipy.io.savemat(file, values)
+
+
+def read_back(path, form):
+    if form == "matlab-5":
+        with path.open("rb") as file:
+            return scipy.io.loadmat(file)
+    with h5py.File(path) as file:
+        return {key: file[key][()] for key in file if isinstance(file[key], h5py.Dataset)}
+
+
+@pytest.mark.parametrize("form", ["hdf5", "matlab-5"])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.data(), images=st.integers(0, 50), text=st.integers(0, 50), fill=st.sampled_from(["zero", "mean"])
+)
+def test_a_rewritten_file_equals_the_applied_plan(tmp_path, form, data, images, text, fill):
+    rows = np.array(data.draw(st.permutations(range(N))))[: data.draw(st.integers(20, N - 1))]
+    plan = plan_unpairing(len(rows), unpaired_images=images, unpaired_text=text)
+    values = {"images": arrays()["XAll"], "text": arrays()["YAll"], "label": arrays()["LAll"]}
+    source, target, again = tmp_path / "in", tmp_path / "out", tmp_path / "again"
+    if form == "hdf5":
+        write_hdf5(source, values, {"chunks": 7, "compression": "gzip"})
+    else:
+        save_mat5(source, values)
+    axes = {"images": 0, "text": 0}
+    unpair_file(source, target, plan, rows=rows, fill=fill, item_axis=axes, overwrite=True)
+    unpair_file(target, again, plan, rows=rows, item_axis=axes, overwrite=True)
+    unpaired = plan.apply(values["images"], values["text"], rows=rows, fill=fill)
+    zeros = plan.apply(values["images"], values["text"], rows=rows)
+    for path, result in ((target, unpaired), (again, zeros)):  # emptying what is emptied changes nothing
+        read = read_back(path, form)
+        for key, applied in (("images", result.images), ("text", result.texts)):
+            whole = values[key].copy()
+            whole[result.index] = applied
+            np.testing.assert_array_equal(read[key], whole)
+
+
+def test_dropped_rows_keep_their_values_and_lose_their_masks(tmp_path):
+    source, target = tmp_path / "in.h5", tmp_path / "out.h5"
+    write_hdf5(source, arrays(), {})
+    unpair_file(source, target, plan_unpairing(40, discard=25, block=4), rows=ROWS)
+    read = read_back(target, "hdf5")
+    np.testing.assert_array_equal(read["IAll"], arrays()["IAll"])
+    for key in ("image_present", "text_present"):
+        np.testing.assert_array_equal(np.flatnonzero(read[key] == 0), ROWS[::4])
+
+
+@pytest.mark.parametrize("form", ["hdf5", "matlab-5"])
+def test_without_masks_and_without_verifying(tmp_path, form):
+    source, target = tmp_path / "in", tmp_path / "out"
+    values = {"XAll": arrays()["XAll"]}
+    write_hdf5(source, values, {}) if form == "hdf5" else save_mat5(source, values)
+    report = unpair_file(source, target, PLAN, rows=ROWS, masks=False, verify=False)
+    assert not report.verified
+    assert report.arrays[0].touched_crc32 is None
+    read = read_back(target, form)
+    np.testing.assert_array_equal(read["XAll"], emptied(arrays())["XAll"])
+    assert "image_present" not in read
+
+
+@pytest.mark.parametrize("form", ["hdf5", "gzip", "matlab-5"])
+def test_damage_while_writing_is_noticed(tmp_path, monkeypatch, form):
+    from cmh_unpair import _hdf5, _mat5
+
+    source, target = tmp_path / "in", tmp_path / "out"
+    values = {"XAll": arrays()["XAll"]}
+    if form == "matlab-5":
+        save_mat5(source, values)
+    else:
+        write_hdf5(source, values, STORAGES["gzip"] if form == "gzip" else {})
+    real_splice, real_rewrite, real_mat5 = _hdf5.splice, _hdf5.rewrite, _mat5.rewrite
+
+    def splice(old, new, patches, *, size):
+        real_splice(old, new, patches, size=size)
+        new.seek(size - 40)
+        new.write(b"damage")
+        new.flush()
+
+    def rewrite(file, place, value):
+        real_rewrite(file, place, value)
+        file["XAll"][3] = 7
+
+    def rewrite_mat5(old, new, places, extra):
+        sums = real_mat5(old, new, places, extra)
+        new.seek(400)
+        new.write(b"damage")
+        return sums
+
+    if form == "hdf5":
+        monkeypatch.setattr(_hdf5, "splice", splice)
+    monkeypatch.setattr(_hdf5, "rewrite", rewrite)
+    monkeypatch.setattr(_mat5, "rewrite", rewrite_mat5)
+    target.write_bytes(b"the old target")
+    with pytest.raises(OSError, match="differ"):
+        unpair_file(source, target, PLAN, rows=ROWS, overwrite=True)
+    assert target.read_bytes() == b"the old target"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot stop a process with SIGKILL")
+@pytest.mark.parametrize("old_target", [True, False])
+def test_a_killed_run_leaves_the_old_target_or_none(tmp_path, old_target):
+    source, target = tmp_path / "in.h5", tmp_path / "out.h5"
+    write_hdf5(source, arrays(), STORAGES["gzip"])
+    if old_target:
+        target.write_bytes(b"the old target")
+    code = f"""
+        import time
+        from cmh_unpair import _hdf5, plan_unpairing, unpair_file
+
+        def stop(*arguments, **options):
+            print("writing", flush=True)
+            time.sleep(60)
+
+        _hdf5.write_extra = stop
+        plan = plan_unpairing(40, unpaired_text=20)
+        unpair_file({str(source)!r}, {str(target)!r}, plan, rows=range(40), overwrite=True)
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"writing\n"
+        process.send_signal(signal.SIGKILL)
+    assert (target.read_bytes() == b"the old target") if old_target else not target.exists()
+    unpair_file(source, target, PLAN, rows=ROWS, overwrite=True)  # what the killed run left is replaced
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5", "out.h5"]
+
+
+BAD = [
+    ({"rows": None}, r"rows: no axis of .* has the 40 rows of the plan; .* rows=range.40."),
+    ({"rows": ROWS[:-1]}, r"rows: expected 40 whole numbers"),
+    ({"rows": ROWS + 20}, r"source: expected one number of items shared by .* got none"),
+    ({"image_key": "pixels"}, r"image_key: expected one of .* got 'pixels'"),
+    ({"text_key": "missing"}, r"text_key: expected one of"),
+    ({"item_axis": {"IAll": 7}}, r"item_axis: expected axes of .* got 'IAll': 7"),
+    (
+        {"protect": np.arange(6)},
+        r"protect: 1 of the protected rows are training rows whose text would be emptied",
+    ),
+    ({"protect": [99]}, r"protect: expected rows from 0 to 56, got 99 to 99"),
+    ({"marker": "both"}, r"marker: expected IAll to have two axes"),
+    ({"marker": "label"}, r"marker: expected 'none', 'text' or 'both', got 'label'"),
+    ({"fill": "noise"}, r"fill: expected 'zero' or 'mean'"),
+    ({"plan": plan_unpairing(40, shuffle=50, seed=0)}, r"plan: expected one without shuffled rows"),
+    (
+        {"plan": plan_unpairing(40, discard=50), "masks": False},
+        r"masks: expected True because the plan drops",
+    ),
+    ({"plan": plan_unpairing(40, unpaired_text=100), "fill": "mean"}, r"fill: .* because .* keeps no item"),
+    ({"source": "nowhere"}, r"source: expected a file"),
+    ({"source": "text"}, r"source: expected an HDF5, MATLAB 5 or MATLAB 7.3 file, got text"),
+    ({"source": "empty.h5"}, r"source: expected an array of images .* got param/indexQuery; name one"),
+    ({"source": "square.h5"}, r"source: YAll .57, 57. has 57 on several axes"),
+    ({"source": "twins.h5"}, r"source: expected one number of items .* got \[57, 60\]"),
+    ({"source": "cut.mat"}, r"source: the MATLAB 5 file is damaged or cut off in the variable at byte 128"),
+    ({"source": "external.h5"}, r"source: XAll is a link or is stored in another file"),
+    ({"source": "sparse.mat", "fill": "mean"}, r"source: YAll is a sparse matrix"),
+    ({"target": "in.h5"}, r"target: expected another file than the source"),
+    ({"target": "no/folder.h5"}, r"target: expected an existing folder"),
+]
+
+
+def make_external(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("XAll", (N, 2), "f8", external=[(str(path.with_suffix(".raw")), 0, 16 * N)])[
+            :
+        ] = 1
+
+
+def make_cut(path):
+    scipy.io.savemat(path, {"YAll": np.ones((N, 60))})
+    os.truncate(path, 900)
+
+
+MAKERS = {
+    "text": lambda path: path.write_text("no data"),
+    "empty.h5": lambda path: write_hdf5(path, {}, {}),
+    "square.h5": lambda path: write_hdf5(path, {"YAll": np.eye(N)}, {}),
+    "twins.h5": lambda path: write_hdf5(path, {"YAll": np.ones((N, 60))}, {}),
+    "cut.mat": make_cut,
+    "sparse.mat": lambda path: scipy.io.savemat(path, {"YAll": scipy.sparse.csc_array(arrays()["YAll"])}),
+    "external.h5": make_external,
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+def test_bad_input_is_refused_with_the_reason(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    write_hdf5(tmp_path / "in.h5", arrays(), {})
+    name = arguments.get("source")
+    if name in MAKERS:
+        MAKERS[name](tmp_path / name)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=message):
+        unpair_file(**{"source": "in.h5", "target": "out.h5", "plan": PLAN, "rows": ROWS} | arguments)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_existing_target_is_kept_unless_asked(tmp_path):
+    write_hdf5(tmp_path / "in.h5", arrays(), {})
+    (tmp_path / "out.h5").write_bytes(b"old")
+    with pytest.raises(FileExistsError, match="exists; choose another name or pass overwrite=True"):
+        unpair_file(tmp_path / "in.h5", tmp_path / "out.h5", PLAN, rows=ROWS)
+    assert (tmp_path / "out.h5").read_bytes() == b"old"

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from cmh_unpair import compare_plans, plan_unpairing
+from cmh_unpair import compare_plans, pdr_plan, plan_unpairing, published_2022_plan
 from cmh_unpair._rule import round_half_down, round_half_up
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 PERCENTAGES = st.one_of(st.integers(0, 100), st.integers(0, 1000).map(lambda tenths: tenths / 10))
+CUTS = st.lists(
+    st.one_of(st.integers(0, 1000), st.integers(0, 100).map(lambda p: 10 * p)), min_size=3, max_size=3
+)
+SHARES = CUTS.map(
+    lambda cuts: [part / 10 for part in np.diff([0, *sorted(cuts)]).tolist()]
+)  # at most 100 % together
 SELECTIONS = ("first", "last", "random", "ranked")
 
 
@@ -53,9 +60,7 @@ def test_ten_thousand_rows_keep_exactly_what_is_asked():
 @given(
     n=st.integers(1, 700),
     block=st.one_of(st.none(), st.integers(1, 300), st.just(100)),
-    shares=st.tuples(PERCENTAGES, PERCENTAGES, PERCENTAGES).filter(
-        lambda shares: sum(map(Fraction, map(str, shares))) <= 100
-    ),
+    shares=SHARES,
 )
 def test_counts_are_exact_and_disjoint(select, n, block, shares):
     images, text, discard = shares
@@ -82,24 +87,18 @@ def test_counts_are_exact_and_disjoint(select, n, block, shares):
 @given(
     n=st.integers(1, 700),
     block=st.one_of(st.none(), st.integers(1, 300), st.just(100)),
-    shares=st.lists(st.tuples(PERCENTAGES, PERCENTAGES), min_size=3, max_size=3).filter(
-        lambda shares: sum(Fraction(str(max(pair))) for pair in shares) <= 100
-    ),
+    upper=SHARES,
+    parts=st.tuples(*[st.integers(0, 10)] * 3),
 )
-def test_rising_percentages_are_nested(select, n, block, shares):
+def test_rising_percentages_are_nested(select, n, block, upper, parts):
     names = ("unpaired_images", "unpaired_text", "discard")
-    if any(min(pair) == 0 < max(pair) for pair in shares[:1]):
-        shares = [(0, 0), *shares[1:]]
-    lower, upper = (
-        plan_unpairing(
-            n,
-            block=block,
-            **dict(zip(names, (pick(pair) for pair in shares), strict=True)),
-            **arguments(select, n),
-        )
-        for pick in (min, max)
-    )
-    assert compare_plans(lower, upper).first_in_second
+    lower = [round(10 * share) * part // 10 / 10 for share, part in zip(upper, parts, strict=True)]
+    lower[0] = lower[0] or upper[0]  # without unpaired images the unpaired texts come from the other end
+    plans = [
+        plan_unpairing(n, block=block, **dict(zip(names, shares, strict=True)), **arguments(select, n))
+        for shares in (lower, upper)
+    ]
+    assert compare_plans(*plans).first_in_second
 
 
 @settings(max_examples=25, deadline=None)
@@ -109,3 +108,142 @@ def test_every_full_block_gives_its_share(n, percentage):
         plan = plan_unpairing(n, unpaired_images=percentage, **arguments(select, n))
         full = ~plan.text_present[: n // 100 * 100].reshape(-1, 100)
         assert np.all(full.sum(axis=1) == percentage)
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(1, 500), lower=PERCENTAGES, upper=PERCENTAGES, seed=st.integers(0, 5))
+def test_pdr_splits_incomplete_rows_in_halves(n, lower, upper, seed):
+    lower, upper = sorted([lower, upper])
+    plans = [pdr_plan(n, incomplete=share, seed=seed) for share in (lower, upper)]
+    for plan, share in zip(plans, (lower, upper), strict=True):
+        counts = plan.counts
+        assert counts.without_text + counts.without_image == round_half_up(Fraction(str(share)) * n / 100)
+        assert 0 <= counts.without_text - counts.without_image <= 1
+    assert compare_plans(*plans).first_in_second
+
+
+def test_position_rule_of_the_original_programs():
+    # a last block of 30 rows: positions below p, and from 100 - p / 2 on
+    def numbers(**shares):
+        counts = plan_unpairing(230, partial="position", **shares).counts
+        return counts.without_text, counts.without_image
+
+    assert numbers(unpaired_images=20) == (60, 0)
+    assert numbers(unpaired_images=80) == (190, 0)
+    assert numbers(unpaired_images=20, unpaired_text=20) == (60, 40)
+    assert numbers(unpaired_images=10, unpaired_text=80) == (30, 170)
+    assert numbers(unpaired_images=20, unpaired_text=80, select="last") == (40, 190)
+    for row, p in itertools.product(range(230), (5, 20, 75)):
+        plan = plan_unpairing(230, unpaired_images=p, partial="position")
+        assert plan.text_present[row] == (row % 100 >= p)
+
+
+def test_ranked_takes_the_hardest_or_the_easiest():
+    scores = np.array([3.0, 9.0, 1.0, 5.0, 5.0])
+    options = {"block": None, "select": "ranked", "scores": scores}
+    hardest = plan_unpairing(5, unpaired_images=40, unpaired_text=20, **options)
+    np.testing.assert_array_equal(np.flatnonzero(~hardest.text_present), [1, 3])
+    np.testing.assert_array_equal(np.flatnonzero(~hardest.image_present), [2])
+    easiest = plan_unpairing(5, discard=40, rank_from="lowest", **options)
+    np.testing.assert_array_equal(np.flatnonzero(~easiest.kept), [0, 2])
+
+
+@pytest.mark.parametrize("select", SELECTIONS)
+@settings(max_examples=20, deadline=None)
+@given(percentage=st.integers(0, 100), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=8))
+def test_every_class_gives_its_share(select, percentage, sizes):
+    classes = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    n = len(classes)
+    plan = plan_unpairing(n, unpaired_images=percentage, stratify=classes, **arguments(select, n))
+    emptied = np.bincount(classes[~plan.text_present], minlength=len(sizes))
+    assert emptied.sum() == round_half_up(Fraction(percentage) * n / 100)
+    assert np.all(np.abs(emptied - np.array(sizes) * percentage / 100) < 2)
+
+
+def test_rare_label_sets_give_their_share_together():
+    labels = np.eye(1000, dtype=int)  # every row is the only one of its kind
+    plan = plan_unpairing(1000, unpaired_images=20, stratify=labels)
+    assert plan.counts.without_text == 200
+    assert np.all(np.abs((~plan.text_present).reshape(10, 100).sum(axis=1) - 20) <= 2)
+
+
+def test_half_a_row_per_block_is_spread_over_the_set():
+    plan = plan_unpairing(1000, unpaired_images=5, block=10)
+    emptied = ~plan.text_present
+    assert emptied.sum() == 50
+    assert abs(int(emptied[:500].sum()) - 25) <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(20, 300), percentage=st.integers(10, 100), seed=st.integers(0, 9))
+def test_shuffled_texts_never_keep_their_place(n, percentage, seed):
+    plan = plan_unpairing(n, shuffle=percentage, seed=seed)
+    moved = plan.text_index != np.arange(n)
+    np.testing.assert_array_equal(moved, ~plan.true_pair)
+    assert moved.sum() == round_half_up(Fraction(percentage) * n / 100) == plan.counts.shuffled
+    np.testing.assert_array_equal(np.sort(plan.text_index), np.arange(n))
+
+
+def test_seeds_decide_and_nothing_else_does():
+    def plan(seed, **options):
+        return plan_unpairing(500, unpaired_images=20, select="random", seed=seed, **options)
+
+    np.random.default_rng().random()
+    assert plan(1) == plan(1)
+    assert plan(1) != plan(2)
+    assert plan(1, nested=False) != plan(1)
+    twenty = plan(1, nested=False)
+    forty = plan_unpairing(500, unpaired_images=40, select="random", seed=1, nested=False)
+    assert not compare_plans(twenty, forty).first_in_second
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_train": 0}, "n_train: expected a whole number of rows, at least 1, got 0"),
+        ({"n_train": 2.5}, "n_train: .* got 2.5"),
+        (
+            {"unpaired_images": 101},
+            "unpaired_images: expected a percentage .* got 101; 20 means 20 %",
+        ),
+        ({"unpaired_text": -1}, "unpaired_text: expected a percentage"),
+        ({"discard": float("nan")}, "discard: expected a percentage"),
+        ({"shuffle": True}, "shuffle: expected a percentage"),
+        ({"unpaired_images": "20"}, "unpaired_images: expected a percentage"),
+        (
+            {"unpaired_images": 60, "unpaired_text": 60},
+            "got 120 %; more would empty both",
+        ),
+        ({"block": 0}, "block: expected a whole number"),
+        ({"select": "middle"}, "select: expected one of 'first', 'last', 'random', 'ranked', got 'middle'"),
+        ({"select": "random"}, "seed: expected a number because rows are drawn at random, got None"),
+        ({"shuffle": 20}, "seed: expected a number"),
+        ({"seed": 1}, "seed: expected None because select='first' draws nothing, got 1"),
+        ({"seed": -1, "select": "random"}, "seed: expected a whole number, 0 or greater, got -1"),
+        ({"select": "ranked"}, "scores: expected one number per training row"),
+        ({"select": "ranked", "scores": [1, 2]}, "scores: expected 100 rows"),
+        ({"select": "ranked", "scores": [np.nan] * 100}, "scores: .* finite"),
+        ({"scores": np.ones(100)}, "scores: expected None for select='first'"),
+        ({"nested": False}, "nested: expected True for select='first'"),
+        ({"partial": "floor"}, "partial: expected one of"),
+        ({"partial": "position", "block": None}, "partial: 'position' needs consecutive blocks"),
+        (
+            {"partial": "position", "unpaired_images": 12.5},
+            "'position' needs a whole number of rows",
+        ),
+        ({"rank_from": "top"}, "rank_from: expected one of"),
+        ({"stratify": np.ones((3, 2))}, "stratify: expected 100 rows"),
+        ({"stratify": np.ones((100, 2, 2))}, "stratify: expected .100,. classes"),
+        ({"shuffle": 1, "seed": 0}, "shuffle: 1 % of 100 rows is one row"),
+    ],
+)
+def test_bad_input_is_refused_with_the_reason(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plan_unpairing(**{"n_train": 100} | arguments)
+
+
+def test_published_plans_refuse_rows_that_do_not_fit():
+    with pytest.raises(ValueError, match="n_rows: expected the rows of the whole data set"):
+        published_2022_plan(unpaired_text=20, empty_scope="all-rows")
+    with pytest.raises(ValueError, match="n_rows: expected None"):
+        published_2022_plan(unpaired_text=20, n_rows=20_015)

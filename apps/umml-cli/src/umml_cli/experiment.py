@@ -196,28 +196,24 @@ def specify(
     """
     from cmh_train import make_config  # noqa: PLC0415 - brings torch
 
-    for seed, data, (method, choice), bits, cell in product(
-        range(experiment.seeds),
-        experiment.data_sets(sources),
-        experiment.methods.items(),
-        experiment.bits or (None,),
-        experiment.grid(),
+    alike = []  # what the cells and seeds of a method on a data set have in common
+    for data, (method, choice), bits in product(
+        experiment.data_sets(sources), experiment.methods.items(), experiment.bits or (None,)
     ):
-        dataset = sources[data].dataset
         asked = {**(overrides or {}).get("", {}), **(overrides or {}).get(method, {})}
         options = {**({} if bits is None else {"bits": bits}), **choice.options, **asked}
         config = make_config(method, preset=choice.presets.get(data, choice.preset), options=options)
-        yield RunSpecification.model_validate({
+        alike.append({
             "dataset": data,
-            "data_digest": dataset.digest,
+            "data_digest": sources[data].dataset.digest,
             "method": method,
             "method_version": method_version(method),
             "options": config.model_dump(mode="json"),
-            "cell": cell,
-            "seed": seed,
             "device": device,
             "evaluate_every": choice.evaluate_every if evaluate_every is None else evaluate_every,
         })  # fmt: skip
+    for seed, common, cell in product(range(experiment.seeds), alike, experiment.grid()):
+        yield RunSpecification.model_validate({**common, "cell": cell, "seed": seed})
 
 
 def unite(specifications: Iterable[RunSpecification]) -> list[RunSpecification]:

@@ -106,7 +106,7 @@ def class_figure(experiment: Experiment, series: Series, names: Sequence[str]) -
     changed = [cell for cell in experiment.grid() if cell.percent]
     scores = class_scores(series, experiment.grid(), names)
     figure = Figure(figsize=(9, 1.4 + 0.3 * len(scores.names)), layout="constrained")
-    axes = figure.subplots(1, len(TASKS), sharey=True)
+    axes = figure.subplots(1, len(TASKS), sharex=True, sharey=True)
     height = 0.8 / len(changed)
     bars = ({"color": "#333333"}, {"color": "#cccccc", "hatch": "///"}, {"color": "#888888", "hatch": "..."})
     for ax, task in zip(axes, TASKS, strict=True):

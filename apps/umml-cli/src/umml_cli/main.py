@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from umml_cli.commands import evaluate, methods, quickstart, report, reproduce, runs, train
+from umml_cli.commands import data, evaluate, methods, quickstart, report, reproduce, runs, train
 from umml_cli.errors import RunsFailed, UserError, describe_os_error, describe_validation
 
 EXIT_USER, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
@@ -29,6 +29,7 @@ app.command()(reproduce.reproduce)
 app.command()(report.report)
 app.add_typer(runs.runs, name="runs")
 app.command()(methods.methods)
+app.add_typer(data.data, name="data")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 
+@cache
 def method_version(name: str) -> str:
     """Version of the package that provides the method `name`."""
     for point in entry_points(group="cmh.methods"):

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cmh_data._assemble import assemble, check_split
+from cmh_data._containers import variables
 from cmh_data._errors import DataError
+from cmh_data._hdf5 import strings
 from cmh_data._protocols import find_protocol
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
@@ -57,6 +61,35 @@ class BuiltData:
         if not self.image_names:
             raise DataError(f"{self.archive.source} holds no images of {self.name}; give features instead.")
         return ImageFiles(self.archive, self.image_names, size)
+
+    def features(self, path: str | os.PathLike[str]) -> NDArray[Any]:
+        """Read features of the images from a file and put them in the order of `ids`.
+
+        Args:
+            path: an `.npz` with `ids` and `image` in any order and with any further rows, or an `.npy` table that
+                is in the order of `ids` already.
+
+        Raises:
+            DataError: an id is missing or twice, or the number of rows differs.
+        """
+        path = Path(path)
+        found = {variable.key: variable for variable in variables(path)} if path.is_file() else {}
+        if {"ids", "image"} <= set(found):
+            ids, table = strings(found["ids"].read()), found["image"].read()
+            place = {item: row for row, item in enumerate(ids)}
+            missing = [item for item in self.ids if item not in place]
+            if len(place) < len(ids) or len(ids) != len(table) or missing:
+                raise DataError(
+                    f"{path} must hold one row for each of {len(self)} ids, but it has {len(ids)} ids, "
+                    f"{len(place)} different ones and {len(table)} rows, and {len(missing)} are missing."
+                )
+            return np.ascontiguousarray(table[[place[item] for item in self.ids]])
+        if len(found) != 1:
+            raise DataError(f"{path} must be an npy table, or an npz with ids and image.")
+        table = next(iter(found.values())).read()
+        if len(table) != len(self):
+            raise DataError(f"{path} has {len(table)} rows, but {self.name} has {len(self)}.")
+        return table
 
     def dataset(
         self,

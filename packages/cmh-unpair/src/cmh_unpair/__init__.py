@@ -2,6 +2,7 @@
 
 from cmh_unpair._apply import UnpairedArrays, UnpairedView
 from cmh_unpair._compare import PlanOverlap, compare_plans
+from cmh_unpair._export import export_arrays
 from cmh_unpair._file import RewriteReport, RewrittenArray, unpair_file
 from cmh_unpair._make import pdr_plan, plan_unpairing
 from cmh_unpair._plan import PlanCounts, UnpairingPlan
@@ -18,6 +19,7 @@ __all__ = [
     "UnpairedView",
     "UnpairingPlan",
     "compare_plans",
+    "export_arrays",
     "pdr_plan",
     "plan_unpairing",
     "published_2022_plan",

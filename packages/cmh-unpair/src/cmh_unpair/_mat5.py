@@ -272,6 +272,38 @@ def verify_copy(
     return {matrix.name: pair for matrix, pair in zip(matrices, found, strict=True) if matrix.name in present}
 
 
+def write_matrices(path: Path, matrices: dict[str, tuple[Any, NDArray[np.bool_]]]) -> None:
+    """Write a new file of dense matrices with emptied rows.
+
+    Args:
+        path: The file.
+        matrices: By name (n, d) values and the (n,) rows that are not emptied.
+
+    Raises:
+        ValueError: If a type has no place in a MATLAB 5 file.
+    """
+    with path.open("wb") as file:
+        file.write(b"MATLAB 5.0 MAT-file, written by cmh-unpair".ljust(116) + bytes(8) + b"\x00\x01IM")
+        for name, (array, present) in matrices.items():
+            dtype = np.dtype(np.uint8 if array.dtype == bool else array.dtype).newbyteorder("<")
+            stored = {code: kind for kind, code in STORED.items()}.get(dtype.str[1:])
+            if stored is None:
+                raise ValueError(f"{name}: expected integers or floats of 4 or 8 bytes, got {array.dtype}")
+            kind = next(kind for kind, full in FULL.items() if full == stored)
+            head = Matrix(name, 0, 0, compressed=False, flags=kind, shape=tuple(array.shape))
+            size = dtype.itemsize * int(np.prod(array.shape, dtype=np.int64))
+            _write_matrix(file, "<", head, [(stored, size, _columns(array, present, dtype))])
+
+
+def _columns(array: Any, present: NDArray[np.bool_], dtype: np.dtype[Any]) -> Iterator[bytes]:
+    """The values of a matrix in column order, a few columns at a time."""
+    step = max(1, BLOCK_BYTES // (dtype.itemsize * max(1, len(present))))
+    for start in range(0, array.shape[1], step):
+        block = np.array(array[:, start : start + step], dtype=dtype)
+        block[~present] = 0
+        yield block.tobytes(order="F")
+
+
 def _rewrite_dense(
     source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, place: ArrayPlace
 ) -> tuple[int, int]:

@@ -1,0 +1,186 @@
+"""`umml data`: inspect, convert, build and simulate data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+data = typer.Typer(
+    help="Inspect, convert, build and simulate data sets.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RowsOption = Annotated[
+    int | None, typer.Option("--rows", help="Number of rows, if square arrays leave it open.")
+]
+PixelsOption = Annotated[
+    str, typer.Option(help="Stored order of pixels: height-width, width-height, or auto (by the keys).")
+]
+ProtocolOption = Annotated[str | None, typer.Option(help="A named split, see `umml data protocols`.")]
+SeedOption = Annotated[int, typer.Option(help="Decides everything that is drawn.")]
+
+
+@data.command()
+def inspect(
+    path: Annotated[
+        Path, typer.Argument(help="A data file of any layout, or a folder with the files of one set.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
+    rows: RowsOption = None,
+    pixel_axes: PixelsOption = "auto",
+) -> None:
+    """Say what a file holds: layout, shapes, labels, words, split, which published set, and what is wrong.
+
+    Example: umml data inspect FLICKR-25K.mat
+
+    Example: umml data inspect folder-with-iall-yall-lall --json
+    """
+    import cmh_data
+
+    report = cmh_data.inspect(path, n_rows=rows, pixel_axes=pixel_axes)
+    Console(highlight=False, markup=False, soft_wrap=True).print(
+        report.to_json() if json else report.to_text()
+    )
+
+
+@data.command()
+def convert(
+    source: Annotated[str, typer.Argument(help="A data file or folder of any layout, or emoji.")],
+    target: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
+    protocol: ProtocolOption = None,
+    seed: SeedOption = 0,
+    keep_unlabelled: Annotated[
+        bool, typer.Option("--keep-unlabelled", help="Keep rows without a label.")
+    ] = False,
+    rows: RowsOption = None,
+    pixel_axes: PixelsOption = "auto",
+) -> None:
+    """Write a data set to one HDF5 file that opens fast and carries split, names and digest.
+
+    Example: umml data convert FLICKR-25K.mat mirflickr.h5 --protocol umml
+    """
+    import cmh_data
+
+    dataset = cmh_data.load(
+        source,
+        protocol=protocol,
+        seed=seed,
+        unlabelled="keep" if keep_unlabelled else "refuse",
+        n_rows=rows,
+        pixel_axes=pixel_axes,
+    )
+    _write(dataset, target)
+
+
+@data.command()
+def build(
+    name: Annotated[
+        str, typer.Argument(help="mirflickr25k, nuswide, coco, wikipedia, or folder (your own).")
+    ],
+    out: Annotated[Path, typer.Option(help="The HDF5 file to write.")],
+    source: Annotated[Path, typer.Option("--from", help="Folder of the official archives, or your own.")],
+    features: Annotated[
+        Path | None, typer.Option(help="Image features: npz with ids and image, or npy in row order.")
+    ] = None,
+    pixels: Annotated[
+        int | None, typer.Option(help="Instead of features: store images of this size.")
+    ] = None,
+    protocol: ProtocolOption = None,
+    queries: Annotated[int | None, typer.Option(help="Queries of a random split; default a tenth.")] = None,
+    training: Annotated[
+        int | None, typer.Option(help="Training rows of a random split; default all.")
+    ] = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Build a data set from its official distribution, or from a folder of images and a table.
+
+    Example: umml data build mirflickr25k --from archives --features vgg.npz --protocol umml --out mir.h5
+
+    Example: umml data build folder --from photos --pixels 224 --out photos.h5
+    """
+    import cmh_data
+
+    from umml_cli.errors import UserError
+
+    builders = cmh_data.builders()
+    if name not in builders:
+        raise UserError(f"There is no builder {name!r}; the builders are {', '.join(builders)}.")
+    if (features is None) == (pixels is None):
+        raise UserError("Give either --features FILE or --pixels SIZE, so that the data has images.")
+    built = builders[name](source)
+    image: Any = built.features(features) if features is not None else built.pixels(pixels or 0)
+    dataset = built.dataset(image, protocol=protocol, n_query=queries, n_train=training, seed=seed)
+    _write(dataset, out)
+
+
+@data.command()
+def sample(
+    target: Annotated[
+        Path | None, typer.Argument(help="Where to write it; without it, only show it.")
+    ] = None,
+) -> None:
+    """Show or write the built-in data set: emoji, with the features of their pictures and their words.
+
+    Example: umml data sample emoji.h5
+    """
+    import cmh_data
+
+    dataset = cmh_data.sample()
+    if target is not None:
+        _write(dataset, target)
+        return
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    split = dataset.split
+    console.print(f"{len(dataset)} emoji, {dataset.text.shape[1]} words, {dataset.label.shape[1]} groups")
+    console.print(f"train {len(split.train)}, query {len(split.query)}, retrieval {len(split.retrieval)}")
+    console.print(f"digest {dataset.digest}")
+
+
+@data.command()
+def simulate(
+    like: Annotated[str, typer.Argument(help="Whose sizes and statistics: mirflickr25k or nuswide-tc21.")],
+    out: Annotated[Path, typer.Option(help="The HDF5 file to write.")],
+    rows: Annotated[int | None, typer.Option(help="Number of rows; default as many as the model.")] = None,
+    width: Annotated[int, typer.Option(help="Width of the image features.")] = 4096,
+    strength: Annotated[
+        float, typer.Option(help="How much of the labels the images carry; 0 is nothing.")
+    ] = 1.0,
+    seed: SeedOption = 0,
+) -> None:
+    """Draw random data of any size with statistics like a published set's, for tests of scale.
+
+    Example: umml data simulate nuswide-tc21 --rows 20000 --out simulated.h5
+    """
+    import cmh_data
+
+    _write(cmh_data.simulate(like, n=rows, image_width=width, strength=strength, seed=seed), out)  # type: ignore[arg-type]
+
+
+@data.command()
+def protocols() -> None:
+    """List the named splits, who uses them and the data sets they fit.
+
+    Example: umml data protocols
+    """
+    import cmh_data
+    from rich.table import Table
+
+    table = Table("protocol", "data sets", "drawn", "what it is")
+    for protocol in cmh_data.protocols().values():
+        table.add_row(
+            protocol.name, ", ".join(protocol.makers), "yes" if protocol.seeded else "no", protocol.title
+        )
+    Console(highlight=False).print(table)
+
+
+def _write(dataset: Any, target: Path) -> None:
+    import cmh_data
+
+    path = cmh_data.save(dataset, target)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    shape = " x ".join(map(str, dataset.image.shape))
+    console.print(f"{path}: {dataset.name}, images {shape}, {path.stat().st_size / 1e6:.1f} MB")

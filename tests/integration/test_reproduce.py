@@ -1,0 +1,323 @@
+"""`umml reproduce` on a small grid: what it writes, and that nothing which happens on the way changes it."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import UMML, make_arrays
+
+GRID = """
+title = "A small grid"
+data = ["small"]
+table = "cells"
+seeds = 2
+[methods.dadh]
+options = { bits = 16, layer_widths = [8, 8, 8], epochs = 3, batch_size = 20 }
+evaluate_every = 1
+[cells]
+paired = [0]
+UI = [40, 100]
+UT = [40]
+UIT = [40]
+SD = [40]
+untrained = [0]
+"""
+N_RUNS = 14
+
+
+def prepare(folder):
+    np.savez(folder / "small.npz", **make_arrays())
+    (folder / "grid.toml").write_text(GRID)
+
+
+def run(folder, *arguments, check=True):
+    done = subprocess.run(
+        [UMML, *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def written(out):
+    """What a reader sees: numbers and tables, without the times of the runs."""
+    files = [out / "summary.csv", out / "runs.csv", *sorted((out / "tables").iterdir())]
+    return {file.name: file.read_bytes() for file in files}
+
+
+SMALL_GRID = ("reproduce", "grid.toml", "--data", "small=small.npz", "--checkpoint-minutes", "0")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    prepare(folder)
+    done = run(folder, *SMALL_GRID)
+    return folder / "umml-reproduce", done.stdout
+
+
+@pytest.fixture
+def small(tmp_path):
+    prepare(tmp_path)
+    return tmp_path
+
+
+def test_tables_numbers_and_report_are_written(undisturbed):
+    out, printed = undisturbed
+    assert f"[{N_RUNS}/{N_RUNS}]" in printed
+    table = (out / "tables" / "grid.md").read_text()
+    assert "| image → text | DADH | ours |" in table
+    assert "2 seed(s)" in table
+    assert sorted(path.suffix for path in (out / "tables").iterdir()) == [".csv", ".md", ".tex"]
+    rows = list(csv.DictReader((out / "runs.csv").open()))
+    assert len(rows) == N_RUNS
+    for row in rows:
+        best = float(row["best_i2t"]) + float(row["best_t2i"])
+        assert best >= float(row["last_i2t"]) + float(row["last_t2i"])
+    assert {row["best_epoch"] for row in rows} <= {"0", "1", "2", "3"}
+    assert "A small grid" in (out / "report.html").read_text()
+
+
+def test_weights_are_left_out_and_nothing_is_left_over(undisturbed):
+    out, _ = undisturbed
+    for folder in (out / "runs").iterdir():
+        names = {path.name for path in folder.iterdir()} - {".lock", "best-codes.npz"}
+        assert names - {"metrics.jsonl"} == {"specification.json", "codes.npz", "precision.npz", "result.json"}
+
+
+def test_the_best_epoch_is_chosen_by_name_only(undisturbed, small):
+    out, _ = undisturbed
+    shutil.copytree(out, small / "umml-reproduce")
+    run(small, "report", "umml-reproduce", "--selection", "paper")
+    best = list(csv.DictReader((small / "umml-reproduce" / "summary.csv").open()))
+    last = list(csv.DictReader((out / "summary.csv").open()))
+    runs = list(csv.DictReader((out / "runs.csv").open()))
+    for row, before in zip(best, last, strict=True):
+        for table_row, column in ((row, "best"), (before, "last")):
+            behind = [float(one[f"{column}_{row['task']}"]) for one in runs if (one["scheme"], one["percent"]) == (row["scheme"], row["percent"])]
+            assert float(table_row["map"]) == pytest.approx(np.mean(behind), abs=2e-6)
+    assert "best evaluated epoch" in (small / "umml-reproduce" / "tables" / "grid.md").read_text()
+
+
+def test_metrics_hold_the_map_of_every_evaluated_epoch(undisturbed):
+    out, _ = undisturbed
+    for folder in (out / "runs").iterdir():
+        result = json.loads((folder / "result.json").read_text())
+        if result["epochs"]:
+            lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+            assert [line["epoch"] for line in lines] == [0, 1, 2]
+            maps = [line["map_i2t"] + line["map_t2i"] for line in lines]
+            assert result["best"]["epoch"] == int(np.argmax(maps)) + 1
+            assert result["map"]["t2i"] == lines[-1]["map_t2i"]
+
+
+def test_a_second_experiment_reuses_the_runs_of_the_first(undisturbed, small):
+    out, _ = undisturbed
+    shutil.copytree(out, small / "umml-reproduce")
+    (small / "other.toml").write_text(GRID.replace("SD = [40]\n", "").replace('table = "cells"', 'figure = "curves"'))
+    done = run(small, "reproduce", "grid.toml", "other.toml", "--data", "small=small.npz")
+    assert f"{N_RUNS} of {N_RUNS} runs are complete already" in done.stdout
+    assert (small / "umml-reproduce" / "figures" / "other.svg").exists()
+
+
+def test_the_plan_lists_runs_time_and_disk_and_runs_nothing(undisturbed, small):
+    plan = run(small, *SMALL_GRID, "--plan").stdout
+    assert plan.count("to do") == N_RUNS
+    assert "not measured yet" in plan
+    assert not (small / "umml-reproduce").exists()
+    shutil.copytree(undisturbed[0], small / "umml-reproduce")
+    for folder in list((small / "umml-reproduce" / "runs").iterdir())[:3]:
+        shutil.rmtree(folder)
+    plan = run(small, *SMALL_GRID, "--plan").stdout
+    assert plan.count("to do") == 3
+    assert "MB more needed" in plan
+    assert "not measured" not in plan
+
+
+def test_runs_can_be_listed_shown_compared_and_cleaned(undisturbed, small):
+    shutil.copytree(undisturbed[0], small / "umml-reproduce")
+    folders = sorted((small / "umml-reproduce" / "runs").iterdir())
+    assert run(small, "runs", "list").stdout.count("done") == N_RUNS
+    shown = run(small, "runs", "show", folders[0].name[:8]).stdout
+    assert "data_digest" in shown
+    assert "environment" in shown
+    compared = run(small, "runs", "compare", folders[0].name, folders[1].name).stdout
+    assert "image → text" in compared
+    (folders[0] / "result.json").unlink()
+    (folders[1] / ".codes.77.tmp.npz").touch()
+    assert run(small, "runs", "list").stdout.count("done") == N_RUNS - 1
+    assert "Would remove" in run(small, "runs", "clean").stdout
+    assert run(small, "runs", "clean", "--yes").stdout.count("Removed") == 2
+    assert "nothing to remove" in run(small, "runs", "clean").stdout
+    assert len(list((small / "umml-reproduce" / "runs").iterdir())) == N_RUNS - 1
+    assert "0 runs in" in run(small, "runs", "show", "zz", check=False).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("table2",), "no experiment 'table2'"),
+        (("table3",), "--data mirflickr25k=PATH"),
+        (("none.toml", "--data", "emoji"), "There is no experiment file none.toml"),
+        (("grid.toml", "--data", "small=missing.npz"), "missing.npz"),
+        (("grid.toml", "--data", "a/b"), "--data takes NAME=PATH"),
+        (("grid.toml", "--data", "small=small.npz", "--methods", "cmfh"), "has the method cmfh"),
+        (("grid.toml", "--data", "small=small.npz", "--selection", "first"), "--selection is last or paper"),
+        (("grid.toml", "--data", "small=small.npz", "--executor", "slurm"), "--executor is local, ray"),
+        (("grid.toml", "--data", "small=small.npz", "--set", "dadh.colour=1"), "colour"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_written(small, arguments, said):
+    done = run(small, "reproduce", *arguments, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert not (small / "umml-reproduce").exists()
+
+
+def processes(group):
+    """Processes of a group, without reading more of the machine than their status."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(status.parent.name))
+    return found
+
+
+def reproduce_under_fire(folder, generator, n_kills, longest):
+    """Run the grid again and again, and kill one of its processes at a random moment each time."""
+    kills = 0
+    while kills < n_kills:
+        process = subprocess.Popen(
+            [UMML, *SMALL_GRID], cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        with process:
+            time.sleep(generator.uniform(0, longest))
+            while kills < n_kills and process.poll() is None:
+                victims = processes(process.pid)
+                if victims:
+                    victim = generator.choice(victims)
+                    try:
+                        os.kill(victim, signal.SIGKILL)
+                    except ProcessLookupError:
+                        continue
+                    kills += 1
+                time.sleep(generator.uniform(0, longest / 3))
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.stderr.read()
+        end = time.monotonic() + 30
+        while processes(process.pid) and time.monotonic() < end:  # workers leave when their parent is gone
+            time.sleep(0.05)
+        assert not processes(process.pid)
+
+
+def check_undisturbed(folder, undisturbed):
+    done = run(folder, *SMALL_GRID)
+    assert written(folder / "umml-reproduce") == written(undisturbed[0])
+    runs = [path for path in (folder / "umml-reproduce" / "runs").iterdir() if path.is_dir()]
+    assert len(runs) == N_RUNS  # nothing counted twice
+    return done
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_tables(undisturbed, small):
+    reproduce_under_fire(small, random.Random(5), n_kills=4, longest=6)
+    check_undisturbed(small, undisturbed)
+
+
+@pytest.mark.slow
+def test_killed_fifty_times_it_ends_with_the_same_tables(undisturbed, small):
+    reproduce_under_fire(small, random.Random(1), n_kills=60, longest=12)
+    check_undisturbed(small, undisturbed)
+
+
+def test_two_at_once_on_one_folder(undisturbed, small):
+    first = subprocess.Popen([UMML, *SMALL_GRID], cwd=small, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    with first:
+        end = time.monotonic() + 60
+        while not list(small.glob("umml-reproduce/runs/*")):
+            assert first.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        second = run(small, *SMALL_GRID, check=False)
+        assert second.returncode == 2
+        assert f"Another umml (process {first.pid}) works in umml-reproduce" in second.stderr
+        assert second.stderr.count("\n") == 1
+        first.communicate()
+    assert first.returncode == 0
+    assert written(small / "umml-reproduce") == written(undisturbed[0])
+
+
+def test_a_data_file_that_changes_makes_new_runs_and_keeps_the_old(undisturbed, small):
+    shutil.copytree(undisturbed[0], small / "umml-reproduce")
+    changed = make_arrays()
+    changed["text"] += 1
+    np.savez(small / "small.npz", **changed)
+    done = run(small, *SMALL_GRID)
+    assert "complete already" not in done.stdout
+    assert len(list((small / "umml-reproduce" / "runs").iterdir())) == 2 * N_RUNS
+    assert len((small / "umml-reproduce" / "runs.csv").read_text().splitlines()) == 1 + N_RUNS
+    prepare(small)
+    assert f"{N_RUNS} of {N_RUNS} runs are complete already" in check_back(small).stdout
+    assert written(small / "umml-reproduce") == written(undisturbed[0])
+
+
+def check_back(folder):
+    return run(folder, *SMALL_GRID)
+
+
+def test_a_run_that_raises_leaves_the_others_alone(undisturbed, small):
+    """A learning rate of infinity in the paired cell's place: every trained run of it diverges, the rest does not."""
+    (small / "grid.toml").write_text(GRID.replace("untrained = [0]\n", "untrained = [0]\n[methods.jdsh]\noptions = { bits = 16, epochs = 3, image_learning_rate = 1e300 }\n"))
+    done = run(small, *SMALL_GRID, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "12 of 28 runs failed: jdsh · small · paired · seed 0: " in done.stderr
+    assert "the same command tries the others again" in done.stderr
+    listed = run(small, "runs", "list").stdout
+    assert listed.count("failed") == 12
+    assert listed.count("done") == 16
+    assert "nan" in run(small, "runs", "show", next(iter((small / "umml-reproduce" / "runs").glob("*/failure.txt"))).parent.name).stdout.lower()
+    prepare(small)
+    check_back(small)
+    assert written(small / "umml-reproduce") == written(undisturbed[0])
+
+
+def can_mount():
+    return shutil.which("unshare") and subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode == 0  # noqa: S607 - found on PATH
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs user namespaces to mount a small tmpfs")
+@pytest.mark.parametrize("kilobytes", [64, 160])
+def test_a_full_disk_is_said_in_a_sentence_and_costs_nothing(undisturbed, small, kilobytes):
+    (small / "full").mkdir()
+    (small / "kept").mkdir()
+    script = (
+        f"mount -t tmpfs -o size={kilobytes}k tmpfs full && {UMML} {' '.join(SMALL_GRID)} --out full/out;"
+        " status=$?; cp -r full/out kept/umml-reproduce; exit $status"
+    )
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=small, capture_output=True, text=True, check=False)  # noqa: S607 - found on PATH
+    assert done.returncode == 1, done.stderr
+    assert "The disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    shutil.move(small / "kept" / "umml-reproduce", small / "umml-reproduce")
+    check_undisturbed(small, undisturbed)
