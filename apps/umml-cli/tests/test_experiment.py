@@ -85,7 +85,9 @@ def test_a_run_is_named_by_all_that_decides_its_numbers():
 
 
 def test_the_papers_experiments_in_order():
-    assert list(find_experiments(["all"])) == [f"table{n}" for n in range(3, 10)] + [f"figure{n}" for n in range(5, 11)]
+    assert list(find_experiments(["all"])) == [f"table{n}" for n in range(3, 10)] + [
+        f"figure{n}" for n in range(5, 11)
+    ]
     with pytest.raises(UserError, match="no experiment 'table2'; there are table3, table4"):
         find_experiments(["table2"])
 
@@ -109,12 +111,24 @@ class Source:
 
 def plan(names, data, **options):
     sources = {name: Source(name) for name in data}
-    return unite(spec for experiment in find_experiments(names).values() for spec in specify(experiment, sources, **options))
+    return unite(
+        spec
+        for experiment in find_experiments(names).values()
+        for spec in specify(experiment, sources, **options)
+    )
 
 
 def test_cells_that_tables_share_are_run_once():
-    alone = {name: plan([name], ["mirflickr25k", "nuswide-tc21"]) for name in ("table3", "table4", "table7", "figure5")}
-    assert {name: len(runs) for name, runs in alone.items()} == {"table3": 36, "table4": 36, "table7": 120, "figure5": 36}
+    alone = {
+        name: plan([name], ["mirflickr25k", "nuswide-tc21"])
+        for name in ("table3", "table4", "table7", "figure5")
+    }
+    assert {name: len(runs) for name, runs in alone.items()} == {
+        "table3": 36,
+        "table4": 36,
+        "table7": 120,
+        "figure5": 36,
+    }
     assert len(plan(["table3", "table4", "figure5"], ["mirflickr25k", "nuswide-tc21"])) == 36 + 30
     assert len(plan(["all"], ["mirflickr25k", "nuswide-tc21"])) == 3 * 2 * 21
 

@@ -26,7 +26,10 @@ def test_tables_7_to_9_are_whole():
 
 
 def test_thirteen_cells_of_table_7_do_not_follow_from_tables_3_to_6():
-    found = {(data[:3], task, method, percent): str(entry) for (data, method, percent, task), entry in inconsistent_best().items()}
+    found = {
+        (data[:3], task, method, percent): str(entry)
+        for (data, method, percent, task), entry in inconsistent_best().items()
+    }
     assert found == {
         ("mir", "i2t", "jdsh", 60): "UI +0.47",
         ("mir", "both", "dadh", 60): "UT +1.41",

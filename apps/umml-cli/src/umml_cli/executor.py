@@ -86,9 +86,9 @@ def visible_gpus() -> int:
 class LocalExecutor:
     """Worker processes of this machine.
 
-    On a CPU each has one thread: a second run gains more than a second thread at the sizes that a CPU can train,
-    and the number of cores cannot change results. On CUDA there is one process a device, and they share the
-    cores.
+    On a CPU each has one thread: a second run gains more than a second thread at the sizes that a CPU can
+    train, and the number of cores cannot change results. On CUDA there is one process a device, and they
+    share the cores.
 
     Args:
         workers: processes; None: one for each core, or for each CUDA device.
@@ -125,8 +125,8 @@ class LocalExecutor:
                     lost[name] += store.folder(spec).specification.exists()
                     if lost[name] >= MAX_LOST_WORKERS:
                         raise UserError(
-                            f"The worker process of run {spec.title} died {lost[name]} times; is there enough "
-                            "memory? What is complete is kept; run the same command again to continue."
+                            f"The worker process of run {spec.title} died {lost[name]} times; is there "
+                            "enough memory? What is complete is kept; run the same command again to continue."
                         ) from None
 
     def _run_pool(
@@ -146,7 +146,8 @@ class LocalExecutor:
         )
         try:
             futures = {
-                pool.submit(_work, spec.model_dump(mode="json"), order): name for name, spec in pending.items()
+                pool.submit(_work, spec.model_dump(mode="json"), order): name
+                for name, spec in pending.items()
             }
             while futures:
                 done, _ = wait(futures, timeout=0.1, return_when=FIRST_COMPLETED)

@@ -57,8 +57,8 @@ class Experiment(BaseModel):
         cells: scheme to its percentages; paired and untrained have the single percentage 0.
         bits: code lengths; empty: the methods' own.
         seeds: number of repetitions, seeds 0, 1, ...
-        table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside methods
-            for unpaired data; "classes": by class.
+        table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside
+            methods for unpaired data; "classes": by class.
         figure: "curves": mAP against the share changed; "classes": change by class.
     """
 
@@ -88,7 +88,8 @@ class Experiment(BaseModel):
         data = self.data_sets(dict.fromkeys(series.dataset for series in all_series))
         return [
             series for series in all_series
-            if series.method in self.methods and series.dataset in data and (not self.bits or series.bits in self.bits)
+            if series.method in self.methods and series.dataset in data
+            and (not self.bits or series.bits in self.bits)
         ]  # fmt: skip
 
     def data_sets(self, given: Iterable[str]) -> tuple[str, ...]:
@@ -101,7 +102,8 @@ def built_in_names() -> list[str]:
     """Names of the experiments that come with the app, tables before figures, in the paper's order."""
     names = [file.name.removesuffix(".toml") for file in files("umml_cli").joinpath("experiments").iterdir()]
     return sorted(
-        (name for name in names if name != BASE), key=lambda name: (name.rstrip("0123456789") != "table", len(name), name)
+        (name for name in names if name != BASE),
+        key=lambda name: (name.rstrip("0123456789") != "table", len(name), name),
     )
 
 
@@ -150,8 +152,12 @@ def _with_base(values: dict[str, Any]) -> dict[str, Any]:
     if base is None:
         return values
     if base not in {BASE, *built_in_names()}:
-        raise UserError(f"extends names {base!r}; it can name {BASE} or one of {', '.join(built_in_names())}.")
-    inherited = {key: value for key, value in _built_in_values(base).items() if key not in {"table", "figure"}}
+        raise UserError(
+            f"extends names {base!r}; it can name {BASE} or one of {', '.join(built_in_names())}."
+        )
+    inherited = {
+        key: value for key, value in _built_in_values(base).items() if key not in {"table", "figure"}
+    }
     return {**inherited, **values}
 
 

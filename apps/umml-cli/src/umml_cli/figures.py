@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from umml_cli.files import replacing
 from umml_cli.paper_tables import TASK_TITLES, class_scores
@@ -29,11 +29,11 @@ STYLES = {
 }
 
 
-METHOD_STYLES: tuple[dict[str, str], ...] = (
+METHOD_STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#0072B2", "marker": "o", "linestyle": "-"},
     {"color": "#D55E00", "marker": "s", "linestyle": "--"},
     {"color": "#009E73", "marker": "^", "linestyle": "-."},
-    {"color": "#CC79A7", "marker": "D", "linestyle": (0, (5, 1, 1, 1, 1, 1))},  # type: ignore[dict-item] - a dash pattern
+    {"color": "#CC79A7", "marker": "D", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
     {"color": "#555555", "marker": "v", "linestyle": ":"},
 )
 
@@ -41,8 +41,8 @@ METHOD_STYLES: tuple[dict[str, str], ...] = (
 def scheme_figure(experiment: Experiment, all_series: Sequence[Series]) -> Figure:
     """MAP against the share changed, a line for each method (UMML paper, Figures 5 to 9).
 
-    A row of panels for each data set and scheme of the experiment, a column for each task. Published numbers are
-    hollow grey marks.
+    A row of panels for each data set and scheme of the experiment, a column for each task. Published numbers
+    are hollow grey marks.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second of import
 
@@ -59,16 +59,13 @@ def scheme_figure(experiment: Experiment, all_series: Sequence[Series]) -> Figur
             _dress(ax, f"{dataset}, {scheme}: {TASK_TITLES[task]}")
         axes[0].set_ylabel("mAP")
         axes[0].set_ylim(bottom=0)
-    labels = {
-        label: handle
-        for handle, label in zip(*grid[0][0].get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(labels.values(), labels.keys(), loc="outside lower center", ncols=min(4, len(labels)), frameon=False, fontsize=9)  # fmt: skip
+    labels = {label: handle for handle, label in zip(*grid[0][0].get_legend_handles_labels(), strict=True)}
+    _add_legend(figure, list(labels.values()), list(labels), columns=4)
     figure.suptitle(experiment.title, fontsize=11)
     return figure
 
 
-def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[str, str]) -> None:
+def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[str, Any]) -> None:
     def points(scores: dict[tuple[Cell, str], Score]) -> list[tuple[float, Score]]:
         return sorted(
             (cell.percent, score)
@@ -81,8 +78,13 @@ def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[s
     if ours:
         spread = None if ours[0][1].half_width is None else [score.half_width or 0.0 for _, score in ours]
         ax.errorbar(
-            [percent for percent, _ in ours], [score.mean for _, score in ours], yerr=spread, capsize=3, label=name, **style
-        )  # fmt: skip
+            [percent for percent, _ in ours],
+            [score.mean for _, score in ours],
+            yerr=spread,
+            capsize=3,
+            label=name,
+            **style,
+        )
     untrained = series.score("untrained", 0, task)
     if untrained is not None:
         ax.axhline(untrained.mean, color=style["color"], linewidth=0.7, linestyle=(0, (1, 3)))
@@ -94,9 +96,13 @@ def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[s
         )
         if published:
             ax.plot(
-                *zip(*published, strict=True), color="#888888", marker=style["marker"], markerfacecolor="none",
-                linestyle="none", label=f"{series.method.upper()} published",
-            )  # fmt: skip
+                *zip(*published, strict=True),
+                color="#888888",
+                marker=style["marker"],
+                markerfacecolor="none",
+                linestyle="none",
+                label=f"{series.method.upper()} published",
+            )
 
 
 def class_figure(experiment: Experiment, series: Series, names: Sequence[str]) -> Figure:
@@ -108,20 +114,37 @@ def class_figure(experiment: Experiment, series: Series, names: Sequence[str]) -
     figure = Figure(figsize=(9, 1.4 + 0.3 * len(scores.names)), layout="constrained")
     axes = figure.subplots(1, len(TASKS), sharex=True, sharey=True)
     height = 0.8 / len(changed)
-    bars = ({"color": "#333333"}, {"color": "#cccccc", "hatch": "///"}, {"color": "#888888", "hatch": "..."})
+    bars: tuple[dict[str, Any], ...] = (
+        {"color": "#333333"},
+        {"color": "#cccccc", "hatch": "///"},
+        {"color": "#888888", "hatch": "..."},
+    )
     for ax, task in zip(axes, TASKS, strict=True):
         for position, cell in enumerate(changed):
-            places = [label + (position - (len(changed) - 1) / 2) * height for label in range(len(scores.names))]
-            style = bars[position % len(bars)]
-            ax.barh(places, scores.change(cell, task), height, label=cell.title, edgecolor="#333333", linewidth=0.5, **style)  # type: ignore[arg-type] # fmt: skip
+            places = [
+                label + (position - (len(changed) - 1) / 2) * height for label in range(len(scores.names))
+            ]
+            style = {"edgecolor": "#333333", "linewidth": 0.5, **bars[position % len(bars)]}
+            ax.barh(places, scores.change(cell, task), height, label=cell.title, **style)
         ax.axvline(0, color="#000000", linewidth=0.8)
         ax.set(title=TASK_TITLES[task], xlabel="change of mAP against paired (%)")
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(scores.names)), scores.names)
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(changed), frameon=False, fontsize=9)  # fmt: skip
+    _add_legend(figure, *axes[0].get_legend_handles_labels(), columns=len(changed))
     figure.suptitle(f"{experiment.title}: {series.method.upper()} on {series.dataset}", fontsize=11)
     return figure
+
+
+def _add_legend(figure: Figure, handles: list[Any], labels: list[str], *, columns: int) -> None:
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=min(columns, len(labels)),
+        frameon=False,
+        fontsize=9,
+    )
 
 
 def _dress(ax: Axes, title: str) -> None:
@@ -165,7 +188,7 @@ def share_figure(series: Series) -> Figure:
     axes[0].set_ylabel("mAP")
     axes[0].set_ylim(bottom=0)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+    _add_legend(figure, handles, labels, columns=len(labels))
     figure.suptitle(f"{series.method.upper()} on {series.dataset}, {series.bits} bits", fontsize=11)
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cmh_data
@@ -84,7 +85,7 @@ def choose_queries(labels: NDArray[np.uint8], n_queries: int) -> NDArray[np.int6
 
 def make_gallery(dataset: PairedDataset, folders: Mapping[Cell, RunFolder]) -> Gallery:
     """Look the same queries up in the codes of several runs on one data set."""
-    retrievals = {cell: _look_up(dataset, RunCodes.load(folder.codes)) for cell, folder in folders.items()}
+    retrievals = {cell: look_up(dataset, RunCodes.load(folder.codes)) for cell, folder in folders.items()}
     rows = {
         item.row
         for tasks in retrievals.values()
@@ -95,15 +96,18 @@ def make_gallery(dataset: PairedDataset, folders: Mapping[Cell, RunFolder]) -> G
     return Gallery(retrievals, _pictures(dataset, sorted(rows)))
 
 
-def _look_up(dataset: PairedDataset, codes: RunCodes) -> dict[str, list[Retrieval]]:
-    chosen = choose_queries(codes.query_labels, N_QUERIES)
+def look_up(
+    dataset: PairedDataset, codes: RunCodes, *, n_queries: int = N_QUERIES, n_shown: int = N_SHOWN
+) -> dict[str, list[Retrieval]]:
+    """The first answers to a few queries in both directions, by Hamming distance."""
+    chosen = choose_queries(codes.query_labels, n_queries)
     found: dict[str, list[Retrieval]] = {}
     for task in TASKS:
         query_codes, database_codes = codes.task_codes(task)
         distances, indices = hamming_topk(
             query_codes=query_codes[chosen],
             database_codes=database_codes,
-            k=min(N_SHOWN, len(codes.retrieval_rows)),
+            k=min(n_shown, len(codes.retrieval_rows)),
         )
         relevant = (codes.query_labels[chosen][:, None] & codes.retrieval_labels[indices]).any(
             axis=2
@@ -121,6 +125,7 @@ def _look_up(dataset: PairedDataset, codes: RunCodes) -> dict[str, list[Retrieva
     return found
 
 
+@lru_cache(maxsize=4096)
 def describe(dataset: PairedDataset, row: int) -> Item:
     """What the report says of a row: its id, the heaviest words of its text, its labels."""
     text = np.asarray(dataset.text[row], dtype=np.float64)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from umml_cli.errors import RunsFailed
 from umml_cli.events import RunEvent, RunFailed
 from umml_cli.executor import LocalExecutor
-from umml_cli.files import folder_lock, write_text
 from umml_cli.figures import class_figure, save_figure, scheme_figure, share_figure
-from umml_cli.paper_tables import paper_tables
+from umml_cli.files import folder_lock, write_text
+from umml_cli.paper_tables import one_of, paper_tables
 from umml_cli.progress import grid_progress
 from umml_cli.results import collect, runs_csv, summary_csv
 from umml_cli.store import RunStore
@@ -116,7 +116,7 @@ def write_outputs(
     experiments: Mapping[str, Experiment] | None = None,
     selection: Selection = "last",
 ) -> list[Series]:
-    """Write the numbers, the tables and figures of experiments, and the report, from the runs that are complete.
+    """Write numbers, tables and figures of experiments, and the report, from the runs that are complete.
 
     Args:
         title: heading of the report.
@@ -130,6 +130,7 @@ def write_outputs(
         The series, one for each data set, method and code length.
     """
     from umml_cli.report import Section, render_report  # noqa: PLC0415 - templates only when there is something to show
+    from umml_cli.run_pages import run_pages  # noqa: PLC0415 - as above
 
     store = RunStore(out / RUNS)
     all_series = collect(results, selection=selection, store=store)
@@ -152,7 +153,8 @@ def write_outputs(
                 results=series.results,
             )
         )
-    write_text(out / "report.html", render_report(title, sections, exhibits))
+    pages = run_pages(all_series, datasets) if experiments else None
+    write_text(out / "report.html", render_report(title, sections, exhibits, pages))
     write_text(out / "summary.csv", summary_csv(all_series))
     write_text(out / "runs.csv", runs_csv(results))
     return all_series
@@ -178,7 +180,9 @@ def _write_exhibit(
     for figure_name, figure in _figures(name, experiment, all_series, label_names):
         path = out / "figures" / figure_name
         save_figure(figure, path)
-        exhibits.append(Exhibit(experiment.title, figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8")))
+        exhibits.append(
+            Exhibit(experiment.title, figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8"))
+        )
     return exhibits
 
 
@@ -195,7 +199,7 @@ def _figures(
         return [(name, scheme_figure(experiment, shown))]
     return [
         (
-            name if len(shown) == 1 else f"{name}-{series.dataset}-{series.method}",
+            one_of(name, series, shown),
             class_figure(experiment, series, label_names.get(series.dataset, ())),
         )
         for series in shown

@@ -82,7 +82,9 @@ def _differing(first: Any, second: Any) -> tuple[Any, Any]:
 
 def leftovers(store: RunStore) -> list[Path]:
     """Folders of runs that are not complete, and temporary files of processes that were killed."""
-    folders = {folder.path for folder in store.folders()} | {path for path in store.root.iterdir() if path.is_dir()}
+    folders = {folder.path for folder in store.folders()} | {
+        path for path in store.root.iterdir() if path.is_dir()
+    }
     incomplete = sorted(path for path in folders if not RunFolder(path).result.exists())
     temporary = sorted(
         path

@@ -23,7 +23,7 @@ def method_version(name: str) -> str:
 
 
 def parse_method_options(assignments: list[str]) -> dict[str, dict[str, JsonValue]]:
-    """Turn `["epochs=5", "dadh.layer_widths=[64, 32]"]` into options by method; those of every method under ""."""
+    """Turn `["epochs=5", "dadh.mu=0.1"]` into options by method; those of every method under ""."""
     options: dict[str, dict[str, JsonValue]] = {}
     for name, value in parse_options(assignments).items():
         method, _, option = name.rpartition(".")

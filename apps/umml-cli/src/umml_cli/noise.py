@@ -37,13 +37,11 @@ def half_width(values: Sequence[float]) -> float | None:
     return quantile * stdev(values) / len(values) ** 0.5
 
 
-def difference_interval(
-    first: NDArray[np.float64], second: NDArray[np.float64]
-) -> tuple[float, float]:
+def difference_interval(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:
     """95 % bootstrap interval of the difference of two mAPs on the same queries.
 
-    Queries are drawn together for both, seeds for each on their own; a single seed leaves the queries' share of
-    the noise alone.
+    Queries are drawn together for both, seeds for each on their own; a single seed leaves the queries' share
+    of the noise alone.
 
     Args:
         first: `(n_seed, n_query)` average precision.

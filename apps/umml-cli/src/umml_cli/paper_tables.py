@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 TASK_TITLES = {"i2t": "image → text", "t2i": "text → image", "both": "both"}
 NOISE = "≈"
-ABSENT = "–"
+NOISE_REMARK = (
+    f"{NOISE} marks a difference inside the noise: its 95 % interval holds zero (paired bootstrap over "
+    "queries and seeds)."
+)
+ABSENT = "-"
 
 RowKind = Literal["ours", "published", "difference", "change", "published change"]
 ROW_TITLES: dict[RowKind, str] = {
@@ -62,11 +66,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: what it is about, which kind of number it holds, and its entries."""
+    """One line: what it is about, its kind of number, its entries, and its method where it has one."""
 
     labels: tuple[str, ...]
     kind: RowKind
     entries: tuple[Entry, ...]
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,9 @@ class PaperTable:
     @property
     def groups(self) -> list[tuple[str, int]]:
         """Headings above the columns, and how many columns each spans."""
-        return [(group, len(list(members))) for group, members in groupby(self.columns, lambda column: column[0])]
+        return [
+            (group, len(list(members))) for group, members in groupby(self.columns, lambda column: column[0])
+        ]
 
 
 def paper_tables(
@@ -124,22 +131,28 @@ def paper_tables(
             return [_unpaired_table(name, experiment, shown)]
         case "classes":
             return [
-                _class_table(name if len(shown) == 1 else f"{name}-{series.dataset}-{series.method}", experiment, series,
-                             label_names.get(series.dataset, ()))
+                _class_table(
+                    one_of(name, series, shown), experiment, series, label_names.get(series.dataset, ())
+                )
                 for series in shown
-            ]  # fmt: skip
+            ]
         case None:
             return []
 
 
+def one_of(name: str, series: Series, shown: Sequence[Series]) -> str:
+    """Name of an exhibit that each series has its own of."""
+    return name if len(shown) == 1 else f"{name}-{series.dataset}-{series.method}-{series.bits}"
+
+
 def _remarks(shown: Sequence[Series]) -> tuple[str, ...]:
     seeds = sorted({score.seeds for series in shown for score in series.scores.values()})
-    spread = " ± half of the 95 % interval over seeds (Student's t);" if seeds[-1] > 1 else ""
+    spread = " ± half of the 95 % interval over seeds (Student's t)." if seeds[-1] > 1 else ""
     return (
-        f"Ours: {SELECTION_TITLES[shown[0].selection]}; {' or '.join(map(str, seeds))} seed(s);{spread} "
-        "published: one run, best epoch on the test queries.",
-        f"Change: (mAP / mAP paired − 1) · 100. {NOISE} marks a difference inside the noise: its 95 % interval by "
-        "paired bootstrap over queries and seeds holds zero. Bold: the best method of a column.",
+        f"Ours: {SELECTION_TITLES[shown[0].selection]}; {' or '.join(map(str, seeds))} seed(s).{spread}",
+        "Published: one run, the best epoch on the test queries.",
+        "Change: (mAP / mAP paired - 1) * 100. Bold: the best method of a column.",
+        NOISE_REMARK,
     )
 
 
@@ -173,7 +186,10 @@ def _cells_table(name: str, experiment: Experiment, shown: Sequence[Series]) -> 
              for key, series in by_key.items()}
         )  # fmt: skip
         published_best_here = _best_per_column(
-            {key: {cell: value for (cell, of), value in maps_of(*key[:2]).items() if of == task} for key in by_key}
+            {
+                key: {cell: value for (cell, of), value in maps_of(*key[:2]).items() if of == task}
+                for key in by_key
+            }
         )
         for method, bits in _lines(shown):
             labels = (TASK_TITLES[task], _line_label(method, bits, shown))
@@ -204,14 +220,20 @@ def _cells_table(name: str, experiment: Experiment, shown: Sequence[Series]) -> 
                     noise = change is not None and series is not None and series.is_noise(cell, paired, task)
                     entries["change"].append(_change(change, noise=noise))
                     entries["published change"].append(
-                        _change(None if known is None or base is None or cell == paired else (known / base - 1) * 100)
+                        _change(
+                            None
+                            if known is None or base is None or cell == paired
+                            else (known / base - 1) * 100
+                        )
                     )
             rows += [
-                Row(labels, kind, tuple(of_kind)) for kind, of_kind in entries.items()
+                Row(labels, kind, tuple(of_kind), method) for kind, of_kind in entries.items()
                 if kind == "ours" or any(entry.value is not None for entry in of_kind)
             ]  # fmt: skip
     columns = tuple((dataset, cell.title) for dataset in datasets for cell in cells)
-    return PaperTable(name, experiment.title, ("task", "method"), columns, tuple(rows), remarks=_remarks(shown))
+    return PaperTable(
+        name, experiment.title, ("task", "method"), columns, tuple(rows), remarks=_remarks(shown)
+    )
 
 
 def _best_per_column(
@@ -245,22 +267,23 @@ def _best_table(name: str, experiment: Experiment, shown: Sequence[Series]) -> P
                     known = published_best().get(key) if bits == BITS else None
                     note = None
                     if key in inconsistent_best() and known is not None:
-                        notes.append(f"printed {known}; the paper's Tables 3 to 6 give {inconsistent_best()[key]}")
+                        notes.append(
+                            f"printed {known}; the paper's Tables 3 to 6 give {inconsistent_best()[key]}"
+                        )
                         note = len(notes)
                     printed.append(Entry() if known is None else Entry(str(known), known.gain, note=note))
             labels = (TASK_TITLES[task], _line_label(method, bits, shown))
-            rows.append(Row(labels, "ours", tuple(ours)))
+            rows.append(Row(labels, "ours", tuple(ours), method))
             if any(entry.text != ABSENT for entry in printed):
-                rows.append(Row(labels, "published", tuple(printed)))
+                rows.append(Row(labels, "published", tuple(printed), method))
     columns = tuple((dataset, f"{percent:g} %") for dataset in datasets for percent in percents)
     remarks = (
-        _remarks(shown)[0],
-        "The best scheme of UI, UT, UIT and SD at each share, and its gain over SD in percent (at 100 %: over the "
-        f"untrained network). {NOISE}: the gain is inside the noise (95 % paired bootstrap over queries and seeds).",
+        *_remarks(shown)[:2],
+        "The best of UI, UT, UIT and SD at each share, and its gain over SD in percent.",
+        "At 100 % the gain is that over the untrained network.",
+        NOISE_REMARK,
     )
-    return PaperTable(
-        name, experiment.title, ("task", "method"), columns, tuple(rows), tuple(notes), remarks
-    )
+    return PaperTable(name, experiment.title, ("task", "method"), columns, tuple(rows), tuple(notes), remarks)
 
 
 def _best_entry(series: Series | None, percent: float, task: str) -> Entry:
@@ -285,7 +308,9 @@ def _unpaired_table(name: str, experiment: Experiment, shown: Sequence[Series]) 
     cell = Cell.of("UIT", 100)
     printed = published_unpaired()
     rows: list[Row] = []
-    others = dict.fromkeys(method for method, dataset, _ in printed if "+" not in method and dataset in datasets)
+    others = dict.fromkeys(
+        method for method, dataset, _ in printed if "+" not in method and dataset in datasets
+    )
     for method in others:
         values = [printed.get((method, *column)) for column in columns]
         rows.append(Row((method.upper(),), "published", tuple(_plain(value) for value in values)))
@@ -296,15 +321,20 @@ def _unpaired_table(name: str, experiment: Experiment, shown: Sequence[Series]) 
             series = by_key.get((dataset, method, bits))
             score = None if series is None else series.scores.get((cell, task))
             value = printed.get((f"{method}+umml", dataset, task)) if bits == BITS else None
-            ours.append(Entry() if score is None else Entry(_interval(score.mean, score.half_width), score.mean))
+            ours.append(
+                Entry() if score is None else Entry(_interval(score.mean, score.half_width), score.mean)
+            )
             known.append(_plain(value))
             difference.append(Entry() if score is None or value is None else _signed(score.mean - value))
-        rows.append(Row(label, "ours", tuple(ours)))
+        rows.append(Row(label, "ours", tuple(ours), method))
         if any(entry.value is not None for entry in known):
-            rows += [Row(label, "published", tuple(known)), Row(label, "difference", tuple(difference))]
+            rows += [
+                Row(label, "published", tuple(known), method),
+                Row(label, "difference", tuple(difference), method),
+            ]
     titles = tuple((dataset, TASK_TITLES[task]) for dataset, task in columns)
     remarks = (
-        _remarks(shown)[0],
+        *_remarks(shown)[:2],
         "Ours: 50 % of the images without text and 50 % of the texts without image, so that no pair is left.",
     )
     return PaperTable(name, experiment.title, ("method",), titles, tuple(rows), remarks=remarks)
@@ -316,7 +346,7 @@ def _plain(value: float | None) -> Entry:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """MAP by class of one series: for each cell and task `(n_label,)`, NaN for a class that no query carries."""
+    """MAP by class: each cell and task to `(n_label,)`, NaN for a class that no query carries."""
 
     names: Sequence[str]
     queries: Sequence[int]
@@ -329,7 +359,7 @@ class ClassScores:
 
 
 def class_scores(series: Series, cells: Sequence[Cell], names: Sequence[str]) -> ClassScores:
-    """Mean average precision over the queries that carry each class; an item is relevant if any label is shared."""
+    """MAP over the queries that carry each class; an item is relevant if any label is shared."""
     assert series.store is not None
     codes = RunCodes.load(series.store.folder(series.results[0].specification).codes)
     labels = codes.query_labels.astype(np.float64)  # (n_query, n_label)
@@ -352,7 +382,9 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
     changed = [cell for cell in cells if cell.percent]
     is_papers = (series.dataset, series.method, series.bits) == ("mirflickr25k", "dadh", BITS)
     columns: list[tuple[str, str]] = [("", "queries"), ("", "relevant")]
-    numbers: list[tuple[Callable[[int], float | None], str | None, int]] = []  # value by class, printed column, digits
+    numbers: list[
+        tuple[Callable[[int], float | None], str | None, int]
+    ] = []  # value by class, printed column, digits
     for cell in cells:
         for task in TASKS:
             columns.append((cell.title, TASK_TITLES[task]))
@@ -362,13 +394,15 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
         for task in TASKS:
             columns.append((f"{cell.title}, change %", TASK_TITLES[task]))
             known = all(key in scores.maps for key in ((cell, task), (Cell.of("paired"), task)))
-            numbers.append((_reader(scores.change(cell, task) if known else None), f"d{cell.scheme}_{task}%", 2))
+            numbers.append(
+                (_reader(scores.change(cell, task) if known else None), f"d{cell.scheme}_{task}%", 2)
+            )
     rows = []
     for label, title in enumerate(scores.names):
         counts = (scores.queries[label], scores.relevant[label])
         row = [Entry(str(count), float(count)) for count in counts]
         row += [_number(read(label), digits) for read, _, digits in numbers]
-        rows.append(Row((title,), "ours", tuple(row)))
+        rows.append(Row((title,), "ours", tuple(row), series.method))
         printed_row = published_classes().get(title.lower()) if is_papers else None
         if printed_row is not None:
             values = [float(printed_row[column]) for column in ("queries", "relevant")]
@@ -377,11 +411,11 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
                 _number(float(printed_row[column]) if column in printed_row else None, digits)
                 for _, column, digits in numbers
             ]
-            rows.append(Row((title,), "published", tuple(row)))
+            rows.append(Row((title,), "published", tuple(row), series.method))
     remarks = (
-        f"{series.method.upper()} on {series.dataset}, {series.bits} bits; {SELECTION_TITLES[series.selection]}; mean "
-        "over seeds.",
-        "The mAP over the queries that carry a class, with every item that shares any label counted as relevant.",
+        f"{series.method.upper()} on {series.dataset}, {series.bits} bits, mean over seeds.",
+        f"Ours: {SELECTION_TITLES[series.selection]}.",
+        "The mean runs over the queries that carry a class; any shared label makes an item relevant.",
     )
     return PaperTable(name, experiment.title, ("class",), tuple(columns), tuple(rows), remarks=remarks)
 

@@ -69,7 +69,11 @@ class RunState:
     @property
     def work_left(self) -> float:
         """Epochs over the whole training set that are still to do."""
-        return 0 if self.complete else max(self.specification.epochs - self.epochs, 0) * self.specification.cell.kept_share
+        return (
+            0
+            if self.complete
+            else max(self.specification.epochs - self.epochs, 0) * self.specification.cell.kept_share
+        )
 
     def __str__(self) -> str:
         if self.complete:
@@ -100,7 +104,9 @@ def plan_table(reproduction: Reproduction, *, out: Path, n_workers: int) -> Grou
     """Every run with its state, and what each method on each data set still takes."""
     store = RunStore(out / RUNS)
     states = [RunState.of(spec, store.folder(spec)) for spec in reproduction.specifications]
-    lines = Text("\n".join(f"{state.specification.run_id}  {state.specification.title}  {state}" for state in states))
+    lines = Text(
+        "\n".join(f"{state.specification.run_id}  {state.specification.title}  {state}" for state in states)
+    )
     table = Table("method", "data set", "runs", "done", "epochs left", "time left")
     kinds = dict.fromkeys(state.kind for state in states)
     for kind in kinds:

@@ -1,4 +1,4 @@
-"""Average precision of every query of a run, from which means by class and the noise of differences follow."""
+"""Average precision of every query of a run: means by class and the noise of differences follow from it."""
 
 from __future__ import annotations
 

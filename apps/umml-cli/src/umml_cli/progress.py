@@ -158,7 +158,8 @@ def _lines(
             failed = f" failed: {event.reason}" if isinstance(event, RunFailed) else ""
             rest = f", about {format_seconds(left)} left" if left else ""
             console.print(
-                f"[{n_complete}/{len(specifications)}] {specs[event.run_id].title}{failed}{rest}", markup=False
+                f"[{n_complete}/{len(specifications)}] {specs[event.run_id].title}{failed}{rest}",
+                markup=False,
             )
 
     yield on_event

@@ -8,8 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Self
 
-from umml_cli.results import UNPAIRED, discarded_cell
 from umml_cli.cells import Cell
+from umml_cli.results import UNPAIRED, discarded_cell
 from umml_cli.store import TASKS
 
 if TYPE_CHECKING:
@@ -28,9 +28,13 @@ Key = tuple[str, str, Cell, str]  # data set, method, cell, task
 def published_maps() -> Mapping[Key, float]:
     """Tables 3 to 6: (data set, method, cell, task) to mAP."""
     return {
-        (row["dataset"], row["method"], Cell.of(row["scheme"], float(row["percent"] or 0)), row["task"]): float(row["map"])
+        (row["dataset"], row["method"], _cell(row), row["task"]): float(row["map"])
         for row in _rows("umml2022_map")
-    }  # fmt: skip
+    }
+
+
+def _cell(row: Mapping[str, str]) -> Cell:
+    return Cell.of(row["scheme"], float(row["percent"] or 0))
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,7 @@ def rivals(maps: Mapping[tuple[Cell, str], float], percent: float, task: str) ->
     tasks = TASKS if task == "both" else (task,)
     if any((cell, one) not in maps for cell in cells.values() for one in tasks):
         return None
-    return {
-        scheme: sum(maps[cell, one] for one in tasks) / len(tasks) for scheme, cell in cells.items()
-    }
+    return {scheme: sum(maps[cell, one] for one in tasks) / len(tasks) for scheme, cell in cells.items()}
 
 
 @cache
@@ -113,7 +115,9 @@ def inconsistent_best() -> Mapping[tuple[str, str, float, str], BestScheme]:
 @cache
 def published_unpaired() -> Mapping[tuple[str, str, str], float]:
     """Table 8: (method, data set, task) to mAP; "dadh+umml" is DADH trained by UMML."""
-    return {(row["method"], row["dataset"], row["task"]): float(row["map"]) for row in _rows("umml2022_table8")}
+    return {
+        (row["method"], row["dataset"], row["task"]): float(row["map"]) for row in _rows("umml2022_table8")
+    }
 
 
 @cache

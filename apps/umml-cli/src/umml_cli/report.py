@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -16,7 +17,7 @@ from umml_cli.store import TASKS
 from umml_cli.tables import entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from umml_cli.gallery import Gallery
     from umml_cli.paper_tables import PaperTable
@@ -89,24 +90,31 @@ def headline(series: Series) -> list[str]:
     return sentences
 
 
-def render_report(title: str, sections: Sequence[Section], exhibits: Sequence[Exhibit] = ()) -> str:
+def render_report(
+    title: str,
+    sections: Sequence[Section],
+    exhibits: Sequence[Exhibit] = (),
+    pages: Mapping[str, Any] | None = None,
+) -> str:
     """The report as one HTML text without any external address.
 
     Args:
         title: heading of the page.
         sections: one for each series.
         exhibits: tables and figures of experiments.
+        pages: what `run_pages` gives: a page for every run, shown on request.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = environment.from_string(
-        files("umml_cli").joinpath("templates", "report.html").read_text(encoding="utf-8")
-    )
+    template = environment.from_string(_resource("report.html"))
     return template.render(
         title=title,
         sections=sections,
         exhibits=exhibits,
+        pages=pages,
+        pages_json=_script_json(pages),
+        script=Markup(_resource("report.js")),  # noqa: S704 - our own file
         row_titles=ROW_TITLES,
         selection_titles=SELECTION_TITLES,
         tasks=TASKS,
@@ -116,6 +124,16 @@ def render_report(title: str, sections: Sequence[Section], exhibits: Sequence[Ex
         headline=headline,
         inline_svg=inline_svg,
     )
+
+
+def _resource(name: str) -> str:
+    return files("umml_cli").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _script_json(value: object) -> Markup:
+    """JSON that can stand in a script element, whatever texts it holds."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - no element can end the script
 
 
 def inline_svg(text: str) -> Markup:

@@ -156,7 +156,11 @@ class _Run:
         if not self._resumed:
             self._resumed = True
             self._evaluations = {e: maps for e, maps in self._evaluations.items() if e < epoch}
-            lines = self._folder.metrics.read_text().splitlines(keepends=True) if self._folder.metrics.exists() else []
+            lines = (
+                self._folder.metrics.read_text().splitlines(keepends=True)
+                if self._folder.metrics.exists()
+                else []
+            )
             write_text(self._folder.metrics, "".join(lines[: record.epoch]))
             if record.epoch:
                 self._on_event(RunStarted(self._spec.run_id, first_epoch=record.epoch))
@@ -191,7 +195,8 @@ class _Run:
 
     def _save_weights(self) -> None:
         state = {
-            name: value.detach().cpu().contiguous().clone() for name, value in self._method.state_dict().items()
+            name: value.detach().cpu().contiguous().clone()
+            for name, value in self._method.state_dict().items()
         }
         with replacing(self._folder.weights) as temporary:
             save_file(state, temporary, metadata={"specification": self._spec.model_dump_json()})

@@ -18,7 +18,7 @@ TASKS = ("i2t", "t2i")
 
 
 class BestEpoch(BaseModel):
-    """The evaluated epoch with the highest mean of the two mAPs: chosen on the test queries, as the authors do.
+    """The evaluated epoch with the highest mean of both mAPs: chosen on the test queries, as the authors do.
 
     Args:
         epoch: counted from 1, 0 for an untrained network.
@@ -36,8 +36,8 @@ class RunResult(BaseModel):
 
     Args:
         specification: what was run.
-        map: mean average precision of each task after the last epoch: "i2t" image queries against texts, "t2i"
-            the converse.
+        map: mean average precision of each task after the last epoch: "i2t" image queries against texts,
+            "t2i" the converse.
         best: the best of the evaluated epochs.
         definition: which of the field's mAP definitions this is.
         epochs: epochs trained.
@@ -98,7 +98,7 @@ class RunFolder:
 
     @property
     def precision(self) -> Path:
-        """`precision.npz`: average precision of every query, of the last and the best epoch, and their labels."""
+        """`precision.npz`: average precision of every query after the last and the best epoch, and labels."""
         return self.path / "precision.npz"
 
     @property

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from umml_cli.paper_tables import Entry, PaperTable
 
 _LATEX = {
-    "→": r"$\to$", "±": r"$\pm$", "≈": r"$^\approx$", "−": "$-$", "·": r"$\cdot$", "–": "--", "%": r"\%",
+    "→": r"$\to$", "±": r"$\pm$", "≈": r"$^\approx$", "%": r"\%",
     "_": r"\_", "&": r"\&", "#": r"\#",
 }  # fmt: skip
 
@@ -50,7 +50,9 @@ def to_csv(table: PaperTable) -> str:
     """One line per row, entries as printed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*table.label_titles, "row", *(f"{group} {title}".strip() for group, title in table.columns)])
+    writer.writerow(
+        [*table.label_titles, "row", *(f"{group} {title}".strip() for group, title in table.columns)]
+    )
     for row in table.rows:
         writer.writerow([*row.labels, ROW_TITLES[row.kind], *(entry.text for entry in row.entries)])
     return text.getvalue()
@@ -59,10 +61,10 @@ def to_csv(table: PaperTable) -> str:
 def to_latex(table: PaperTable) -> str:
     """A `table*` that needs the package booktabs."""
     n_labels = len(table.label_titles) + 1
-    groups = " & ".join(
-        f"\\multicolumn{{{span}}}{{c}}{{{_latex(group)}}}" for group, span in table.groups
+    groups = " & ".join(f"\\multicolumn{{{span}}}{{c}}{{{_latex(group)}}}" for group, span in table.groups)
+    head = " & ".join(
+        _latex(title) for title in [*table.label_titles, "", *(title for _, title in table.columns)]
     )
-    head = " & ".join(_latex(title) for title in [*table.label_titles, "", *(title for _, title in table.columns)])
     lines = [
         r"\begin{table*}",
         r"\caption{" + _latex(table.title) + "}",
@@ -82,7 +84,10 @@ def to_latex(table: PaperTable) -> str:
         fields = [_latex(label) for label in (*row.labels, ROW_TITLES[row.kind])]
         lines.append(" & ".join([*fields, *map(_latex_entry, row.entries)]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}", ""]
-    lines += [f"\\par\\footnotesize $^{{{number}}}$ {_latex(note)}" for number, note in enumerate(table.notes, start=1)]
+    lines += [
+        f"\\par\\footnotesize $^{{{number}}}$ {_latex(note)}"
+        for number, note in enumerate(table.notes, start=1)
+    ]
     lines += [f"\\par\\footnotesize {_latex(remark)}" for remark in table.remarks]
     return "\n".join([*lines, r"\end{table*}"]) + "\n"
 

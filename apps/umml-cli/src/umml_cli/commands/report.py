@@ -12,7 +12,8 @@ from rich.console import Console
 def report(
     folder: Annotated[Path, typer.Argument(help="Output folder of umml reproduce.")] = Path("umml-reproduce"),
     selection: Annotated[
-        str | None, typer.Option(help="Which epoch stands in the tables: last or paper; as before if not given.")
+        str | None,
+        typer.Option(help="Which epoch stands in the tables: last or paper; as before if not given."),
     ] = None,
 ) -> None:
     """Write tables, figures and report from the runs that are complete, without running anything.

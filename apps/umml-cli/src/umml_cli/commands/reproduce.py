@@ -12,7 +12,9 @@ from rich.console import Console
 def reproduce(
     names: Annotated[
         list[str],
-        typer.Argument(help="table3 ... table9, figure5 ... figure10, all, or a file of your own: grid.toml."),
+        typer.Argument(
+            help="table3 ... table9, figure5 ... figure10, all, or a file of your own: grid.toml."
+        ),
     ],
     data: Annotated[
         list[str] | None,
@@ -25,7 +27,9 @@ def reproduce(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of every method.")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="[METHOD.]NAME=VALUE", help="Change an option of every method, or of one."),
+        typer.Option(
+            "--set", metavar="[METHOD.]NAME=VALUE", help="Change an option of every method, or of one."
+        ),
     ] = None,
     selection: Annotated[
         str, typer.Option(help="Which epoch stands in the tables: last, or paper: the best on the queries.")
@@ -41,7 +45,9 @@ def reproduce(
         float, typer.Option(min=0, help="On Ray: share of a GPU that a run asks for.")
     ] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    plan: Annotated[bool, typer.Option("--plan", help="List the runs and what they take; run nothing.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="List the runs and what they take; run nothing.")
+    ] = False,
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep the trained weights of every run.")
     ] = False,
@@ -83,7 +89,9 @@ def reproduce(
     if not sources:
         needed = dict.fromkeys(each for experiment in experiments.values() for each in experiment.data)
         example = " ".join(f"--data {each}=PATH" for each in needed)
-        raise UserError(f"Give the data, {example}, or data of your own in their place, for example --data emoji.")
+        raise UserError(
+            f"Give the data, {example}, or data of your own in their place, for example --data emoji."
+        )
     overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
     reproduction = Reproduction.of(
         experiments,
@@ -110,7 +118,8 @@ def reproduce(
         )
         reproduction.write(out, {name: source.dataset for name, source in sources.items()})
     console.print(
-        f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}", soft_wrap=True
+        f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}",
+        soft_wrap=True,
     )
     if failed:
         raise failed

@@ -26,12 +26,16 @@ def list_(out: Folder = DEFAULT) -> None:
     from umml_cli.store import TASKS
 
     console = Console(highlight=False)
-    table = Table("run", "method", "data set", "training pairs", "seed", "image → text", "text → image", "state")
+    table = Table(
+        "run", "method", "data set", "training pairs", "seed", "image → text", "text → image", "state"
+    )
     for folder in open_store(out).folders():
         spec, result = folder.read_specification(), folder.read_result()
         maps = ["", ""] if result is None else [f"{result.map[task]:.4f}" for task in TASKS]
         state = str(RunState.of(spec, folder))
-        table.add_row(folder.path.name, spec.method, spec.dataset, spec.cell.title, str(spec.seed), *maps, state)
+        table.add_row(
+            folder.path.name, spec.method, spec.dataset, spec.cell.title, str(spec.seed), *maps, state
+        )
     console.print(table)
 
 
@@ -61,7 +65,7 @@ def compare(
     second: Annotated[str, typer.Argument(help="Another.")],
     out: Folder = DEFAULT,
 ) -> None:
-    """Compare two runs: what differs in their specification, and whether their mAP differs by more than noise.
+    """Compare two runs: what was specified differently, and whether their mAP differs by more than noise.
 
     Example: umml runs compare 0123 89ab --out umml-reproduce
     """
@@ -69,6 +73,22 @@ def compare(
 
     store = open_store(out)
     Console(highlight=False).print(compare_runs(find_run(store, first), find_run(store, second)))
+
+
+@runs.command()
+def tensorboard(
+    out: Folder = DEFAULT,
+    to: Annotated[Path, typer.Option(help="Folder for TensorBoard's files.")] = Path("umml-tensorboard"),
+) -> None:
+    """Write the losses and mAP of every run for TensorBoard (extra: pip install 'umml-cli[tensorboard]').
+
+    Example: umml runs tensorboard --to logs; tensorboard --logdir logs
+    """
+    from umml_cli.inspection import open_store
+    from umml_cli.tensorboard import write_events
+
+    n_runs = write_events(open_store(out), to)
+    Console(highlight=False).print(f"{n_runs} runs are in {to}; look at them with: tensorboard --logdir {to}")
 
 
 @runs.command()
