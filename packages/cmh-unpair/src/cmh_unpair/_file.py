@@ -101,7 +101,9 @@ def unpair_file(
     Only these items change. Every other key, type, chunk, filter and attribute stays as it is: HDF5 files are
     copied byte by byte and changed in place, variables of MATLAB 5 files are copied unread. A file that holds
     one modality only, as the `-iall` and `-yall` files of the field, is treated for that modality. Rows the
-    plan drops keep their values, because other rows of the split may need them; both masks are 0 there.
+    plan drops keep their values, because other rows of the split may need them; both masks are 0 there. A
+    root attribute `digest`, in which files of cmh-data state a digest of their content, is left out, because
+    it is no longer true.
 
     Args:
         source: The file; it is never changed.
