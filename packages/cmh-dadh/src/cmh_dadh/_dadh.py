@@ -12,6 +12,7 @@ from cmh_dadh._adversary import critic_losses, says_real
 from cmh_dadh._codes import project_labels, signs
 from cmh_dadh._config import MIRFLICKR25K, NUSWIDE_TC21, SMALL, DADHConfig
 from cmh_dadh._networks import FeatureNet, code_critic, feature_critic
+from cmh_dadh._streamed import StreamedAdam
 from cmh_dadh._triplet import triplet_losses, triplet_weights
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class DADH(HashingMethod):
         self.register_buffer("text_codes", torch.zeros(data.n_train, config.bits))
 
         generator = nn.ModuleList([self.image_net, self.text_net, self.image_head, self.text_head])
-        self._generator = torch.optim.Adam(
+        self._generator = StreamedAdam(
             generator.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self._critics = {
@@ -118,7 +119,7 @@ class DADH(HashingMethod):
         parts["adversarial_hash"] = self._deceive(self.code_critic, second_text_codes)
         total = self._weigh(parts)
         self._generator.zero_grad()
-        total.backward()
+        torch.autograd.backward(total)
         self._generator.step()
         parts["generator"] = total
         return losses | {name: loss.detach() for name, loss in parts.items()}
@@ -161,7 +162,7 @@ class DADH(HashingMethod):
         as_real, as_fake, penalty = critic_losses(critic, real, fake, self._draw_mix(real))
         loss = self.options.gamma * (as_real + as_fake) + self.options.penalty * penalty
         self._critics[name].zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         self._critics[name].step()
         return loss.detach()
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from cmh_dadh._streamed import StreamedLinear
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,7 +31,7 @@ class FeatureNet(nn.Module):
     ) -> None:
         super().__init__()
         sizes = list(pairwise([width_in, *widths]))
-        self.linear = nn.ModuleList(nn.Linear(a, b) for a, b in sizes)
+        self.linear = nn.ModuleList(StreamedLinear(a, b) for a, b in sizes)
         self.norm = nn.ModuleList(nn.BatchNorm1d(b, momentum=momentum) for _, b in sizes)
         self.dropout = nn.Dropout(dropout)
 

@@ -33,6 +33,7 @@ from cmh_metrics._vectors import (
     differ,
     either,
     full_add,
+    inverse,
     is_zero,
     load,
     store,
@@ -109,39 +110,77 @@ def clear(where: int) -> None:
 
 
 @jit
-def add_eight(sources: Any, digits: int, n_digit: int) -> None:
-    """Add eight planes, at the addresses `sources`, to the digit planes from the second digit on."""
+def add_planes(sources: Any, n_source: int, start: int, n_digit: int, digits: int, low: int) -> None:
+    """Add planes, from the second digit on, to digit planes.
+
+    Args:
+        sources: addresses of the planes, `n_source` of them, a multiple of 16.
+        n_source: how many.
+        start: address of the digit planes to begin with.
+        n_digit: how many digits, at least five.
+        digits: address of the resulting digit planes; the two lowest are not written,
+        low: but here, as four planes: the items whose lowest digits are 00, 01, 10 and 11.
+    """
     for at in range(0, _BYTES, 64):
-        d1, d2, d3 = digits + _BYTES + at, digits + 2 * _BYTES + at, digits + 3 * _BYTES + at
-        one, two, four = load(d1), load(d2), load(d3)
-        one, two_a = full_add(one, load(sources[0] + at), load(sources[1] + at))
-        one, two_b = full_add(one, load(sources[2] + at), load(sources[3] + at))
-        two, four_a = full_add(two, two_a, two_b)
-        one, two_a = full_add(one, load(sources[4] + at), load(sources[5] + at))
-        one, two_b = full_add(one, load(sources[6] + at), load(sources[7] + at))
-        two, four_b = full_add(two, two_a, two_b)
-        four, carry = full_add(four, four_a, four_b)
-        store(d1, one)
-        store(d2, two)
-        store(d3, four)
-        for where in range(digits + 4 * _BYTES + at, digits + n_digit * _BYTES, _BYTES):
-            digit = load(where)
-            store(where, differ(digit, carry))
-            carry = both(digit, carry)
+        one, two = load(start + _BYTES + at), load(start + 2 * _BYTES + at)
+        four, eight = load(start + 3 * _BYTES + at), load(start + 4 * _BYTES + at)
+        for digit in range(5 * _BYTES + at, n_digit * _BYTES, _BYTES):
+            store(digits + digit, load(start + digit))
+        for i in range(0, n_source, 16):
+            one, two_a = full_add(one, load(sources[i] + at), load(sources[i + 1] + at))
+            one, two_b = full_add(one, load(sources[i + 2] + at), load(sources[i + 3] + at))
+            two, four_a = full_add(two, two_a, two_b)
+            one, two_a = full_add(one, load(sources[i + 4] + at), load(sources[i + 5] + at))
+            one, two_b = full_add(one, load(sources[i + 6] + at), load(sources[i + 7] + at))
+            two, four_b = full_add(two, two_a, two_b)
+            four, eight_a = full_add(four, four_a, four_b)
+            one, two_a = full_add(one, load(sources[i + 8] + at), load(sources[i + 9] + at))
+            one, two_b = full_add(one, load(sources[i + 10] + at), load(sources[i + 11] + at))
+            two, four_a = full_add(two, two_a, two_b)
+            one, two_a = full_add(one, load(sources[i + 12] + at), load(sources[i + 13] + at))
+            one, two_b = full_add(one, load(sources[i + 14] + at), load(sources[i + 15] + at))
+            two, four_b = full_add(two, two_a, two_b)
+            four, eight_b = full_add(four, four_a, four_b)
+            eight, carry = full_add(eight, eight_a, eight_b)
+            for digit in range(digits + 5 * _BYTES + at, digits + n_digit * _BYTES, _BYTES):
+                value = load(digit)
+                store(digit, differ(value, carry))
+                carry = both(value, carry)
+        store(digits + 2 * _BYTES + at, two)
+        store(digits + 3 * _BYTES + at, four)
+        store(digits + 4 * _BYTES + at, eight)
+        zero = load(start + at)
+        store(low + at, without(inverse(zero), one))
+        store(low + _BYTES + at, without(zero, one))
+        store(low + 2 * _BYTES + at, without(one, zero))
+        store(low + 3 * _BYTES + at, both(zero, one))
 
 
 @jit
 def narrow(parent: int, digit: int, value: int, child: int) -> bool:
     """Write the items of `parent` whose digit has the given value to `child`; whether there are any."""
     found = zeros()
+    flip = inverse(zeros()) if value == 0 else zeros()
     for at in range(0, _BYTES, 64):
-        if value:
-            items = both(load(parent + at), load(digit + at))
-        else:
-            items = without(load(parent + at), load(digit + at))
+        items = both(load(parent + at), differ(load(digit + at), flip))
         store(child + at, items)
         found = either(found, items)
     return not is_zero(found)
+
+
+@jit
+def narrow_leaf(parent: int, digit: int, value: int, wanted: int, items: int, chosen: int) -> Any:
+    """Write the items of a leaf, and the relevant ones among them; whether there are any of either."""
+    found, found_chosen = zeros(), zeros()
+    flip = inverse(zeros()) if value == 0 else zeros()
+    for at in range(0, _BYTES, 64):
+        here = both(load(parent + at), differ(load(digit + at), flip))
+        relevant = both(here, load(wanted + at))
+        store(items + at, here)
+        store(chosen + at, relevant)
+        found = either(found, here)
+        found_chosen = either(found_chosen, relevant)
+    return not is_zero(found), not is_zero(found_chosen)
 
 
 @jit
@@ -164,11 +203,11 @@ def add_bitsliced(
         query_words: `(n_query, n_word)` uint64.
         query_labels: `(n_query, n_label_word)` uint64.
         planes: `(n_chunk, bits, RUN)` uint64 from `slice_rows`, at a multiple of 64 like all planes here.
-        zeros_in: `(n_chunk, n_digit, RUN)` uint64 from `slice_rows`; at least four digits, enough for any
+        zeros_in: `(n_chunk, n_digit, RUN)` uint64 from `slice_rows`; at least five digits, enough for any
             distance.
         valid: `(n_chunk, RUN)` uint64, which places hold an item.
         label_planes: `(n_chunk, n_label, RUN)` uint64.
-        scratch: uint64, aligned, `RUN * (2 * n_digit + 5)` words.
+        scratch: uint64, aligned, `RUN * (2 * n_digit + 6)` words.
         first: first query.
         last: the query after the last.
         retrieved: `(n_query, bits + 1)` int64, added to.
@@ -179,12 +218,13 @@ def add_bitsliced(
     depth = n_digit - 2  # digits of the tree; the two lowest are left for its leaves
     digits = address(scratch)
     low = digits + n_digit * _BYTES  # which items have the lowest digits 00, 01, 10, 11
-    levels = low + 4 * _BYTES  # the items of the tree's node at each level, level 0 being the root
+    levels = low + 2 * _BYTES  # the items of the tree's node at levels 2, 3, ..., above the leaves
     wanted = levels + (depth + 1) * _BYTES  # relevant items
-    chosen = wanted + _BYTES  # relevant items of a leaf
+    items = wanted + _BYTES  # items of a leaf
+    chosen = items + _BYTES  # relevant items of a leaf
     zero = chosen + _BYTES
     clear(zero)
-    sources = np.empty(8, np.int64)
+    sources = np.empty(bits + 16, np.int64)
     for chunk in range(planes.shape[0]):
         plane_base = address(planes) + chunk * bits * _BYTES
         for i in range(first, last):
@@ -194,21 +234,16 @@ def add_bitsliced(
             complement = 2 * weight > bits
             if complement:
                 weight = bits - weight
-            base = address(zeros_in) + chunk * n_digit * _BYTES
-            for at in range(0, n_digit * _BYTES, 64):
-                store(digits + at, load(base + at))
-            pending = 0
+            n_source = 0
             for bit in range(bits):
                 is_one = (query_words[i, bit >> 6] >> np.uint64(bit & 63)) & np.uint64(1) != 0
                 if is_one != complement:
-                    sources[pending] = plane_base + bit * _BYTES
-                    pending += 1
-                    if pending == 8:
-                        add_eight(sources, digits, n_digit)
-                        pending = 0
-            if pending:
-                sources[pending:] = zero
-                add_eight(sources, digits, n_digit)
+                    sources[n_source] = plane_base + bit * _BYTES
+                    n_source += 1
+            while n_source % 16:
+                sources[n_source] = zero
+                n_source += 1
+            add_planes(sources, n_source, address(zeros_in) + chunk * n_digit * _BYTES, n_digit, digits, low)
 
             clear(wanted)
             for label in range(label_planes.shape[1]):
@@ -217,30 +252,26 @@ def add_bitsliced(
                     for at in range(0, _BYTES, 64):
                         store(wanted + at, either(load(wanted + at), load(base + at)))
 
-            root = address(valid) + chunk * _BYTES
-            for at in range(0, _BYTES, 64):
-                d0, d1 = load(digits + at), load(digits + _BYTES + at)
-                store(levels + at, load(root + at))
-                store(low + 3 * _BYTES + at, both(d0, d1))
-                store(low + 2 * _BYTES + at, without(d1, d0))
-                store(low + 1 * _BYTES + at, without(d0, d1))
-                neither = either(d0, d1)
-                store(low + at, without(load(root + at), neither))
-
             leaf = 0
             level = 1
             while leaf < 1 << depth:
                 alive = True
-                for here in range(level, depth + 1):
+                for here in range(level, depth):
                     value = (leaf >> (depth - here)) & 1
-                    node = levels + here * _BYTES
-                    if not narrow(node - _BYTES, digits + (n_digit - here) * _BYTES, value, node):
+                    parent = levels + here * _BYTES if here > 1 else address(valid) + chunk * _BYTES
+                    child = levels + (here + 1) * _BYTES
+                    if not narrow(parent, digits + (n_digit - here) * _BYTES, value, child):
                         leaf = ((leaf >> (depth - here)) + 1) << (depth - here)
                         alive = False
                         break
                 if alive:
-                    items = levels + depth * _BYTES
-                    any_relevant = narrow(items, wanted, 1, chosen)
+                    any_items, any_relevant = narrow_leaf(
+                        levels + depth * _BYTES, digits + 2 * _BYTES, leaf & 1, wanted, items, chosen
+                    )
+                    if not any_items:
+                        leaf += 1
+                        alive = False
+                if alive:
                     for last_digits in range(4):
                         similarity = (4 * leaf + last_digits - weight) & ((1 << n_digit) - 1)
                         if similarity <= bits:

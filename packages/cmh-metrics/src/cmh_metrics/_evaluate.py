@@ -83,9 +83,16 @@ def evaluate(
     """
     one_of(no_relevant, "no_relevant", ("zero", "skip"))
     options = _Options(
-        k=k, normalise=normalise, ties=ties, no_relevant=no_relevant, ks=tuple(positive_integer(cut, "ks") for cut in ks), n_resample=n_resample,
-        seed=seed, backend=backend, threads=threads,
-    )  # fmt: skip
+        k=None if k is None else positive_integer(k, "k"),
+        normalise=normalise,
+        ties=ties,
+        no_relevant=no_relevant,
+        ks=tuple(positive_integer(cut, "ks") for cut in ks),
+        n_resample=n_resample,
+        seed=seed,
+        backend=backend,
+        threads=threads,
+    )
     wanted = zero_one(as_numpy(as_matrix(query_labels, "query_labels"), "query_labels"), "query_labels")
     reports = {
         name: _evaluate_task(
@@ -150,7 +157,7 @@ def _evaluate_task(name: str, inputs: RankingInputs, wanted: Bits, options: _Opt
             )
         return from_tables(tables, k=cut, normalise=options.normalise, ties=ties)
 
-    cut = WHOLE if options.k is None else positive_integer(options.k, "k")
+    cut = WHOLE if options.k is None else options.k
     raw = precisions(options.ties)
     scores = treat_no_relevant(raw.copy(), options.no_relevant)
     if not len(scores):

@@ -27,7 +27,7 @@ def add_tables(
     """Add the counts of one slab of database rows to the two tables."""
     n, bits = len(slab.database_words), retrieved.shape[1] - 1
     n_chunk = -(-n // kernel.CHUNK)
-    n_digit = max(4, bits.bit_length())
+    n_digit = max(5, bits.bit_length())
     planes = aligned_words(n_chunk, bits, kernel.RUN)
     zeros_in = aligned_words(n_chunk, n_digit, kernel.RUN)
     label_planes = aligned_words(n_chunk, n_label, kernel.RUN)

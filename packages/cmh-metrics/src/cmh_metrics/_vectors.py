@@ -112,6 +112,12 @@ def without(_: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
+def inverse(_: Any, a: Any) -> Any:
+    """Return NOT a."""
+    return vector(vector), lambda _c, builder, _s, v: builder.not_(v[0])
+
+
+@intrinsic
 def either(_: Any, a: Any, b: Any) -> Any:
     """Return a OR b."""
     return vector(vector, vector), lambda _c, builder, _s, v: builder.or_(v[0], v[1])

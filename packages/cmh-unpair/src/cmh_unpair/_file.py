@@ -40,9 +40,6 @@ class RewrittenArray(BaseModel):
         shape: Its shape in the source, as h5py or SciPy shows it.
         item_axis: The axis of the items.
         emptied: Number of emptied items.
-        touched_crc32: Checksum of the emptied items in the target, None if not verified.
-        untouched_crc32: Checksum of the rest of the array; of the rest of the file where the array was
-            emptied while the file was copied. None if not verified.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,8 +49,6 @@ class RewrittenArray(BaseModel):
     shape: tuple[int, ...]
     item_axis: int
     emptied: int
-    touched_crc32: int | None = None
-    untouched_crc32: int | None = None
 
 
 class RewriteReport(BaseModel):
@@ -66,7 +61,7 @@ class RewriteReport(BaseModel):
         n_items: Items of the file, training rows and others.
         plan_digest: Digest of the plan.
         arrays: The arrays the plan speaks of.
-        verified: Whether the target was read again and compared.
+        verified: Whether the target was read again and compared with the source and the plan.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,7 +96,9 @@ def unpair_file(
     Only these items change. Every other key, type, chunk, filter and attribute stays as it is: HDF5 files are
     copied byte by byte and changed in place, variables of MATLAB 5 files are copied unread. A file that holds
     one modality only, as the `-iall` and `-yall` files of the field, is treated for that modality. Rows the
-    plan drops keep their values, because other rows of the split may need them; both masks are 0 there.
+    plan drops keep their values, because other rows of the split may need them; both masks are 0 there. A
+    root attribute `digest`, in which files of cmh-data state a digest of their content, is left out, because
+    it is no longer true.
 
     Args:
         source: The file; it is never changed.
@@ -167,7 +164,7 @@ def unpair_file(
     extra = _extra(plan, training, n=n) if masks else {}
     temporary = target.with_name(f".{target.name}.partial")
     try:
-        checksums = backend.copy_emptied(source, temporary, places, extra, verify=verify)
+        backend.copy_emptied(source, temporary, places, extra, verify=verify)
         _flush(temporary)
         temporary.replace(target)
     finally:
@@ -179,7 +176,7 @@ def unpair_file(
         format=form,
         n_items=n,
         plan_digest=plan.digest,
-        arrays=tuple(_report(place, checksums.get(place.key)) for place in places),
+        arrays=tuple(_report(place) for place in places),
         verified=verify,
     )
 
@@ -247,15 +244,13 @@ def _backend(form: Format) -> Any:
     return import_module("cmh_unpair._mat5" if form == "matlab-5" else "cmh_unpair._hdf5")
 
 
-def _report(place: ArrayPlace, checksums: tuple[int, int] | None) -> RewrittenArray:
+def _report(place: ArrayPlace) -> RewrittenArray:
     return RewrittenArray(
         key=place.key,
         role=place.role,
         shape=place.shape,
         item_axis=place.axis,
         emptied=int(np.count_nonzero(~place.present)),
-        touched_crc32=None if checksums is None else checksums[0],
-        untouched_crc32=None if checksums is None else checksums[1],
     )
 
 

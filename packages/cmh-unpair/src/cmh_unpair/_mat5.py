@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cmh_unpair._layout import ArrayPlace, Shapes
 
 Sums = list[tuple[int, int]]
-Checksums = dict[str, tuple[int, int]]
 
 BLOCK_BYTES = 8 * 2**20
 HEADER_BYTES = 128
@@ -169,7 +168,7 @@ def list_arrays(path: Path) -> tuple[Shapes, set[str]]:
 
 def copy_emptied(
     source: Path, target: Path, places: list[ArrayPlace], extra: dict[str, NDArray[np.uint8]], *, verify: bool
-) -> Checksums:
+) -> None:
     """Write a copy of a file with emptied items.
 
     Args:
@@ -179,18 +178,14 @@ def copy_emptied(
         extra: (n,) vectors written beside the data.
         verify: Read the copy again and compare it.
 
-    Returns:
-        CRC-32 of the emptied items and of the rest, for every array; nothing without `verify`.
-
     Raises:
         OSError: If the copy differs from what it should be.
     """
     with source.open("rb") as old, target.open("wb") as new:
         sums = rewrite(old, new, places, extra)
-    if not verify:
-        return {}
-    with target.open("rb") as new:
-        return verify_copy(new, places, extra, sums)
+    if verify:
+        with target.open("rb") as new:
+            verify_copy(new, places, extra, sums)
 
 
 def rewrite(
@@ -238,7 +233,7 @@ def rewrite(
 
 def verify_copy(
     target: BinaryIO, places: list[ArrayPlace], extra: dict[str, NDArray[np.uint8]], sums: Sums
-) -> Checksums:
+) -> None:
     """Read the finished copy again and compare it with what was written.
 
     Args:
@@ -246,9 +241,6 @@ def verify_copy(
         places: As given to `rewrite`.
         extra: As given to `rewrite`.
         sums: What `rewrite` returned.
-
-    Returns:
-        CRC-32 of the emptied items and of the rest, for every rewritten matrix.
 
     Raises:
         OSError: If anything differs.
@@ -269,7 +261,6 @@ def verify_copy(
             found.append((0, _copy(target, None, matrix)))
     if found != sums:
         raise OSError("the written file differs from what it should be; the target was not replaced")
-    return {matrix.name: pair for matrix, pair in zip(matrices, found, strict=True) if matrix.name in present}
 
 
 def write_matrices(path: Path, matrices: dict[str, tuple[Any, NDArray[np.bool_]]]) -> None:

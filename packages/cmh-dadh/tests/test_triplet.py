@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+from cmh_dadh import triplet_losses, triplet_weights
+
+
+def slow_weights(label):
+    """The program's weight of every triple, by loops; 0 where it divides by zero."""
+    batch = len(label)
+    shared = [[int((a * b).sum()) for b in label] for a in label]
+    cube = np.zeros((batch, batch, batch))
+    for a in range(batch):
+        ranking = sorted(shared[a], reverse=True)
+        ideal = sum((2**s - 1) / np.log2(place + 2) for place, s in enumerate(ranking))
+        for p in range(batch):
+            for n in range(batch):
+                if shared[a][p] > 0 and shared[a][n] == 0:
+                    cube[a, p, n] = (2 ** shared[a][p] - 2 ** shared[a][n]) / ideal
+    return cube
+
+
+def cube_loss(codes, others, cube, margin):
+    """All triples at once, differentiable: the plain form."""
+    cosine = torch.nn.functional.normalize(codes) @ torch.nn.functional.normalize(others).T
+    distance = (1 - cosine).clamp(min=0)
+    hinge = (distance[:, :, None] - distance[:, None, :] + margin).clamp(min=0)
+    return (cube * hinge).sum()
+
+
+def labels(kind, batch):
+    rng = np.random.default_rng(3)
+    single = np.eye(4)[rng.integers(0, 4, batch)]
+    return {
+        "multi": (rng.random((batch, 5)) < 0.35).astype(float),  # some rows have no label
+        "single": single,
+        "one class": np.ones((batch, 1)),
+        "all different": np.eye(batch),
+        "none": np.zeros((batch, 3)),
+    }[kind]
+
+
+def draw(batch, bits=8):
+    torch.manual_seed(batch)
+    pair = torch.tanh(torch.randn(2, batch, bits, dtype=torch.float64))
+    if batch > 3:
+        pair[0, 1] = pair[0, 0]  # duplicate rows: equal distances
+        pair[1, 2] = pair[0, 0]  # cosine 1: the clamp
+        pair[1, 3] = -pair[0, 0]
+    return pair[0].clone().requires_grad_(), pair[1].clone().requires_grad_()
+
+
+def test_by_hand():
+    # Anchor 0: positive at distance 1, negative at 0, so 1 - 0 + 0.4; anchor 1: 1 - 0 + 0.4. Weights are 1 / 1.
+    codes = torch.eye(2, dtype=torch.float64)
+    weights, negative = triplet_weights(torch.eye(2, dtype=torch.float64))
+    losses = triplet_losses(codes, codes.flip(0), weights, negative, 0.4)
+    assert losses.tolist() == pytest.approx([2.8, 2.8])
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 13])
+@pytest.mark.parametrize("kind", ["multi", "single", "one class", "all different", "none"])
+@pytest.mark.parametrize("margin", [0.0, 0.4, 2.0])
+def test_equals_the_plain_form(batch, kind, margin):
+    label = labels(kind, batch)
+    cube = torch.from_numpy(slow_weights(label))
+    weights, negative = triplet_weights(torch.from_numpy(label))
+    codes, others = draw(batch)
+    expected = cube_loss(codes, others, cube, margin), cube_loss(others, codes, cube, margin)
+    losses = triplet_losses(codes, others, weights, negative, margin)
+    torch.testing.assert_close(losses, torch.stack(expected), rtol=1e-12, atol=1e-12)
+    # Two factors, so that the directions cannot be mistaken for each other.
+    wanted = torch.autograd.grad(2 * expected[0] + 3 * expected[1], (codes, others))
+    gradients = torch.autograd.grad(2 * losses[0] + 3 * losses[1], (codes, others))
+    torch.testing.assert_close(gradients, wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_single_precision_at_full_batch():
+    label = torch.from_numpy(labels("multi", 128))
+    codes, others = draw(128, bits=64)
+    exact = triplet_losses(codes, others, *triplet_weights(label), 0.4)
+    single = triplet_losses(codes.float(), others.float(), *triplet_weights(label.float()), 0.4)
+    torch.testing.assert_close(single.double(), exact, rtol=1e-6, atol=0)
+
+
+def test_a_large_batch_needs_no_cube():
+    label = torch.from_numpy(labels("single", 1024)).float()
+    codes, others = (codes.detach().float().requires_grad_() for codes in draw(1024, bits=64))
+    with torch.profiler.profile(profile_memory=True) as profile:
+        triplet_losses(codes, others, *triplet_weights(label), 0.4).sum().backward()
+    allocated = sum(max(event.self_cpu_memory_usage, 0) for event in profile.events())
+    # All allocations together, so the peak is lower still. One cube would take 4 GB.
+    assert allocated < 1e9

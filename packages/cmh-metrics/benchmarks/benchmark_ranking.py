@@ -1,0 +1,330 @@
+"""Times mean average precision over whole rankings: the field's loop, other libraries, and this package.
+
+One process runs everything on the same codes and labels, checks that the numbers agree, prints times, ratios
+and pairs per second, and appends a row per measurement to a CSV file. Needs torch; runs torchmetrics,
+scikit-learn and faiss where they are installed, each on a part of the queries if it would take too long.
+
+Two clocks run: the wall's, and the processor time of all threads divided by the number of threads. On a machine
+that does nothing else both say the same. Where other programs compete, compare the second, with `--threads 1`:
+threads of torch that wait for one another burn processor time too.
+
+    python benchmarks/benchmark_ranking.py --sizes mir nus --bits 16 32 64 128
+    python benchmarks/benchmark_ranking.py --sizes large --repeats 3
+    python benchmarks/benchmark_ranking.py --picture benchmarks/ranking.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import platform
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import cmh_metrics
+import numpy as np
+import torch
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+import field_loop  # noqa: E402 - the tests' slow reference checks the loop below
+
+SIZES = {  # n_query, n_database, n_label
+    "small": (200, 5_000, 24),
+    "mir": (2_000, 18_015, 24),
+    "nus": (2_100, 193_734, 21),
+    "large": (10_000, 1_000_000, 24),
+}
+LIMIT_PAIRS = {  # the slow ways rank only as many queries as that
+    "field loop": 5e7,
+    "torchmetrics": 1e7,
+    "scikit-learn": 5e6,
+    "faiss": 2e7,
+    "cmh numpy": 2e8,
+}
+COLUMNS = (
+    "date", "device", "threads", "size", "n_query", "n_database", "bits", "way", "queries_timed",
+    "p20_s", "p50_s", "p80_s", "cpu_p50_s", "pairs_per_s", "ratio", "cpu_ratio", "map", "versions",
+)  # fmt: skip
+
+
+def make_arrays(n_query: int, n_database: int, n_label: int, bits: int) -> dict[str, np.ndarray]:
+    """Codes that know something about multi-hot labels, whose frequencies fall off as in the field's data."""
+    rng = np.random.default_rng(bits)
+    frequency = 0.35 / np.arange(1, n_label + 1) ** 0.8
+    projection = rng.normal(size=(n_label, bits)).astype(np.float32)
+
+    def side(n: int) -> tuple[np.ndarray, np.ndarray]:
+        codes, labels = np.empty((n, bits), np.int8), np.empty((n, n_label), np.uint8)
+        for start in range(0, n, 50_000):
+            part = slice(start, min(start + 50_000, n))
+            rows = part.stop - start
+            some = rng.random((rows, n_label)) < frequency
+            some[np.arange(rows), rng.integers(n_label, size=rows)] |= ~some.any(axis=1)
+            noise = rng.normal(scale=2, size=(rows, bits)).astype(np.float32)
+            codes[part] = np.where(some @ projection + noise >= 0, 1, -1)
+            labels[part] = some
+        return codes, labels
+
+    (query_codes, query_labels), (database_codes, database_labels) = side(n_query), side(n_database)
+    return {
+        "query_codes": query_codes,
+        "database_codes": database_codes,
+        "query_labels": query_labels,
+        "database_labels": database_labels,
+    }
+
+
+def run_field_loop(query_codes, database_codes, query_labels, database_labels):  # noqa: ANN001, ANN201
+    """What the field's programs do: a float product, a float sort and nonzero for every query."""
+    total = 0.0
+    queries, database = torch.from_numpy(query_codes).float(), torch.from_numpy(database_codes).float()
+    wanted, offered = torch.from_numpy(query_labels).float(), torch.from_numpy(database_labels).float()
+    for code, label in zip(queries, wanted, strict=True):
+        relevant = (offered @ label > 0).float()
+        found = int(relevant.sum())
+        if found == 0:
+            continue
+        distance = 0.5 * (len(code) - database @ code)
+        ranks = relevant[torch.argsort(distance)].nonzero().squeeze(1).float() + 1
+        total += float((torch.arange(1, found + 1) / ranks).mean())
+    return total / len(queries)
+
+
+def run_torchmetrics(query_codes, database_codes, query_labels, database_labels):  # noqa: ANN001, ANN201
+    """Torchmetrics' retrieval mAP; scores are shifted above zero, because it drops items scored 0 or less."""
+    from torchmetrics.functional.retrieval import retrieval_average_precision  # noqa: PLC0415
+
+    total = 0.0
+    database, offered = torch.from_numpy(database_codes).float(), torch.from_numpy(database_labels).float()
+    for code, label in zip(query_codes, query_labels, strict=True):
+        scores = database @ torch.from_numpy(code).float() + len(code) + 1
+        total += float(retrieval_average_precision(scores, offered @ torch.from_numpy(label).float() > 0))
+    return total / len(query_codes)
+
+
+def run_sklearn(query_codes, database_codes, query_labels, database_labels):  # noqa: ANN001, ANN201
+    """Scikit-learn's average precision, which takes the precision at the end of each tie group."""
+    from sklearn.metrics import average_precision_score  # noqa: PLC0415
+
+    total = 0.0
+    database, offered = database_codes.astype(np.float32), database_labels.astype(np.float32)
+    for code, label in zip(query_codes, query_labels, strict=True):
+        relevant = offered @ label > 0
+        total += float(average_precision_score(relevant, database @ code)) if relevant.any() else 0.0
+    return total / len(query_codes)
+
+
+def run_faiss(query_codes, database_codes, query_labels, database_labels):  # noqa: ANN001, ANN201
+    """A full ranking from faiss' exact binary index, then average precision with numpy."""
+    import faiss  # noqa: PLC0415
+
+    index = faiss.IndexBinaryFlat(database_codes.shape[1])
+    index.add(cmh_metrics.pack_codes(database_codes).as_bytes())
+    packed = cmh_metrics.pack_codes(query_codes).as_bytes()
+    offered = database_labels.astype(np.float32)
+    total = 0.0
+    for start in range(0, len(packed), 16):
+        _, rows = index.search(packed[start : start + 16], len(database_codes))
+        for label, order in zip(query_labels[start : start + 16], rows, strict=True):
+            ranks = np.flatnonzero((offered @ label > 0)[order]) + 1
+            total += (np.arange(1, len(ranks) + 1) / ranks).mean() if len(ranks) else 0.0
+    return total / len(packed)
+
+
+def ours(**options):  # noqa: ANN003, ANN201
+    """Return a way that calls this package."""
+
+    def run(query_codes, database_codes, query_labels, database_labels):  # noqa: ANN001, ANN202
+        return cmh_metrics.mean_average_precision(
+            query_codes=query_codes,
+            database_codes=database_codes,
+            query_labels=query_labels,
+            database_labels=database_labels,
+            threads=torch.get_num_threads(),
+            **options,
+        )
+
+    return run
+
+
+WAYS = {
+    "field loop": run_field_loop,
+    "torchmetrics": run_torchmetrics,
+    "scikit-learn": run_sklearn,
+    "faiss": run_faiss,
+    "cmh numpy": ours(backend="numpy"),
+    "cmh index order": ours(ties="index"),
+    "cmh": ours(),
+    "cmh packed": ours(),
+}
+SAME_AS = {  # whose definition of ties each way follows, and how closely the numbers must agree
+    "field loop": ("cmh index order", 2e-2),  # its sort is not stable
+    "torchmetrics": ("cmh index order", 2e-2),
+    "scikit-learn": ("cmh", 3e-2),
+    "faiss": ("cmh index order", 1e-6),
+    "cmh numpy": ("cmh", 0.0),
+    "cmh packed": ("cmh", 0.0),
+}
+
+
+def measure(way: str, arrays: dict[str, np.ndarray], repeats: int) -> tuple[int, np.ndarray, float]:
+    """Return (queries timed, wall and processor seconds of each repeat scaled to all queries, mAP found)."""
+    n_query, n_database = len(arrays["query_codes"]), len(arrays["database_codes"])
+    timed = (
+        min(n_query, max(20, int(LIMIT_PAIRS.get(way, np.inf) // n_database)))
+        if way in LIMIT_PAIRS
+        else n_query
+    )
+    part = {name: value[:timed] if "query" in name else value for name, value in arrays.items()}
+    if way == "cmh packed":
+        for name in ("query_codes", "database_codes"):
+            part[name] = cmh_metrics.pack_codes(part[name])
+    if way.startswith("cmh"):
+        WAYS[way](**part)  # compiled functions are loaded, caches are warm
+    seconds = []
+    for _ in range(repeats):
+        wall, processor = time.perf_counter(), time.process_time()
+        value = WAYS[way](**part)
+        seconds.append(
+            [time.perf_counter() - wall, (time.process_time() - processor) / torch.get_num_threads()]
+        )
+    return timed, np.array(seconds) * n_query / timed, value
+
+
+def check(values: dict[str, tuple[int, float]], arrays: dict[str, np.ndarray]) -> None:
+    """Raise unless every way's mAP is what this package says for the same queries and ties."""
+    for way, (timed, value) in values.items():
+        if way not in SAME_AS:
+            continue
+        model, tolerance = SAME_AS[way]
+        part = {name: array[:timed] if "query" in name else array for name, array in arrays.items()}
+        expected = WAYS[model](**part)
+        if abs(value - expected) > tolerance:
+            raise SystemExit(f"{way} says mAP {value:.6f}, {model} says {expected:.6f}")
+    part = {name: array[:3] if "query" in name else array for name, array in arrays.items()}
+    slow = np.nan_to_num(field_loop.average_precision(**part)).mean()
+    if abs(WAYS["cmh index order"](**part) - slow) > 1e-9:
+        raise SystemExit("index order disagrees with the tests' slow reference")
+
+
+def device_name() -> str:
+    """Return the processor's name."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions() -> str:
+    """Return the versions of what is compared."""
+    found = []
+    for name in ("cmh-metrics", "numpy", "numba", "torch", "torchmetrics", "scikit-learn", "faiss-cpu"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return "; ".join(found)
+
+
+def available(way: str) -> bool:
+    """Whether the library behind a way is installed."""
+    names = {"torchmetrics": "torchmetrics", "scikit-learn": "scikit-learn", "faiss": "faiss-cpu"}
+    return way not in names or names[way] in versions()
+
+
+def run(size: str, bits: int, ways: list[str], repeats: int, path: Path) -> None:
+    n_query, n_database, n_label = SIZES[size]
+    arrays = make_arrays(n_query, n_database, n_label, bits)
+    pairs = n_query * n_database
+    values, rows = {}, []
+    for way in ways:
+        timed, seconds, value = measure(way, arrays, min(repeats, 3) if way in LIMIT_PAIRS else repeats)
+        values[way] = (timed, value)
+        rows.append(
+            [way, timed, *np.quantile(seconds[:, 0], [0.2, 0.5, 0.8]), np.median(seconds[:, 1]), value]
+        )
+    check(values, arrays)
+    baseline = next((row[3:6:2] for row in rows if row[0] == "field loop"), (float("nan"), float("nan")))
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(COLUMNS)
+        for way, timed, p20, p50, p80, processor, value in rows:
+            ratio, processor_ratio, rate = baseline[0] / p50, baseline[1] / processor, pairs / p50
+            print(
+                f"{size:6} {bits:4} bits  {way:16} {p50:10.4f} s  ({p20:.4f} to {p80:.4f})  "
+                f"{ratio:8.2f} x  (processor {processor:9.4f} s, {processor_ratio:8.2f} x)  "
+                f"{rate / 1e9:7.3f} G pairs/s  mAP {value:.4f} ({timed} queries)",
+                flush=True,
+            )
+            writer.writerow(
+                [
+                    datetime.now(UTC).date(), device_name(), torch.get_num_threads(), size, n_query, n_database,
+                    bits, way, timed, f"{p20:.6f}", f"{p50:.6f}", f"{p80:.6f}", f"{processor:.6f}", f"{rate:.4g}", f"{ratio:.4g}",
+                    f"{processor_ratio:.4g}", f"{value:.6f}", versions(),
+                ]
+            )  # fmt: skip
+
+
+def draw(path: Path, picture: Path) -> None:
+    """Draw the ratios of the newest measurements at 64 bits."""
+    import matplotlib as mpl  # noqa: PLC0415
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    with path.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["bits"] == "64"]
+    newest = {(row["size"], row["way"]): float(row["cpu_ratio"]) for row in rows}
+    sizes = [size for size in SIZES if (size, "field loop") in newest]
+    figure, axes = plt.subplots(
+        1, len(sizes), figsize=(4.2 * len(sizes), 2.9), sharey=True, layout="constrained"
+    )
+    for axis, size in zip(np.atleast_1d(axes), sizes, strict=True):
+        ways = [way for way in WAYS if (size, way) in newest]
+        ratios = [newest[size, way] for way in ways]
+        bars = axis.barh(
+            ways, ratios, color=["#2a6f97" if way.startswith("cmh") else "#adb5bd" for way in ways]
+        )
+        axis.bar_label(bars, [f" {ratio:.3g}" for ratio in ratios])
+        n_query, n_database, _ = SIZES[size]
+        limits = (min(ratios) / 2, max(ratios) * 8)
+        n_query, n_database, _ = SIZES[size]
+        limits = (min(ratios) / 2, max(ratios) * 8)
+        axis.set(xscale="log", xlim=limits, title=f"{size}: {n_query:,} x {n_database:,}")
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("speed of mAP over the whole ranking at 64 bits by processor time, the field's loop = 1")
+    figure.savefig(picture, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["mir", "nus"])
+    parser.add_argument("--bits", nargs="+", type=int, default=[16, 32, 64, 128])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=[way for way in WAYS if available(way)])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--csv", type=Path, default=HERE / "ranking.csv")
+    parser.add_argument("--picture", type=Path, help="only draw the newest rows of the CSV file")
+    options = parser.parse_args()
+    if options.picture:
+        draw(options.csv, options.picture)
+        return
+    torch.set_num_threads(options.threads)
+    for size in options.sizes:
+        for bits in options.bits:
+            run(size, bits, options.ways, options.repeats, options.csv)
+
+
+if __name__ == "__main__":
+    main()

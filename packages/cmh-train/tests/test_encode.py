@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+from cmh_train import encode_dataset
+
+
+def test_codes_do_not_depend_on_the_batch_size(make, data):
+    method = make()
+    whole = encode_dataset(method, "image", data.image)
+    assert (whole.shape, whole.dtype) == ((41, 8), np.float32)
+    for size in (1, 7, 41):
+        np.testing.assert_allclose(
+            encode_dataset(method, "image", data.image, batch_size=size), whole, rtol=1e-5, atol=1e-6
+        )
+    with torch.no_grad():
+        expected = method.text(torch.from_numpy(data.text).float()).numpy()
+    np.testing.assert_allclose(encode_dataset(method, "text", data.text), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_is_restored_and_evaluation_is_used(make, data, training):
+    method = make().train(training)
+    modes = []
+    method.encode = lambda _, features: modes.append(method.training) or features[:, :1].expand(-1, 8)
+    encode_dataset(method, "image", data.image)
+    assert modes == [False]
+    assert method.training == training
+
+
+def test_a_method_may_fix_the_batch_size(make, data):
+    method = make()
+    method.encode_batch_size = 10
+    sizes = []
+    method.encode = lambda _, features: sizes.append(len(features)) or torch.zeros(len(features), 8)
+    encode_dataset(method, "image", data.image, batch_size=3)
+    assert sizes == [10, 10, 10, 10, 1]
+
+
+@pytest.mark.parametrize(
+    ("modality", "width", "options", "message"),
+    [
+        ("sound", 6, {}, "modality must be 'image' or 'text', not 'sound'"),
+        ("image", 7, {}, r"image inputs of shape \(6,\), but these have \(7,\)"),
+        ("text", 6, {}, r"text inputs of shape \(5,\), but these have \(6,\)"),
+        ("image", 6, {"batch_size": 0}, "batch_size must be at least 1, not 0"),
+        ("image", 6, {"precision": "half"}, "precision must be one of"),
+    ],
+)
+def test_bad_input(make, modality, width, options, message):
+    with pytest.raises(ValueError, match=message):
+        encode_dataset(make(), modality, np.ones((3, width)), **options)

@@ -1,0 +1,125 @@
+from importlib.metadata import EntryPoint
+
+import pytest
+import torch
+from cmh_train import (
+    BrokenMethodError,
+    DataSpec,
+    UnknownMethodError,
+    available_methods,
+    build_method,
+    find_method,
+    make_config,
+)
+
+DATA = DataSpec(n_train=4, image_shape=(3,), text_width=2)
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Pretend that packages announce these methods."""
+
+    def announce(**values):
+        points = [EntryPoint(name, value, "cmh.methods") for name, value in values.items()]
+        monkeypatch.setattr(
+            "cmh_train._registry.entry_points", lambda group: points * (group == "cmh.methods")
+        )
+
+    return announce
+
+
+@pytest.fixture
+def toy(installed, spec, monkeypatch):
+    monkeypatch.setattr("cmh_train.toy_for_tests", spec, raising=False)
+    installed(toy="cmh_train:toy_for_tests", bad="no_such_module:METHOD", wrong="cmh_train:fit")
+    return spec
+
+
+def test_a_method_is_found_beside_broken_ones(toy):
+    assert find_method("toy") is toy
+
+
+def test_all_methods_by_name(toy, installed):
+    installed(zoo="cmh_train:toy_for_tests", toy="cmh_train:toy_for_tests")
+    assert available_methods() == {"toy": toy, "zoo": toy}
+    assert list(available_methods()) == ["toy", "zoo"]
+
+
+def test_an_unknown_method_lists_the_known(toy):
+    with pytest.raises(
+        UnknownMethodError, match="there is no method 'tyo'; installed methods: bad, toy, wrong"
+    ):
+        find_method("tyo")
+
+
+def test_no_method_at_all(installed):
+    installed()
+    assert available_methods() == {}
+    with pytest.raises(UnknownMethodError, match="none; install a package such as cmh-dadh"):
+        find_method("dadh")
+
+
+def test_broken_methods(toy):
+    with pytest.raises(BrokenMethodError, match=r"method 'bad' of .* ModuleNotFoundError: No module named"):
+        find_method("bad")
+    with pytest.raises(BrokenMethodError, match="'cmh_train:fit' is a function, not a MethodSpec"):
+        find_method("wrong")
+    with pytest.raises(BrokenMethodError):
+        available_methods()
+
+
+def test_configs(spec):
+    assert make_config(spec).bits == 64
+    assert make_config(spec, preset="short").epochs == 3
+    config = make_config(spec, preset="short", options={"bits": 32})
+    assert (config.bits, config.epochs) == (32, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bits": 0}, "option 'bits' of method 'toy': Input should be greater than or equal to 8, not 0"),
+        (
+            {"bits": 1000},
+            "option 'bits' of method 'toy': Input should be less than or equal to 512, not 1000",
+        ),
+        ({"bist": 64}, "method 'toy' has no option 'bist'; options: bits, epochs, batch_size"),
+        ({"epochs": "many"}, "option 'epochs' of method 'toy'"),
+    ],
+)
+def test_bad_options_are_one_sentence(spec, options, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make_config(spec, options=options)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_preset(spec):
+    with pytest.raises(ValueError, match="method 'toy' has no preset 'long'; presets: short"):
+        make_config(spec, preset="long")
+
+
+def test_the_seed_decides_the_weights_and_nothing_leaks(spec):
+    torch.manual_seed(4)
+    expected = torch.rand(2)
+    torch.manual_seed(4)
+    first, again, other = (build_method(spec, None, DATA, seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.rand(2), expected)
+    assert torch.equal(first.image.weight, again.image.weight)
+    assert not torch.equal(first.image.weight, other.image.weight)
+    assert first.data_spec == DATA
+    assert first.config.bits == 64
+
+
+def test_labels_missing_for_a_supervised_method(spec):
+    supervised = type(spec)(**{**vars(spec), "supervised": True})
+    with pytest.raises(ValueError, match="method 'toy' learns from labels, but the data have none"):
+        build_method(supervised, None, DATA, 0)
+
+
+def test_the_config_of_another_method(spec):
+    class OtherConfig(spec.config_type):
+        pass
+
+    other = type(spec)(**{**vars(spec), "config_type": OtherConfig})
+    with pytest.raises(ValueError, match="takes a OtherConfig, not a MethodConfig"):
+        build_method(other, make_config(spec), DATA, 0)
