@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -136,6 +137,17 @@ def test_bad_input_is_one_sentence_and_nothing_written(small, arguments, said):
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
     assert not (small / "umml-reproduce").exists()
+
+
+def test_the_grid_in_the_documentation_is_one(tmp_path):
+    from umml_cli.experiment import read_experiment
+
+    page = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text()
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "grid.toml").write_text(text)
+    experiment = read_experiment(tmp_path / "grid.toml")
+    assert experiment.bits == (16, 32, 64)
+    assert [cell.title for cell in experiment.grid()][-1] == "untrained"
 
 
 def processes(group):

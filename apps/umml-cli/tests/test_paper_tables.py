@@ -1,11 +1,18 @@
 import csv
 
+import numpy as np
 import pytest
+from cmh_metrics import pack_codes
 from umml_cli.cells import Cell
+from umml_cli.codes import RunCodes
 from umml_cli.experiment import built_in_experiment, find_experiments
-from umml_cli.paper_tables import paper_tables
+from umml_cli.figures import class_figure, scheme_figure
+from umml_cli.paper_tables import NOISE, paper_tables
+from umml_cli.precision import RunPrecision
 from umml_cli.published import published_maps
-from umml_cli.results import Score, Series
+from umml_cli.results import Score, Series, collect
+from umml_cli.specification import RunSpecification
+from umml_cli.store import BestEpoch, RunResult, RunStore
 from umml_cli.table_formats import to_csv, to_latex, to_markdown
 
 
@@ -134,3 +141,81 @@ def test_markdown_csv_and_latex_say_the_same():
 def test_every_experiment_shows_something(name):
     experiment = built_in_experiment(name)
     assert (experiment.table is None) != (experiment.figure is None)
+
+
+QUERY_LABELS = np.array([[1, 0], [1, 1], [0, 1], [0, 1]], dtype=np.uint8)
+RETRIEVAL_LABELS = np.array([[1, 0], [1, 1], [1, 0]], dtype=np.uint8)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Runs on disk whose average precision is given by query; images and texts alike."""
+    store = RunStore(tmp_path)
+    results = []
+    for cell, precision in (
+        (Cell.of("paired"), [0.5, 0.7, 0.9, 0.8]),
+        (Cell.of("UI", 80), [0.4, 0.6, 0.8, 0.7]),
+        (Cell.of("UT", 80), [0.6, 0.6, 1.0, 0.7]),
+    ):
+        spec = RunSpecification(
+            dataset="mirflickr25k", data_digest="0", method="dadh", method_version="1",
+            options={"bits": 64}, cell=cell, seed=0,
+        )  # fmt: skip
+        folder = store.open(spec)
+        values = np.array(precision)
+        query, retrieval = pack_codes(np.ones((4, 64))), pack_codes(np.ones((3, 64)))
+        RunCodes(
+            query_image=query, query_text=query, retrieval_image=retrieval, retrieval_text=retrieval,
+            query_rows=np.arange(4), retrieval_rows=np.arange(3),
+            query_labels=QUERY_LABELS, retrieval_labels=RETRIEVAL_LABELS,
+        ).save(folder.codes)  # fmt: skip
+        both = {"i2t": values, "t2i": values}
+        RunPrecision.of(both, both, QUERY_LABELS).save(folder.precision)
+        maps = {task: float(values.mean()) for task in both}
+        results.append(
+            RunResult(
+                specification=spec,
+                map=maps,
+                best=BestEpoch(epoch=1, map=maps),
+                definition="mAP",
+                epochs=1,
+                seconds={},
+                training_pairs={},
+                plan_digest="0",
+                environment={},
+            )
+        )
+    return collect(results, store=store)
+
+
+def test_table_9_averages_over_the_queries_of_a_class(stored):
+    (table,) = paper_tables(
+        "table9", built_in_experiment("table9"), stored, label_names={"mirflickr25k": ("Sea", "odd")}
+    )
+    sea = entries(table, "Sea", kind="ours")
+    assert (sea[" queries"].text, sea[" relevant"].text) == ("2", "3")
+    assert sea["paired image → text"].text == "0.600"
+    assert sea["UI 80 % text → image"].text == "0.500"
+    assert sea["UI 80 %, change % image → text"].text == "-16.67"
+    printed = entries(table, "Sea", kind="published")
+    assert (printed[" queries"].text, printed["UT 80 % text → image"].text) == ("87", "0.769")
+    assert printed["UI 80 %, change % image → text"].text == "-10.31"
+    assert [row.kind for row in table.rows if row.labels == ("odd",)] == ["ours"]
+
+
+def test_a_difference_inside_the_noise_is_marked(stored):
+    ui = paper_tables("table3", built_in_experiment("table3"), stored, label_names={})[0]
+    ut = paper_tables("table4", built_in_experiment("table4"), stored, label_names={})[0]
+    worse = entries(ui, "image → text", "DADH", kind="change")["mirflickr25k UI 80 %"]
+    same = entries(ut, "image → text", "DADH", kind="change")["mirflickr25k UT 80 %"]
+    assert worse.text == "-13.8"  # every query lost 0.1
+    assert same.text == f"+0.0{NOISE}"
+
+
+def test_figures_draw_every_class_and_every_panel(stored):
+    (series,) = stored
+    classes = class_figure(built_in_experiment("figure10"), series, ("Sea", "odd"))
+    assert [len(ax.patches) for ax in classes.axes] == [4, 4]  # two schemes, two classes
+    curves = scheme_figure(built_in_experiment("figure8"), stored)
+    assert len(curves.axes) == 3 * 2  # schemes and tasks
+    assert [label.get_text() for label in curves.legends[0].get_texts()] == ["DADH published", "DADH 64 bits"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from statistics import stdev
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ def half_width(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
     quantile = _STUDENT[len(values) - 2] if len(values) - 2 < len(_STUDENT) else _NORMAL
-    return quantile * stdev(values) / len(values) ** 0.5
+    return quantile * stdev(values) / math.sqrt(len(values))
 
 
 def difference_interval(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:

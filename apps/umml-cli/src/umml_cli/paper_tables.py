@@ -382,13 +382,11 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
     changed = [cell for cell in cells if cell.percent]
     is_papers = (series.dataset, series.method, series.bits) == ("mirflickr25k", "dadh", BITS)
     columns: list[tuple[str, str]] = [("", "queries"), ("", "relevant")]
-    numbers: list[
-        tuple[Callable[[int], float | None], str | None, int]
-    ] = []  # value by class, printed column, digits
+    numbers: list[tuple[Callable[[int], float | None], str, int]] = []  # by class, printed column, digits
     for cell in cells:
         for task in TASKS:
             columns.append((cell.title, TASK_TITLES[task]))
-            printed = f"{cell.scheme}{cell.percent or '':g}_{task}" if cell.percent else f"paired_{task}"
+            printed = f"{cell.scheme}{cell.percent:g}_{task}" if cell.percent else f"paired_{task}"
             numbers.append((_reader(scores.maps.get((cell, task))), printed, 3))
     for cell in changed:
         for task in TASKS:
