@@ -2,8 +2,8 @@
 
     python benchmarks/fidelity.py SHARED [--seeds 3] [--jobs 2] [--cells paired UIT60] [--datasets wiki]
 
-SHARED is a folder with `data/{wikipedia,webnews}.npz` and `reference/` as the project keeps them. Needs cmh-metrics.
-Writes `fidelity.csv` next to this file and prints a table.
+SHARED is a folder with `data/{wikipedia,webnews}.npz` and `reference/` as the project keeps them. Needs
+cmh-metrics. Writes `fidelity.csv` next to this file and prints a table.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def reference_values(shared: Path, dataset: str) -> dict[tuple[str, str], list[f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("shared", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
@@ -104,13 +106,17 @@ def main() -> None:
     cases = list(product(options.datasets, options.cells, range(options.seeds)))
     with ProcessPoolExecutor(options.jobs) as pool:
         futures = [
-            pool.submit(run, options.shared, dataset, cell, seed, config)
-            for dataset, cell, seed in cases
+            pool.submit(run, options.shared, dataset, cell, seed, config) for dataset, cell, seed in cases
         ]
-        results = [future.result() for future in futures]
+        results = []
+        for case, future in zip(cases, futures, strict=True):
+            results.append(future.result())
+            print(*case, *(f"{task} {value:.4f}" for task, value in results[-1].items()), flush=True)
 
     rows = []
-    print("| data | cell | task | ours | sd | original | sd | difference |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| data | cell | task | ours | sd | original | sd | difference |\n|---|---|---|---|---|---|---|---|"
+    )
     for dataset, cell, task in product(options.datasets, options.cells, ("i2t", "t2i")):
         ours = [r[task] for c, r in zip(cases, results, strict=True) if c[:2] == (dataset, cell)]
         theirs = reference_values(options.shared, dataset)[cell, task]
