@@ -51,9 +51,13 @@ class Hdf5Rows:
         if rows.dtype == np.bool_:
             rows = np.flatnonzero(rows)
         rows = np.where(rows < 0, rows + len(self), rows).astype(np.int64)
-        # HDF5 reads rising row numbers without repeats.
-        unique, inverse = np.unique(rows, return_inverse=True)
-        return self._read(unique)[inverse]
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        # One selection of scattered rows costs HDF5 far more than reading them run by run.
+        order = np.argsort(rows, kind="stable")
+        for run in np.split(order, np.flatnonzero(np.diff(rows[order]) != 1) + 1):
+            if len(run):
+                out[run] = self._read(slice(int(rows[run[0]]), int(rows[run[-1]]) + 1))
+        return out
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_file": None}
@@ -64,7 +68,7 @@ class Hdf5Rows:
             self._file.close()
             self._file = None
 
-    def _read(self, rows: Any) -> NDArray[Any]:
+    def _read(self, rows: slice) -> NDArray[Any]:
         try:
             if self._file is None:
                 self._file = h5py.File(self._path, "r")
