@@ -21,7 +21,7 @@ def features(n, width, seed, *, signed=False, binary=False):
 
 
 def awkward(case):
-    """Images and texts: one sample, two, equal rows, emptied rows, everything emptied, features with signs."""
+    """Images and texts: one sample, two, equal rows, emptied rows, everything emptied, features with sign."""
     n = {"one": 1, "two": 2}.get(case, 9)
     image, text = features(n, 6, 1, signed=case == "signed"), features(n, 5, 2, binary=True)
     if case == "equal":
