@@ -45,8 +45,8 @@ def simulate(
 
     Labels come from a Gaussian copula: each has the frequency of its model, and a few shared factors make
     some occur together. Words follow Zipf's law; half of a row's words belong to one of its labels. Image
-    features are rectified noise around the sum of the labels' directions. Images are drawn when they are read, so that
-    any size fits. Its name begins with "simulated", and `inspect` says so.
+    features are rectified noise around the sum of the labels' directions. Images are drawn when they are
+    read, so that any size fits. Its name begins with "simulated", and `inspect` says so.
 
     Args:
         like: whose sizes and statistics to take.
