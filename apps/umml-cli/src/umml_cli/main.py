@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from umml_cli.commands import data, evaluate, methods, quickstart, train
+from umml_cli.commands import data, evaluate, methods, quickstart, train, unpair
 from umml_cli.errors import UserError, describe_os_error, describe_validation
 
 EXIT_USER, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command()(quickstart.quickstart)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(unpair.unpair)
 app.command()(methods.methods)
 app.add_typer(data.data, name="data")
 
