@@ -83,12 +83,14 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 @nox.parametrize("package", list(PACKAGES))
 def tests(session: nox.Session, package: str) -> None:
-    """One package's tests beside its own dependencies only."""
-    for group in (
-        name for name in read_project(PACKAGES[package])["dependency-groups"] if name.startswith("test")
-    ):
-        sync(session, "--package", package, "--group", group)
-        session.run("pytest", str(PACKAGES[package]), *session.posargs)
+    """One package's tests beside its own dependencies only; group `test-X` is for `tests/test_X.py`."""
+    folder = PACKAGES[package]
+    sync(session, "--package", package, "--group", "test")
+    session.run("pytest", str(folder), *session.posargs)
+    for group in read_project(folder)["dependency-groups"]:
+        if group.startswith("test-"):
+            sync(session, "--package", package, "--group", group)
+            session.run("pytest", str(folder / "tests" / f"test_{group.removeprefix('test-')}.py"))
 
 
 @nox.session(python=PYTHONS[0])

@@ -1,9 +1,10 @@
 """Compare AGAH with the original program on two small data sets with unpaired samples.
 
-    python benchmarks/fidelity.py SHARED [--seeds 3] [--jobs 2] [--cells paired UIT60] [--datasets wiki]
+    python benchmarks/fidelity.py SHARED [--seeds 3] [--jobs 2] [--cells paired UIT60]
 
-SHARED is a folder with `data/{wikipedia,webnews}.npz` and `reference/` as the project keeps them. Needs cmh-metrics.
-Writes `fidelity.csv` next to this file and prints a table.
+SHARED is a folder with `data/{wikipedia,webnews}.npz` and `reference/` as the project keeps them.
+Needs cmh-metrics. Writes `fidelity.csv` next to this file and prints a table. The last column is for the same
+weights with `encode_norm="training"`: codes that do not depend on the other rows of their batch.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def present_samples(cell: str, n_train: int) -> tuple[np.ndarray, np.ndarray, np
 
 
 def run(shared: Path, dataset: str, cell: str, seed: int, config: AGAHConfig) -> dict[str, float]:
-    """Train one cell and return both tasks' mean average precision at the last epoch."""
+    """Train one cell; mean average precision of both tasks at the last epoch, with both ways to encode."""
     torch.set_num_threads(1)
     with np.load(shared / "data" / f"{FILES[dataset]}.npz") as file:
         image, text = file["image"].astype(np.float32), file["text"].astype(np.float32)
@@ -62,21 +63,28 @@ def run(shared: Path, dataset: str, cell: str, seed: int, config: AGAHConfig) ->
     method = build_method("agah", config, data.spec, seed)
     if cell != "untrained":
         fit(method, data, epochs=config.epochs, batch_size=config.batch_size, seed=seed)
-    codes = {
-        (modality, part): encode_dataset(method, modality, values[rows])
-        for (modality, values), (part, rows) in product(
-            (("image", image), ("text", text)), (("query", query), ("database", train))
-        )
-    }
-    return {
-        task: mean_average_precision(
-            query_codes=codes[source, "query"],
-            database_codes=codes[target, "database"],
-            query_labels=labels[query],
-            database_labels=labels[train],
-        )
-        for task, source, target in (("i2t", "image", "text"), ("t2i", "text", "image"))
-    }
+    arrays = {"image": image, "text": text}
+
+    def both_tasks() -> dict[str, float]:
+        codes = {
+            (modality, part): encode_dataset(method, modality, arrays[modality][rows])
+            for modality, (part, rows) in product(arrays, (("query", query), ("database", train)))
+        }
+        return {
+            task: mean_average_precision(
+                query_codes=codes[source, "query"],
+                database_codes=codes[target, "database"],
+                query_labels=labels[query],
+                database_labels=labels[train],
+            )
+            for task, source, target in (("i2t", "image", "text"), ("t2i", "text", "image"))
+        }
+
+    result = both_tasks()
+    # The same weights once more, with codes that do not depend on how the rows fall into batches.
+    method.config = config.model_copy(update={"encode_norm": "training"})
+    method.encode_batch_size = None
+    return result | {f"{task} alone": value for task, value in both_tasks().items()}
 
 
 def reference_values(shared: Path, dataset: str) -> dict[tuple[str, str], list[float]]:
@@ -91,7 +99,9 @@ def reference_values(shared: Path, dataset: str) -> dict[tuple[str, str], list[f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("shared", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
@@ -104,21 +114,25 @@ def main() -> None:
     cases = list(product(options.datasets, options.cells, range(options.seeds)))
     with ProcessPoolExecutor(options.jobs) as pool:
         futures = [
-            pool.submit(run, options.shared, dataset, cell, seed, config)
-            for dataset, cell, seed in cases
+            pool.submit(run, options.shared, dataset, cell, seed, config) for dataset, cell, seed in cases
         ]
-        results = [future.result() for future in futures]
+        results = []
+        for case, future in zip(cases, futures, strict=True):
+            results.append(future.result())
+            print(*case, *(f"{task} {value:.4f}" for task, value in results[-1].items()), flush=True)
 
     rows = []
-    print("| data | cell | task | ours | sd | original | sd | difference |\n|---|---|---|---|---|---|---|---|")
+    print("| data | cell | task | ours | sd | original | sd | difference | codes alone |\n|" + "---|" * 9)
     for dataset, cell, task in product(options.datasets, options.cells, ("i2t", "t2i")):
         ours = [r[task] for c, r in zip(cases, results, strict=True) if c[:2] == (dataset, cell)]
+        alone = [r[f"{task} alone"] for c, r in zip(cases, results, strict=True) if c[:2] == (dataset, cell)]
         theirs = reference_values(options.shared, dataset)[cell, task]
         spread = [f"{statistics.stdev(values):.4f}" if len(values) > 1 else "" for values in (ours, theirs)]
         difference = statistics.mean(ours) - statistics.mean(theirs)
         print(
             f"| {dataset} | {cell} | {task} | {statistics.mean(ours):.4f} | {spread[0]} "
-            f"| {statistics.mean(theirs):.4f} | {spread[1]} | {difference:+.4f} |"
+            f"| {statistics.mean(theirs):.4f} | {spread[1]} | {difference:+.4f} "
+            f"| {statistics.mean(alone):.4f} |"
         )
         rows.append([dataset, cell, task, *(f"{value:.4f}" for value in ours)])
     if not changed:

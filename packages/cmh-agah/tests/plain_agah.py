@@ -57,7 +57,9 @@ def attend(features, memory, temperature=5.0, share=0.2):
             weights.append(1 / (1 + math.exp(-temperature * match)))
         row = []
         for column in range(len(feature)):
-            recalled = sum(w * float(slot[column]) for w, slot in zip(weights, memory, strict=True)) / sum(weights)
+            recalled = sum(w * float(slot[column]) for w, slot in zip(weights, memory, strict=True)) / sum(
+                weights
+            )
             row.append((1 - share) * float(feature[column]) + share * recalled)
         rows.append(row)
     return rows
@@ -108,7 +110,9 @@ def update_label_codes(label_code, code_image, code_text, label):
     for bit in range(bits):
         others = [other for other in range(bits) if other != bit]
         rest = codes[:, others]
-        weight = image[:, others].T @ image[:, bit] + text[:, others].T @ text[:, bit] + rest.T @ codes[:, bit]
+        weight = (
+            image[:, others].T @ image[:, bit] + text[:, others].T @ text[:, bit] + rest.T @ codes[:, bit]
+        )
         codes[:, bit] = (target[:, bit] - 2 * rest @ weight).sign()
     return codes
 

@@ -35,7 +35,9 @@ def write(path, layout):
     layers = []
     for number, (kernel, bias) in enumerate([*kernels(), kernels()[-1]]):
         layer = {"type": "conv", "name": f"layer{number}"}
-        layer |= {"weights": cell([kernel, bias])} if layout == "weights" else {"filters": kernel, "biases": bias}
+        layer |= (
+            {"weights": cell([kernel, bias])} if layout == "weights" else {"filters": kernel, "biases": bias}
+        )
         layers += [layer, {"type": "relu", "name": f"relu{number}"}]
         if layout == "weights":
             layers[-1] |= {"weights": cell([])}

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 # name: (batch, labels): one sample, one class, all labels equal, several labels, a sample without labels
-SHAPES = {"one sample": (1, 3), "one class": (5, 1), "equal labels": (6, 3), "several": (9, 4), "odd": (13, 7)}
+SHAPES = {
+    "one sample": (1, 3),
+    "one class": (5, 1),
+    "equal labels": (6, 3),
+    "several": (9, 4),
+    "odd": (13, 7),
+}
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 
 

@@ -63,9 +63,7 @@ def same_state(first, second):
 
 def test_training_finds_partners():
     data = training_data(60)
-    method, result = trained(
-        data, epochs=15, image_learning_rate=0.01, learning_rate=0.01, normalise="row"
-    )
+    method, result = trained(data, epochs=15, image_learning_rate=0.01, learning_rate=0.01, normalise="row")
     assert result.epochs[-1].losses["total"] < result.epochs[0].losses["total"]
     image = encode_dataset(method, "image", data.image) >= 0
     text = encode_dataset(method, "text", data.text) >= 0
@@ -97,9 +95,7 @@ def test_resumed_training_ends_with_the_same_state(tmp_path):
     config = make_config("agah", options={**SMALL, "decay_every": 2})
     for epochs in (2, 4):
         method = build_method("agah", config, data.spec, 1)
-        fit(
-            method, data, epochs=epochs, batch_size=16, seed=1, checkpoint=tmp_path / "run.safetensors"
-        )
+        fit(method, data, epochs=epochs, batch_size=16, seed=1, checkpoint=tmp_path / "run.safetensors")
     assert same_state(whole, method)
     for name, optimiser in method.optimisers().items():
         assert optimiser.param_groups[0]["lr"] == whole.optimisers()[name].param_groups[0]["lr"]
@@ -126,7 +122,9 @@ def test_step_changes_each_network_by_its_own_optimiser():
     before = {name: value.clone() for name, value in method.named_parameters()}
     method.update(one_batch())
     assert all(not torch.equal(before[name], value) for name, value in method.named_parameters())
-    held = [p for optimiser in method.optimisers().values() for g in optimiser.param_groups for p in g["params"]]
+    held = [
+        p for optimiser in method.optimisers().values() for g in optimiser.param_groups for p in g["params"]
+    ]
     assert len(held) == len({id(p) for p in held}) == len(before)
 
 

@@ -50,7 +50,7 @@ def draw(batch, bits=8):
 
 
 def test_by_hand():
-    # Anchor 0: positive at distance 1, negative at 0, so 1 - 0 + 0.4; anchor 1: 1 - 0 + 0.4. Weights are 1 / 1.
+    # Either anchor: positive at distance 1, negative at 0, weight 1, so 1 - 0 + 0.4.
     codes = torch.eye(2, dtype=torch.float64)
     weights, negative = triplet_weights(torch.eye(2, dtype=torch.float64))
     losses = triplet_losses(codes, codes.flip(0), weights, negative, 0.4)

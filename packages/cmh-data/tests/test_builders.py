@@ -313,6 +313,10 @@ def test_features_are_joined_by_id(tmp_path):
     np.testing.assert_array_equal(built.features(tmp_path / "a.npy"), features[:3])
     np.savez(tmp_path / "b.npz", ids=np.array(["10", "9", "2", "3"]), image=features)
     np.save(tmp_path / "b.npy", features)
-    for name, message in (("b.npz", "1 are missing"), ("b.npy", "has 4 rows, but mirflickr25k has 3"), ("c", "must be")):
+    for name, message in (
+        ("b.npz", "1 are missing"),
+        ("b.npy", "has 4 rows, but mirflickr25k has 3"),
+        ("c", "must be"),
+    ):
         with pytest.raises(cmh_data.DataError, match=message):
             built.features(tmp_path / name)

@@ -143,6 +143,12 @@ def test_the_emoji_are_known(tmp_path):
     assert report.problems == ()
 
 
+def test_the_built_in_data_by_name():
+    report = cmh_data.inspect("emoji")
+    assert report.digest == cmh_data.sample().digest
+    assert report.path.endswith("emoji.h5")
+
+
 def test_alignment_needs_equal_rows():
     with pytest.raises(cmh_data.DataError, match="the same number of rows, but they have 3 and 4"):
         cmh_data.alignment_p_value(np.ones((3, 2)), np.ones((4, 2)))

@@ -194,3 +194,12 @@ def test_no_data_file(tmp_path, content, message):
 def test_saving_into_no_folder(tmp_path):
     with pytest.raises(ValueError, match="because the folder"):
         cmh_data.save(cmh_data.sample(), tmp_path / "none" / "a.h5")
+
+
+def test_the_digest_sees_every_pixel(tmp_path, arrays):
+    arrays["image"] = np.random.default_rng(0).integers(0, 256, (6, 3, 5, 4), dtype=np.uint8)
+    first = cmh_data.load(write(tmp_path / "a.npz", arrays))
+    saved = cmh_data.load(cmh_data.save(first, tmp_path / "a.h5"))
+    assert saved.digest == saved.compute_digest() == first.digest
+    arrays["image"][4, 2, 1, 3] ^= 1
+    assert cmh_data.load(write(tmp_path / "b.npz", arrays)).digest != first.digest

@@ -17,7 +17,7 @@ import pytest
 import scipy.io
 
 # Changed copies per container; the variable is for longer runs by hand. HDF5 costs a process for each.
-FUZZ_INPUTS = {".npz": 60, ".h5": 8, ".mat": 60, ".compressed.mat": 60}
+FUZZ_INPUTS = {".npz": 40, ".h5": 4, ".mat": 40, ".compressed.mat": 40}
 if "CMH_DATA_FUZZ" in os.environ:
     FUZZ_INPUTS = dict.fromkeys(FUZZ_INPUTS, int(os.environ["CMH_DATA_FUZZ"]))
 

@@ -2,8 +2,8 @@
 
     python benchmarks/fidelity.py SHARED [--seeds 3] [--jobs 2] [--cells paired UIT60] [--datasets wiki]
 
-SHARED is a folder with `data/{wikipedia,webnews}.npz` and `reference/` as the project keeps them. Needs cmh-metrics.
-Writes `fidelity.csv` next to this file and prints a table.
+SHARED is a folder with `data/{wikipedia,webnews}.npz` and `reference/` as the project keeps them. Needs
+cmh-metrics. Writes `fidelity.csv` next to this file and prints a table.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from cmh_train import TrainingData, build_method, encode_dataset, fit
 
 CELLS = ("untrained", "paired", "UI60", "UI100", "UT60", "UT100", "UIT60", "UIT100", "SD60")
 FILES = {"wiki": "wikipedia", "webnews": "webnews"}
-# The settings of the reference runs: the program's, but for 60 epochs. Wikipedia's features are signed and large.
+# The settings of the reference runs: the program's, but for 60 epochs. Wikipedia's features are signed and
+# large.
 CONFIGS = {"wiki": JDSHConfig(epochs=60, standardise=True), "webnews": JDSHConfig(epochs=60)}
 VARIANTS = {"wiki": "std", "webnews": ""}  # their names in the reference
 
@@ -93,7 +94,9 @@ def reference_values(shared: Path, dataset: str) -> dict[tuple[str, str], list[f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("shared", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
@@ -112,10 +115,15 @@ def main() -> None:
             pool.submit(run, options.shared, dataset, cell, seed, configs[dataset])
             for dataset, cell, seed in cases
         ]
-        results = [future.result() for future in futures]
+        results = []
+        for case, future in zip(cases, futures, strict=True):
+            results.append(future.result())
+            print(*case, *(f"{task} {value:.4f}" for task, value in results[-1].items()), flush=True)
 
     rows = []
-    print("| data | cell | task | ours | sd | original | sd | difference |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| data | cell | task | ours | sd | original | sd | difference |\n|---|---|---|---|---|---|---|---|"
+    )
     for dataset, cell, task in product(options.datasets, options.cells, ("i2t", "t2i")):
         ours = [r[task] for c, r in zip(cases, results, strict=True) if c[:2] == (dataset, cell)]
         theirs = reference_values(options.shared, dataset)[cell, task]

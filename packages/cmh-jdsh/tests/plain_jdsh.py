@@ -30,9 +30,14 @@ def joint_similarity(image, text, image_share, text_share, joint_share, variant)
         both = products(unit_rows(of_image), unit_rows(of_text))
         both = [[(both[i][j] + both[j][i]) / 2 for j in range(n)] for i in range(n)]
     else:
-        both = unit_rows([[dot(of_image[i], [of_text[k][j] for k in range(n)]) for j in range(n)] for i in range(n)])
+        both = unit_rows(
+            [[dot(of_image[i], [of_text[k][j] for k in range(n)]) for j in range(n)] for i in range(n)]
+        )
     return [
-        [image_share * of_image[i][j] + text_share * of_text[i][j] + joint_share * both[i][j] for j in range(n)]
+        [
+            image_share * of_image[i][j] + text_share * of_text[i][j] + joint_share * both[i][j]
+            for j in range(n)
+        ]
         for i in range(n)
     ]
 

@@ -21,7 +21,7 @@ def features(n, width, seed, *, signed=False, binary=False):
 
 
 def awkward(case):
-    """Images and texts: one sample, two samples, equal rows, emptied rows, everything emptied, features with signs."""
+    """Images and texts: one sample, two, equal rows, emptied rows, everything emptied, features with sign."""
     n = {"one": 1, "two": 2}.get(case, 9)
     image, text = features(n, 6, 1, signed=case == "signed"), features(n, 5, 2, binary=True)
     if case == "equal":
@@ -60,7 +60,14 @@ def test_emptied_samples():
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(-1, 0.5), st.floats(-0.5, 1))
 @settings(max_examples=60, deadline=None)
 def test_sharpen(values, left, right):
-    constants = {"left": left, "right": right, "minimum": -0.5, "maximum": 0.7, "left_weight": 0.1, "right_weight": 0.2}
+    constants = {
+        "left": left,
+        "right": right,
+        "minimum": -0.5,
+        "maximum": 0.7,
+        "left_weight": 0.1,
+        "right_weight": 0.2,
+    }
     ours = cmh_jdsh.sharpen(torch.tensor(values, dtype=torch.float64), **constants)
     plain = [plain_jdsh.sharpen(value, **constants) for value in values]
     torch.testing.assert_close(ours, torch.tensor(plain, dtype=torch.float64), **CLOSE)

@@ -63,7 +63,9 @@ def test_target_and_loss_are_golden(golden):
 def test_step_gives_the_golden_loss(golden):
     """Heads that undo the tanh let the golden codes pass through a whole step."""
     n, bits = golden["code_image"].shape
-    spec = DataSpec(n_train=n, image_shape=(golden["feat_image"].shape[1],), text_width=golden["text"].shape[1])
+    spec = DataSpec(
+        n_train=n, image_shape=(golden["feat_image"].shape[1],), text_width=golden["text"].shape[1]
+    )
     method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(bits=bits, hidden_width=8), spec).double()
 
     class Given(torch.nn.Module):

@@ -248,7 +248,12 @@ def test_one_file_per_modality(tmp_path):
     assert [array.key for array in (*images.arrays, *texts.arrays)] == ["IAll", "YAll"]
     with h5py.File(tmp_path / "i.mat") as file:
         np.testing.assert_array_equal(file["IAll"][()], emptied(data)["IAll"])
-    np.testing.assert_array_equal(scipy.io.loadmat(tmp_path / "y.mat")["YAll"], emptied(data)["YAll"])
+        assert {"image_present", "unpairing_plan_image"} < set(file)
+        keys = set(file)
+    read = scipy.io.loadmat(tmp_path / "y.mat")
+    np.testing.assert_array_equal(read["YAll"], emptied(data)["YAll"])
+    assert {"text_present", "unpairing_plan_text"} < read.keys()
+    assert not keys & read.keys()  # both stand in one folder
 
 
 def save_mat5(path, values):

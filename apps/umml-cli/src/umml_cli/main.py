@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from umml_cli.commands import data, evaluate, methods, quickstart, report, reproduce, runs, train
+from umml_cli.commands import data, evaluate, methods, quickstart, report, reproduce, runs, train, unpair
 from umml_cli.errors import RunsFailed, UserError, describe_os_error, describe_validation
 
 EXIT_USER, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
@@ -25,9 +25,13 @@ app = typer.Typer(
 app.command()(quickstart.quickstart)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+<<<<<<< HEAD
 app.command()(reproduce.reproduce)
 app.command()(report.report)
 app.add_typer(runs.runs, name="runs")
+=======
+app.command()(unpair.unpair)
+>>>>>>> main
 app.command()(methods.methods)
 app.add_typer(data.data, name="data")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from cmh_train import MethodConfig
 from pydantic import Field, model_validator
@@ -18,11 +18,22 @@ class DADHConfig(MethodConfig):
         5e-05
     """
 
+    variant: Literal["umml2022", "icmr2020", "clean"] = Field(
+        default="umml2022",
+        description="umml2022: the program of March 2021, peculiarities kept; icmr2020: that of June 2020; "
+        "clean: the former with loss weights as named, both sides adversarial, gradients through both",
+    )
     layer_widths: tuple[int, ...] = Field(
         default=(8192, 4096, 2048),
         min_length=1,
         description="of both feature nets; the last is the width of the feature that the adversary compares",
     )
+    image_layer_widths: tuple[int, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="of the image net alone, where it differs; the last must be the same",
+    )
+    theta: float = Field(default=1.0, ge=0.0, description="weight of the pair loss, in icmr2020 alone")
     dropout: float = Field(
         default=0.0,
         ge=0.0,
@@ -62,12 +73,26 @@ class DADHConfig(MethodConfig):
     def _check(self) -> Self:
         if min(self.layer_widths) < 4:
             raise ValueError("layer_widths must all be at least 4, since the discriminator quarters the last")
-        if self.batch_size < 2:
+        if self.image_layer_widths is not None and self.image_layer_widths[-1] != self.layer_widths[-1]:
+            raise ValueError("image_layer_widths and layer_widths must end with the same width")
+        if self.variant == "icmr2020" and self.dropout > 0:
+            raise ValueError("dropout must be 0 in variant icmr2020, whose nets have none")
+        if self.batch_size < 2 and self.variant != "icmr2020":
             raise ValueError("batch_size must be at least 2, since batch normalisation needs a variance")
         return self
 
 
 MIRFLICKR25K = DADHConfig(bits=64, epochs=300, batch_size=128)
 NUSWIDE_TC21 = DADHConfig(bits=64, epochs=300, batch_size=128, learning_rate=1e-5, dropout=0.5)
+# The configuration file of June 2020; the image net learns at a tenth of the rate, all else at ten times.
+ICMR2020 = DADHConfig(
+    bits=64,
+    epochs=300,
+    batch_size=128,
+    variant="icmr2020",
+    image_layer_widths=(4096, 2048),
+    learning_rate=6e-4,
+    gamma=0.5,
+)
 # For a few thousand rows on a CPU: narrow layers, and a learning rate that gets there in few steps.
 SMALL = DADHConfig(bits=64, epochs=20, batch_size=128, learning_rate=1e-3, layer_widths=(512, 256, 128))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from cmh_train import Batch, DataSpec, HashingMethod, MethodConfig, MethodSpec, Modality
+from cmh_train import Batch, DataSpec, HashingMethod, Modality
 from torch import nn
 
 from cmh_dadh._adversary import critic_losses, says_real
 from cmh_dadh._codes import project_labels, signs
-from cmh_dadh._config import MIRFLICKR25K, NUSWIDE_TC21, SMALL, DADHConfig
 from cmh_dadh._networks import FeatureNet, code_critic, feature_critic
 from cmh_dadh._streamed import StreamedAdam
 from cmh_dadh._triplet import triplet_losses, triplet_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cmh_dadh._config import DADHConfig
 
 _BATCH_NORM_MOMENTUM = 0.1
 # The program trains with beta + 0.1, and takes it off again in the factor q.
@@ -38,7 +40,9 @@ class DADH(HashingMethod):
         data: shapes and scaling statistics of the data.
     """
 
-    smallest_batch = 2  # batch norm needs a variance
+    batch_norm: ClassVar[bool] = True
+    # Learning rates of the image net, of the rest of the generator and of the critics, in units of the option
+    rates: ClassVar[tuple[float, float, float]] = (1.0, 1.0, 1.0)
     code_matrix: torch.Tensor  # B, (n_train, bits)
     image_codes: torch.Tensor  # H_i, (n_train, bits), as each row was last seen
     text_codes: torch.Tensor  # H_t
@@ -46,41 +50,14 @@ class DADH(HashingMethod):
     def __init__(self, config: DADHConfig, data: DataSpec) -> None:
         super().__init__()
         if len(data.image_shape) != 1:
-            raise ValueError(
-                f"DADH takes image features (rows, width), not pixels of shape {data.image_shape}"
-            )
+            raise ValueError(f"DADH takes one row of features an image, not shape {data.image_shape}")
         self.options, self.data, self.bits = config, data, config.bits
-        # The program passes every text batch twice through the text net. Without dropout the second pass
-        # differs in nothing but a second update of the running statistics: r <- (1-m)^2 r + (1 - (1-m)^2)
-        # batch.
-        once = _BATCH_NORM_MOMENTUM
-        self.second_text_pass = config.dropout > 0
-        text_momentum = once if self.second_text_pass else 1 - (1 - once) ** 2
-        widths, dropout = config.layer_widths, config.dropout
-        self.image_net = FeatureNet(data.image_shape[0], widths, dropout=dropout, momentum=once)
-        self.text_net = FeatureNet(data.text_width, widths, dropout=dropout, momentum=text_momentum)
-        self.image_head = nn.Linear(widths[-1], config.bits)
-        self.text_head = nn.Linear(widths[-1], config.bits)
-        self.feature_critic = feature_critic(widths[-1])
-        self.code_critic = code_critic(config.bits)
+        self.smallest_batch = 2 if self.batch_norm else 1  # batch norm needs a variance
+        self._make_networks()
         self.register_buffer("code_matrix", signs(torch.randn(data.n_train, config.bits)))
         self.register_buffer("image_codes", torch.zeros(data.n_train, config.bits))
         self.register_buffer("text_codes", torch.zeros(data.n_train, config.bits))
-
-        generator = nn.ModuleList([self.image_net, self.text_net, self.image_head, self.text_head])
-        self._generator = StreamedAdam(
-            generator.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
-        self._critics = {
-            name: torch.optim.Adam(
-                critic.parameters(),
-                lr=config.learning_rate,
-                betas=config.critic_betas,
-                weight_decay=config.critic_weight_decay,
-                fused=True,
-            )
-            for name, critic in (("feature_critic", self.feature_critic), ("code_critic", self.code_critic))
-        }
+        self._make_optimisers()
         self._label: torch.Tensor | None = None
 
     def begin_training(self, label: torch.Tensor | None) -> None:
@@ -91,63 +68,93 @@ class DADH(HashingMethod):
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         if batch.label is None:
             raise ValueError("DADH learns from labels, but the batch has none")
-        image_features = self.image_net(self._standardise(batch.image))
-        text_features = self.text_net(batch.text)
-        image_codes = self._hash(self.image_head, image_features)
-        text_codes = self._hash(self.text_head, text_features)
+        features = self._image_features(batch.image), self._text_features(batch.text)
+        codes = self._hash(self.image_head, features[0]), self._hash(self.text_head, features[1])
         with torch.no_grad():
-            self.image_codes[batch.index] = image_codes
-            self.text_codes[batch.index] = text_codes
-            repeated = self.text_net(batch.text) if self.second_text_pass else text_features
-        # The second codes are made of features without gradient: their adversary trains the text head alone
-        # (program).
-        second_text_codes = self._hash(self.text_head, repeated.detach())
+            self.image_codes[batch.index] = codes[0]
+            self.text_codes[batch.index] = codes[1]
 
-        losses = {
-            "discriminator_feature": self._train_critic(
-                "feature_critic", self.feature_critic, image_features.detach(), text_features.detach()
-            ),
-            "discriminator_hash": self._train_critic(
-                "code_critic", self.code_critic, image_codes.detach(), text_codes.detach()
-            ),
+        critics = {
+            "discriminator_feature": self._train_critic("feature_critic", self.feature_critic, features),
+            "discriminator_hash": self._train_critic("code_critic", self.code_critic, codes),
         }
-
+        for critic in (self.feature_critic, self.code_critic):
+            critic.requires_grad_(requires_grad=False)
         with torch.autocast(batch.image.device.type, enabled=False):
-            parts = self._metric_losses(image_codes, text_codes, batch.label, self.code_matrix[batch.index])
-        # Only the text side is trained against the discriminators (program).
-        parts["adversarial_feature"] = self._deceive(self.feature_critic, text_features)
-        parts["adversarial_hash"] = self._deceive(self.code_critic, second_text_codes)
-        total = self._weigh(parts)
+            parts = self._metric_losses(*codes, batch.label, batch.index)
+        parts |= self._adversarial_losses(features, codes, batch.text)
+        for critic in (self.feature_critic, self.code_critic):
+            critic.requires_grad_(requires_grad=True)
+        parts["generator"] = self._weigh(parts)
         self._generator.zero_grad()
-        torch.autograd.backward(total)
+        torch.autograd.backward(parts["generator"])
         self._generator.step()
-        parts["generator"] = total
-        return losses | {name: loss.detach() for name, loss in parts.items()}
+        return critics | {name: loss.detach() for name, loss in parts.items()}
 
+    @torch.no_grad()
     def end_epoch(self, epoch: int) -> None:
         assert self._label is not None, "begin_training was not called"
-        with torch.no_grad():
-            projection = project_labels(self._label, self.code_matrix, self.options.ridge)  # P
-            outputs = self.image_codes + self.text_codes
-            # With mu = 1e-5 the outputs hardly ever turn a sign: B is a linear code of the labels, fixed by
-            # its start.
-            self.code_matrix.copy_(signs(self._label @ projection + self.options.mu / 2 * outputs))
+        self._update_codes(self._label)
         if epoch % self.options.decay_every == 0:
             for group in self._generator.param_groups:
-                group["lr"] = max(
-                    group["lr"] * self.options.learning_rate_decay, self.options.smallest_learning_rate
-                )
+                decayed = group["lr"] * self.options.learning_rate_decay
+                group["lr"] = max(decayed, self.options.smallest_learning_rate)
 
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
         if modality == "image":
-            return self._hash(self.image_head, self.image_net(self._standardise(features)))
-        return self._hash(self.text_head, self.text_net(features))
+            return self._hash(self.image_head, self._image_features(features))
+        return self._hash(self.text_head, self._text_features(features))
 
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
         return {"generator": self._generator, **self._critics}
 
-    def _standardise(self, image: torch.Tensor) -> torch.Tensor:
-        return (image - self.data.image_mean) / self.data.image_std
+    def _make_networks(self) -> None:
+        config, once = self.options, _BATCH_NORM_MOMENTUM
+        # The program passes every text batch twice through the text net. Without dropout the second pass
+        # differs in nothing but a second update of the running statistics:
+        # r <- (1-m)^2 r + (1 - (1-m)^2) batch.
+        self._second_text_pass = config.dropout > 0
+        momentum = once if self._second_text_pass else 1 - (1 - once) ** 2
+        widths = config.layer_widths
+        image_widths = config.image_layer_widths or widths
+        make = partial(FeatureNet, dropout=config.dropout, batch_norm=self.batch_norm)
+        self.image_net = make(self.data.image_shape[0], image_widths, momentum=once)
+        self.text_net = make(self.data.text_width, widths, momentum=momentum)
+        self.image_head = nn.Linear(widths[-1], config.bits)
+        self.text_head = nn.Linear(widths[-1], config.bits)
+        self.feature_critic = feature_critic(widths[-1])
+        self.code_critic = code_critic(config.bits)
+
+    def _make_optimisers(self) -> None:
+        config = self.options
+        image_rate, rest_rate, critic_rate = (rate * config.learning_rate for rate in self.rates)
+        rest = nn.ModuleList([self.text_net, self.image_head, self.text_head])
+        self._generator = StreamedAdam(
+            [
+                {"params": list(self.image_net.parameters()), "lr": image_rate},
+                {"params": list(rest.parameters()), "lr": rest_rate},
+            ],
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self._critics = {
+            name: torch.optim.Adam(
+                critic.parameters(),
+                lr=critic_rate,
+                betas=config.critic_betas,
+                weight_decay=config.critic_weight_decay,
+                fused=True,
+            )
+            for name, critic in (("feature_critic", self.feature_critic), ("code_critic", self.code_critic))
+        }
+
+    def _image_features(self, image: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.image_net((image - self.data.image_mean) / self.data.image_std)
+        return features
+
+    def _text_features(self, text: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.text_net(text)
+        return features
 
     def _hash(self, head: nn.Module, features: torch.Tensor) -> torch.Tensor:
         codes: torch.Tensor = head(features)
@@ -157,8 +164,9 @@ class DADH(HashingMethod):
         return torch.rand_like(like)
 
     def _train_critic(
-        self, name: str, critic: nn.Module, real: torch.Tensor, fake: torch.Tensor
+        self, name: str, critic: nn.Module, sides: tuple[torch.Tensor, torch.Tensor]
     ) -> torch.Tensor:
+        real, fake = (side.detach() for side in sides)
         as_real, as_fake, penalty = critic_losses(critic, real, fake, self._draw_mix(real))
         loss = self.options.gamma * (as_real + as_fake) + self.options.penalty * penalty
         self._critics[name].zero_grad()
@@ -167,31 +175,51 @@ class DADH(HashingMethod):
         return loss.detach()
 
     def _metric_losses(
-        self, image_codes: torch.Tensor, text_codes: torch.Tensor, label: torch.Tensor, targets: torch.Tensor
+        self, image_codes: torch.Tensor, text_codes: torch.Tensor, label: torch.Tensor, index: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         weights, negative = triplet_weights(label)
-        q = self.options.beta * self.options.gamma + _BETA_EXTRA
-        # The program's mask of triplets is single precision always, and so is q in it.
-        masked = torch.tensor(q, dtype=torch.float32).item()
-        if self.options.alpha == _WEIGHTED_ALPHA:
-            weights = 10 * q * masked * weights
-        else:
-            weights = masked * (~negative).to(label.dtype)
+        weights = self._scale_triplets(weights, ~negative)
         image_to_text, text_to_image = triplet_losses(
             image_codes, text_codes, weights, negative, self.options.margin
         )
-        quantisation = (targets - image_codes).square().sum() + (targets - text_codes).square().sum()
+        image_targets, text_targets = self._targets(index)
+        quantisation = (image_targets - image_codes).square().sum()
+        quantisation = quantisation + (text_targets - text_codes).square().sum()
         return {
             "triplet_image_text": image_to_text,
             "triplet_text_image": text_to_image,
             "quantisation": quantisation,
         }
 
-    def _deceive(self, critic: nn.Module, text_side: torch.Tensor) -> torch.Tensor:
-        critic.requires_grad_(requires_grad=False)
-        loss = says_real(critic(text_side))
-        critic.requires_grad_(requires_grad=True)
-        return loss
+    def _scale_triplets(self, weights: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+        q = self.options.beta * self.options.gamma + _BETA_EXTRA
+        # The program's mask of triplets is single precision always, and so is q in it.
+        masked = torch.tensor(q, dtype=torch.float32).item()
+        if self.options.alpha == _WEIGHTED_ALPHA:
+            return 10 * q * masked * weights  # program
+        return masked * positive.to(weights.dtype)
+
+    def _targets(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shared = self.code_matrix[index]
+        return shared, shared
+
+    def _adversarial_losses(
+        self,
+        features: tuple[torch.Tensor, torch.Tensor],
+        codes: tuple[torch.Tensor, torch.Tensor],  # noqa: ARG002 - a variant needs them
+        text: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
+        # Only the text side is trained against the discriminators, and the second codes are made of features
+        # without gradient: the adversary of codes trains the text head alone (program).
+        repeated = features[1]
+        if self._second_text_pass:
+            with torch.no_grad():
+                repeated = self._text_features(text)
+        second_codes = self._hash(self.text_head, repeated.detach())
+        return {
+            "adversarial_feature": says_real(self.feature_critic(features[1])),
+            "adversarial_hash": says_real(self.code_critic(second_codes)),
+        }
 
     def _weigh(self, parts: Mapping[str, torch.Tensor]) -> torch.Tensor:
         triplets = parts["triplet_image_text"] + parts["triplet_text_image"]
@@ -202,16 +230,9 @@ class DADH(HashingMethod):
             + self.options.gamma * adversarial
         )
 
-
-def _build(config: MethodConfig, data: DataSpec) -> HashingMethod:
-    return DADH(cast("DADHConfig", config), data)
-
-
-METHOD = MethodSpec(
-    name="dadh",
-    title="Deep Adversarial Discrete Hashing (Bai et al., ICMR 2020)",
-    config_type=DADHConfig,
-    build=_build,
-    supervised=True,
-    presets={"mirflickr25k": MIRFLICKR25K, "nuswide-tc21": NUSWIDE_TC21, "small": SMALL},
-)
+    def _update_codes(self, label: torch.Tensor) -> None:
+        projection = project_labels(label, self.code_matrix, self.options.ridge)  # P
+        outputs = self.image_codes + self.text_codes
+        # With mu = 1e-5 the outputs hardly ever turn a sign: B is a linear code of the labels, fixed by its
+        # random start.
+        self.code_matrix.copy_(signs(label @ projection + self.options.mu / 2 * outputs))

@@ -17,22 +17,32 @@ _CODE_CRITIC_WIDTH = 512
 
 
 class FeatureNet(nn.Module):
-    """Linear, batch norm, ReLU, and dropout if asked for, layer by layer.
+    """Linear, batch norm and dropout if asked for, ReLU, layer by layer.
 
     Args:
         width_in: input width.
         widths: widths of the layers.
         dropout: probability after every layer.
         momentum: of the running statistics of batch norm.
+        batch_norm: whether there is any.
     """
 
     def __init__(
-        self, width_in: int, widths: Sequence[int], *, dropout: float, momentum: float = 0.1
+        self,
+        width_in: int,
+        widths: Sequence[int],
+        *,
+        dropout: float,
+        momentum: float = 0.1,
+        batch_norm: bool = True,
     ) -> None:
         super().__init__()
         sizes = list(pairwise([width_in, *widths]))
         self.linear = nn.ModuleList(StreamedLinear(a, b) for a, b in sizes)
-        self.norm = nn.ModuleList(nn.BatchNorm1d(b, momentum=momentum) for _, b in sizes)
+        self.momentum = momentum
+        self.norm = nn.ModuleList(
+            nn.BatchNorm1d(b, momentum=momentum) if batch_norm else nn.Identity() for _, b in sizes
+        )
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -40,6 +50,20 @@ class FeatureNet(nn.Module):
         for linear, norm in zip(self.linear, self.norm, strict=True):
             features = self.dropout(torch.relu(norm(linear(features))))
         return features
+
+    def reset_as_relu(self) -> None:
+        """Draw the weights anew from Kaiming's normal distribution; biases are 0."""
+        for linear in self.modules():
+            if isinstance(linear, nn.Linear):
+                nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+                nn.init.zeros_(linear.bias)
+
+    def set_momentum(self, momentum: float) -> None:
+        """Change the momentum of the running statistics."""
+        self.momentum = momentum
+        for norm in self.norm:
+            if isinstance(norm, nn.BatchNorm1d):
+                norm.momentum = momentum
 
 
 def feature_critic(width: int) -> nn.Sequential:

@@ -66,8 +66,8 @@ class BuiltData:
         """Read features of the images from a file and put them in the order of `ids`.
 
         Args:
-            path: an `.npz` with `ids` and `image` in any order and with any further rows, or an `.npy` table that
-                is in the order of `ids` already.
+            path: an `.npz` with `ids` and `image` in any order and with any further rows, or an `.npy` table
+                that is in the order of `ids` already.
 
         Raises:
             DataError: an id is missing or twice, or the number of rows differs.

@@ -18,6 +18,7 @@ from cmh_data._from_raw import from_raw
 from cmh_data._known import identify
 from cmh_data._layouts import ReadOptions
 from cmh_data._read import read_raw
+from cmh_data._sample import sample_file
 
 if TYPE_CHECKING:
     import os
@@ -176,12 +177,12 @@ class FileReport(_Frozen):
 
 @np.errstate(all="ignore")  # damaged files hold numbers that NumPy warns of
 def inspect(
-    path: str | os.PathLike[str], *, n_rows: int | None = None, pixel_axes: str = "auto"
+    path_or_name: str | os.PathLike[str], *, n_rows: int | None = None, pixel_axes: str = "auto"
 ) -> FileReport:
     """Say what a file or folder holds, whichever of the field's layouts it has, complete or not.
 
     Args:
-        path: a file, or a folder with the few files of one data set.
+        path_or_name: a file, or a folder with the few files of one data set, or "emoji" for the built-in one.
         n_rows: as for `load`.
         pixel_axes: as for `load`.
 
@@ -191,8 +192,15 @@ def inspect(
     Raises:
         DataError: nothing there, damaged, or no known layout.
     """
-    path = Path(path)
-    raw = read_raw(path, ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes))
+    options = ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes)
+    if path_or_name == "emoji":
+        with sample_file() as path:
+            return _report(path, options)
+    return _report(Path(path_or_name), options)
+
+
+def _report(path: Path, options: ReadOptions) -> FileReport:
+    raw = read_raw(path, options)
     problems: list[str] = []
     labels = _labels(raw, problems)
     lengths = {name: array.shape[0] for name, array in raw.parts.items()}

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Hdf5Rows:
     """A 4-d array on disk with the axes `(row, colour, height, width)`, whatever order the file has.
 
-    The file is opened on the first read and stays open, so that a batch costs no more than its own bytes.
+    Rows that lie in the file without gaps, as this package writes pixels, are mapped into memory, so that a
+    batch costs no more than its own bytes. Otherwise the file is opened on the first read and stays open.
     Copies in other processes open it for themselves.
 
     Args:
@@ -34,29 +35,32 @@ class Hdf5Rows:
             stored = file[key]
             self.shape: tuple[int, ...] = tuple(int(stored.shape[axis]) for axis in axes)
             self.dtype: np.dtype[Any] = stored.dtype
+            offset = stored.id.get_offset() if stored.chunks is None and axes[0] == 0 else None
+            self._map = None if offset is None else self._map_rows(stored.shape, offset)
+
+    def _map_rows(self, shape: tuple[int, ...], offset: int) -> NDArray[Any]:
+        try:
+            return np.memmap(self._path, self.dtype, "r", offset, shape)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self._path} is truncated: {self._key} reaches beyond its end.") from error
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        if isinstance(rows, (int, np.integer)):
-            only: NDArray[Any] = self[np.array([rows])][0]
-            return only
-        if isinstance(rows, slice):
-            start, stop, step = rows.indices(len(self))
-            if step == 1:
-                return self._read(slice(start, max(start, stop)))
-            rows = np.arange(start, stop, step)
-        rows = np.asarray(rows)
-        if rows.dtype == np.bool_:
-            rows = np.flatnonzero(rows)
-        rows = np.where(rows < 0, rows + len(self), rows).astype(np.int64)
-        # HDF5 reads rising row numbers without repeats.
-        unique, inverse = np.unique(rows, return_inverse=True)
-        return self._read(unique)[inverse]
+        try:
+            if self._map is not None:
+                return self._turn(self._map[rows], is_row=isinstance(rows, (int, np.integer)))
+            return self._read_runs(np.arange(len(self))[rows])
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(f"{self._path}: rows of {self._key} cannot be read ({reason}).") from error
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_file": None}
+        return {"path": self._path, "key": self._key, "axes": self._axes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Hdf5Rows.__init__(self, state["path"], state["key"], axes=state["axes"])
 
     def close(self) -> None:
         """Close the file; a later read opens it again."""
@@ -64,14 +68,21 @@ class Hdf5Rows:
             self._file.close()
             self._file = None
 
-    def _read(self, rows: Any) -> NDArray[Any]:
-        try:
-            if self._file is None:
-                self._file = h5py.File(self._path, "r")
-            stored = self._file[self._key]
-            selection = [slice(None)] * 4
-            selection[self._axes[0]] = rows
-            return np.ascontiguousarray(stored[tuple(selection)].transpose(self._axes))
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise DataError(f"{self._path}: rows of {self._key} cannot be read ({reason}).") from error
+    def _turn(self, stored: NDArray[Any], *, is_row: bool) -> NDArray[Any]:
+        axes = tuple(axis - 1 for axis in self._axes[1:]) if is_row else self._axes
+        return np.array(stored.transpose(axes), order="C")
+
+    def _read_runs(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Read run by run: one selection of scattered rows costs HDF5 far more."""
+        if self._file is None:
+            self._file = h5py.File(self._path, "r")
+        stored = self._file[self._key]
+        flat = np.atleast_1d(rows)
+        out = np.empty((len(flat), *self.shape[1:]), self.dtype)
+        order = np.argsort(flat, kind="stable")
+        selection: list[slice] = [slice(None)] * 4
+        for run in np.split(order, np.flatnonzero(np.diff(flat[order]) != 1) + 1):
+            if len(run):
+                selection[self._axes[0]] = slice(int(flat[run[0]]), int(flat[run[-1]]) + 1)
+                out[run] = stored[tuple(selection)].transpose(self._axes)
+        return out[0] if rows.ndim == 0 else out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import as_file, files
 from types import MappingProxyType
@@ -13,7 +14,8 @@ from cmh_data._hdf5 import trust
 from cmh_data._read import read_raw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from cmh_data._dataset import PairedDataset
 
@@ -35,9 +37,16 @@ def sample() -> PairedDataset:
         >>> data.image.shape, data.text.shape, data.label.shape
         ((1876, 1280), (1876, 615), (1876, 9))
     """
+    with sample_file() as path:
+        return from_raw(read_raw(path))
+
+
+@contextmanager
+def sample_file() -> Iterator[Path]:
+    """The file of the built-in data set, which needs no distrust."""
     with as_file(_FOLDER / "emoji.h5") as path:
         trust(path)
-        return from_raw(read_raw(path))
+        yield path
 
 
 @cache

@@ -26,9 +26,10 @@ CHUNK_BYTES = 1 << 18
 def save(dataset: PairedDataset, path: str | os.PathLike[str]) -> Path:
     """Write a data set to one HDF5 file that `load` reads back with the same values and the same digest.
 
-    Rows stream through in blocks, so that data larger than memory passes, and are stored in chunks of a few
-    rows, compressed where that helps. Float32 features that are all half-precision numbers are stored as
-    such; `load` widens them again. The file appears under its name only when it is complete.
+    Rows stream through in blocks, so that data larger than memory passes. They are compressed in chunks of a
+    few rows where that helps, and otherwise lie one after the other, to be read at the speed of the disk.
+    Float32 features that are all half-precision numbers are stored as such; `load` widens them again. The
+    file appears under its name only when it is complete.
 
     Args:
         dataset: what to write.
@@ -96,10 +97,11 @@ def _write_rows(file: h5py.File, name: str, array: RowArray, digest: ContentDige
     row_bytes = max(1, int(np.prod(shape[1:])) * dtype.itemsize)
     chunk_rows = min(shape[0], max(1, CHUNK_BYTES // row_bytes))
     first = np.ascontiguousarray(array[0:chunk_rows], dtype=dtype)
-    compress = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if _shrinks(first) else {}
-    item = file.create_dataset(
-        name, shape, dtype, chunks=(chunk_rows, *shape[1:]), track_times=False, **compress
-    )  # fmt: skip
+    layout: dict[str, Any] = {}
+    if _shrinks(first):
+        chunks = (chunk_rows, *shape[1:])
+        layout = {"chunks": chunks, "compression": "gzip", "compression_opts": 4, "shuffle": True}
+    item = file.create_dataset(name, shape, dtype, track_times=False, **layout)
     digest.start("label" if name == "labels" else name, array)
     start = 0
     for block in row_blocks(array):

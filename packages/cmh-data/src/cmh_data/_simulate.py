@@ -44,9 +44,9 @@ def simulate(
     """Draw a data set that looks like a published one in size and statistics, and is not it.
 
     Labels come from a Gaussian copula: each has the frequency of its model, and a few shared factors make
-    some occur together. Words follow Zipf's law; half of a row's words belong to one of its labels. Image features
-    are rectified noise around the sum of the labels' directions. Images are drawn when they are read, so that
-    any size fits. Its name begins with "simulated", and `inspect` says so.
+    some occur together. Words follow Zipf's law; half of a row's words belong to one of its labels. Image
+    features are rectified noise around the sum of the labels' directions. Images are drawn when they are
+    read, so that any size fits. Its name begins with "simulated", and `inspect` says so.
 
     Args:
         like: whose sizes and statistics to take.

@@ -95,6 +95,7 @@ def read_alexnet(path: Path, *, dropout: float) -> torch.nn.Module:
         network = models.alexnet(weights=None, dropout=dropout)
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
+        weights = {name: weight.float().contiguous() for name, weight in weights.items()}
         network.load_state_dict(weights, assign=True)
     except Exception as error:
         raise ValueError(

@@ -92,7 +92,7 @@ def slice_rows(words: Any, first: int, last: int, planes: Any, zeros_in: Any) ->
                         row = start + 64 * lane + i
                         bits = words[row, word] if row < words.shape[0] else np.uint64(0)
                         matrix[i, lane] = bits
-                        count[i, lane] -= popcount(bits)
+                        count[i, lane] -= np.uint64(popcount(bits))
                 transpose(matrix)
                 for plane in range(min(64, n_plane - 64 * word)):
                     planes[chunk, 64 * word + plane, column : column + LANES] = matrix[plane]
@@ -230,7 +230,7 @@ def add_bitsliced(
         for i in range(first, last):
             weight = np.int64(0)
             for word in range(query_words.shape[1]):
-                weight += np.int64(popcount(query_words[i, word]))
+                weight += popcount(query_words[i, word])
             complement = 2 * weight > bits
             if complement:
                 weight = bits - weight

@@ -45,7 +45,7 @@ def add_index_order(
     within the cut-off: rank `k`, or the `k`-th relevant item if `first_relevant`.
     """
     block = 1024
-    distance = np.empty(block, np.int64)
+    distance = np.empty(block, np.int32)
     for start in range(0, database_words.shape[0], block):
         stop = min(start + block, database_words.shape[0])
         for i in range(first, last):
@@ -89,7 +89,7 @@ def update_nearest(
     block = 1024
     n_bin = query_words.shape[1] * 64 + 1
     capacity = 2 * k + block
-    scratch = np.empty(block, np.int64)
+    scratch = np.empty(block, np.int32)
     pool_distance = np.empty(capacity, np.int64)
     pool_row = np.empty(capacity, np.int64)
     counts = np.empty(n_bin + 1, np.int64)
@@ -148,7 +148,7 @@ def add_gains(
     `(n_query, bits + 1)`, `graded` is `(n_query, n_label + 1)`.
     """
     block = 1024
-    distance = np.empty(block, np.int64)
+    distance = np.empty(block, np.int32)
     for start in range(0, database_words.shape[0], block):
         stop = min(start + block, database_words.shape[0])
         for i in range(first, last):
@@ -156,7 +156,7 @@ def add_gains(
             for row in range(start, stop):
                 grade = np.int64(0)
                 for word in range(query_labels.shape[1]):
-                    grade += np.int64(popcount(query_labels[i, word] & database_labels[row, word]))
+                    grade += popcount(query_labels[i, word] & database_labels[row, word])
                 d = distance[row - start]
                 retrieved[i, d] += 1
                 gained[i, d] += gains[grade]

@@ -118,7 +118,8 @@ def unpair_file(
         marker: Which modality gets one more value per item that is 1 where the item is emptied.
         fill: Zeros, or the mean of the training items that are still present.
         masks: Write `image_present`, `text_present` (uint8 for every row of the file) and `unpairing_plan`
-            (the plan's JSON as bytes) into the target.
+            (the plan's JSON as bytes) into the target; into a file of one modality its own mask, and the plan
+            as `unpairing_plan_image` or `unpairing_plan_text`.
         verify: Read the target again and compare it with the source and the plan.
         overwrite: Replace an existing target.
 
@@ -161,7 +162,7 @@ def unpair_file(
             )
     if protect is not None:
         _check_protected(places, np.asarray(protect))
-    extra = _extra(plan, training, n=n) if masks else {}
+    extra = _extra(plan, training, places, n=n) if masks else {}
     temporary = target.with_name(f".{target.name}.partial")
     try:
         backend.copy_emptied(source, temporary, places, extra, verify=verify)
@@ -229,14 +230,21 @@ def _check_protected(places: list[ArrayPlace], protect: NDArray[np.int64]) -> No
             )
 
 
-def _extra(plan: UnpairingPlan, training: NDArray[np.int64], *, n: int) -> dict[str, NDArray[np.uint8]]:
-    """The masks over all rows of the file and the plan; rows outside the training set are whole."""
+def _extra(
+    plan: UnpairingPlan, training: NDArray[np.int64], places: list[ArrayPlace], *, n: int
+) -> dict[str, NDArray[np.uint8]]:
+    """The mask of each modality of the file, rows outside the training set whole, and the plan.
+
+    Files of one modality stand side by side in a folder, so no two of them may hold the same name.
+    """
     extra = {}
-    for role, present in (("image", plan.image_present), ("text", plan.text_present)):
+    roles = sorted({place.role for place in places})
+    for role in roles:
         mask = np.ones(n, dtype=np.uint8)
-        mask[training] = present
-        extra[MASK_KEYS[role]] = mask  # type: ignore[index]
-    return extra | {PLAN_KEY: np.frombuffer(plan.to_json().encode(), dtype=np.uint8)}
+        mask[training] = plan.image_present if role == "image" else plan.text_present
+        extra[MASK_KEYS[role]] = mask
+    key = PLAN_KEY if len(roles) == len(MASK_KEYS) else f"{PLAN_KEY}_{roles[0]}"
+    return extra | {key: np.frombuffer(plan.to_json().encode(), dtype=np.uint8)}
 
 
 def _backend(form: Format) -> Any:

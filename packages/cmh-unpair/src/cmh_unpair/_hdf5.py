@@ -175,6 +175,8 @@ def find_patches(dataset: h5py.Dataset, place: ArrayPlace, value: NDArray[Any] |
     else:
         if dataset.id.get_create_plist().get_nfilters() or dataset.chunks[1:] != dataset.shape[1:]:
             return None
+        if dataset.file.userblock_size:  # HDF5 before 1.14.4 gives chunk offsets without the user block
+            return None
         found: dict[int, int] = {}
         dataset.id.chunk_iter(lambda chunk: found.update({chunk.chunk_offset[0]: chunk.byte_offset}))
         length = dataset.chunks[0]

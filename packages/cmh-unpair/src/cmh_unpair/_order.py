@@ -136,8 +136,10 @@ def split_by_place(
     tail_flag, tail_count = tail
     if tail_count:
         state[~smallest(places, len(places) - tail_count)] = tail_flag
-    for flag, until in reversed(head):
-        state[smallest(places, until)] = flag
+    before = [0, *(until for _, until in head)]
+    for (flag, until), start in reversed(list(zip(head, before[:-1], strict=True))):
+        if until > start:
+            state[smallest(places, until)] = flag
     return state
 
 

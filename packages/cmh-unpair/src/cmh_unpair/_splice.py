@@ -34,9 +34,11 @@ class Patch:
 
     def blocks(self) -> Iterator[bytes]:
         """The bytes in blocks of bounded size."""
-        per_block = max(1, STEP // len(self.pattern))
-        for done in range(0, self.times, per_block):
-            yield self.pattern * min(per_block, self.times - done)
+        at_once = max(1, CACHED_STEP // len(self.pattern))
+        block = self.pattern * at_once
+        for _ in range(self.times // at_once):
+            yield block
+        yield self.pattern * (self.times % at_once)
 
 
 def splice(source: BinaryIO, target: BinaryIO, patches: Sequence[Patch], *, size: int) -> None:

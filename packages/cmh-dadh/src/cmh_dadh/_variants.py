@@ -1,0 +1,129 @@
+"""DADH without the program's peculiarities, and DADH as the program of the paper's days has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import nn
+
+from cmh_dadh._adversary import says_fake, says_real
+from cmh_dadh._codes import project_labels, signs
+from cmh_dadh._dadh import DADH
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cmh_train import DataSpec
+
+    from cmh_dadh._config import DADHConfig
+
+
+class _SymmetricDADH(DADH):
+    """Both sides are trained against the discriminators, and loss weights are what their names say."""
+
+    def _scale_triplets(self, weights: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        return weights
+
+    def _weigh(self, parts: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        triplets = parts["triplet_image_text"] + parts["triplet_text_image"]
+        adversarial = parts["adversarial_feature"] + parts["adversarial_hash"]
+        return (
+            self.options.alpha * triplets
+            + self.options.beta * parts["quantisation"]
+            + self.options.gamma * adversarial
+        )
+
+    def _deceive(self, critic: nn.Module, image_side: torch.Tensor, text_side: torch.Tensor) -> torch.Tensor:
+        return says_fake(critic(image_side)) + says_real(critic(text_side))
+
+
+class CleanDADH(_SymmetricDADH):
+    """The current program with plain weights, both sides adversarial, gradients through both adversaries."""
+
+    def _adversarial_losses(
+        self,
+        features: tuple[torch.Tensor, torch.Tensor],
+        codes: tuple[torch.Tensor, torch.Tensor],
+        text: torch.Tensor,  # noqa: ARG002 - no second pass
+    ) -> dict[str, torch.Tensor]:
+        return {
+            "adversarial_feature": self._deceive(self.feature_critic, *features),
+            "adversarial_hash": self._deceive(self.code_critic, *codes),
+        }
+
+    def _make_networks(self) -> None:
+        super()._make_networks()
+        # One text pass, one update of the running statistics.
+        self.text_net.set_momentum(self.image_net.momentum)
+
+
+class DADH2020(_SymmetricDADH):
+    """The program of June 2020, nearest to the ICMR paper.
+
+    No batch norm; features are divided by the Frobenius norm of the whole batch, so codes depend on the batch
+    they are made in; a code matrix for each modality; a pair loss. Its classifiers take part in no loss and
+    are left out.
+    """
+
+    batch_norm: ClassVar[bool] = False
+    rates: ClassVar[tuple[float, float, float]] = (0.1, 10.0, 10.0)
+    text_code_matrix: torch.Tensor  # B_t, (n_train, bits); B_i is the code matrix
+
+    def __init__(self, config: DADHConfig, data: DataSpec) -> None:
+        super().__init__(config, data)
+        self.encode_batch_size = config.batch_size
+        self.register_buffer("text_code_matrix", self.code_matrix.clone())
+
+    def _make_networks(self) -> None:
+        super()._make_networks()
+        # The feature nets only: the program's initialiser misses the heads.
+        self.image_net.reset_as_relu()
+        self.text_net.reset_as_relu()
+
+    def _image_features(self, image: torch.Tensor) -> torch.Tensor:
+        return _divide_by_norm(super()._image_features(image))
+
+    def _text_features(self, text: torch.Tensor) -> torch.Tensor:
+        return _divide_by_norm(super()._text_features(text))
+
+    def _targets(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.code_matrix[index], self.text_code_matrix[index]
+
+    def _metric_losses(
+        self, image_codes: torch.Tensor, text_codes: torch.Tensor, label: torch.Tensor, index: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        cosine = nn.functional.cosine_similarity(image_codes, text_codes)
+        # The program subtracts the identity from the diagonal matrix of these cosines.
+        pair = {"pair": (cosine - 1).square().sum()}
+        return super()._metric_losses(image_codes, text_codes, label, index) | pair
+
+    def _adversarial_losses(
+        self,
+        features: tuple[torch.Tensor, torch.Tensor],
+        codes: tuple[torch.Tensor, torch.Tensor],  # noqa: ARG002 - made anew below
+        text: torch.Tensor,  # noqa: ARG002 - without dropout and batch norm a second pass gives the same features
+    ) -> dict[str, torch.Tensor]:
+        heads = (self.image_head, self.text_head)
+        second_codes = [self._hash(head, side.detach()) for head, side in zip(heads, features, strict=True)]
+        return {
+            "adversarial_feature": self._deceive(self.feature_critic, *features),
+            "adversarial_hash": self._deceive(self.code_critic, *second_codes),
+        }
+
+    def _weigh(self, parts: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return super()._weigh(parts) + self.options.theta * parts["pair"]
+
+    def _update_codes(self, label: torch.Tensor) -> None:
+        for matrix, outputs in (
+            (self.code_matrix, self.image_codes),
+            (self.text_code_matrix, self.text_codes),
+        ):
+            projection = project_labels(label, matrix, self.options.ridge)
+            matrix.copy_(signs(label @ projection + self.options.mu * outputs))
+
+
+def _divide_by_norm(features: torch.Tensor) -> torch.Tensor:
+    """Divide by the Frobenius norm of the batch, which takes no gradient."""
+    norm: torch.Tensor = torch.linalg.vector_norm(features.detach())
+    return features / norm.clamp(min=torch.finfo(features.dtype).tiny)

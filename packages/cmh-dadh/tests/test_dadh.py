@@ -1,0 +1,282 @@
+import numpy as np
+import pytest
+import torch
+from cmh_dadh import DADH, DADH2020, METHOD, CleanDADH
+from cmh_dadh._adversary import critic_losses, says_fake, says_real
+from cmh_dadh._codes import project_labels, signs
+from cmh_dadh._networks import FeatureNet, code_critic
+from cmh_train import Batch, TrainingData, build_method, encode_dataset, fit, make_config
+
+SMALL = {"bits": 16, "layer_widths": (32, 16, 8), "learning_rate": 2e-3, "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Three classes, each with its own direction in both modalities; some samples emptied as UMML does."""
+    rng = np.random.default_rng(7)
+    kind = rng.integers(0, 3, 65)  # the last batch of 16 would have one row
+    image = 3 + rng.normal(size=(65, 10)) * 0.5 + 2 * np.eye(10)[kind]
+    text = ((rng.random((65, 12)) < 0.1) | (np.eye(12)[kind] > 0)).astype(np.uint8)
+    mean, std = image.mean(), image.std()
+    image_present, text_present = np.arange(65) >= 5, np.arange(65) < 60
+    return TrainingData.from_arrays(
+        image=image * image_present[:, None],
+        text=text * text_present[:, None],
+        label=np.eye(3)[kind],
+        image_present=image_present,
+        text_present=text_present,
+        image_mean=mean,
+        image_std=std,
+    )
+
+
+def agreement(method, data):
+    """Mean code product of pairs across the modalities that share a label, less that of the others."""
+    rows = data.image_present & data.text_present
+    codes = [np.sign(encode_dataset(method, kind, getattr(data, kind)[rows])) for kind in ("image", "text")]
+    product = codes[0] @ codes[1].T / method.bits
+    same = data.label[rows] @ data.label[rows].T > 0
+    return product[same].mean() - product[~same].mean()
+
+
+@pytest.mark.parametrize(
+    ("variant", "precision", "epochs"),
+    [
+        ("umml2022", "float32", 15),
+        ("umml2022", "bf16", 15),
+        ("icmr2020", "float32", 25),
+        ("clean", "float32", 15),
+    ],
+)
+def test_learns(data, variant, precision, epochs):
+    options = SMALL | {"variant": variant}
+    if variant == "icmr2020":
+        options["learning_rate"] = 3e-4  # times ten for the text
+    method = build_method(METHOD, options, data.spec, 0)
+    result = fit(method, data, epochs=epochs, batch_size=16, precision=precision, seed=0)
+    assert agreement(method, data) > 0.5
+    losses = result.losses
+    assert losses["triplet_image_text"][-1] < losses["triplet_image_text"][0]
+    expected = {
+        "discriminator_feature",
+        "discriminator_hash",
+        "triplet_image_text",
+        "triplet_text_image",
+        "quantisation",
+        "adversarial_feature",
+        "adversarial_hash",
+        "generator",
+    }
+    assert set(losses) == expected | ({"pair"} if variant == "icmr2020" else set())
+    assert all(parameter.dtype == torch.float32 for parameter in method.parameters())
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.5}, {"variant": "icmr2020"}, {"variant": "clean"}])
+def test_resuming_is_bit_identical(data, tmp_path, options):
+    whole, first, second = (build_method(METHOD, SMALL | options, data.spec, seed) for seed in (0, 0, 1))
+    settings = {"batch_size": 16, "seed": 2}
+    expected = fit(whole, data, epochs=4, **settings)
+    fit(first, data, epochs=2, checkpoint=tmp_path / "run", **settings)
+    assert fit(second, data, epochs=4, checkpoint=tmp_path / "run", **settings).losses == expected.losses
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, second.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("bits", [8, 37, 512])
+def test_any_number_of_bits(data, bits):
+    method = build_method(METHOD, SMALL | {"bits": bits}, data.spec, 0)
+    fit(method, data, epochs=1, batch_size=16, seed=0)
+    codes = encode_dataset(method, "text", data.text)
+    assert codes.shape == (65, bits)
+    assert np.abs(codes).max() <= 1
+
+
+def test_learning_rate_decays_after_epochs_0_100_200(data):
+    method = build_method(METHOD, SMALL | {"learning_rate": 1.5e-6}, data.spec, 0)
+    method.begin_training(torch.from_numpy(data.label).float())
+    seen = []
+    for epoch in range(202):
+        method.end_epoch(epoch)
+        seen.append(method.optimisers()["generator"].param_groups[0]["lr"])
+    assert seen[0] == seen[99] == pytest.approx(1.2e-6)
+    assert seen[100] == 1e-6  # 0.96e-6, raised to the floor
+    assert seen[201] == 1e-6
+    assert method.optimisers()["feature_critic"].param_groups[0]["lr"] == 1.5e-6
+
+
+def test_only_at_alpha_10_triplets_are_weighted(data):
+    weights, positive = torch.tensor([[0.5, 0.0]]), torch.tensor([[True, False]])
+    for alpha, expected in ((10.0, 10 * 1.1**2 * 0.5), (5.0, 1.1)):
+        method = build_method(METHOD, SMALL | {"alpha": alpha}, data.spec, 0)
+        assert method._scale_triplets(weights, positive)[0].tolist() == pytest.approx([expected, 0.0])
+    clean = build_method(METHOD, SMALL | {"variant": "clean", "alpha": 5.0}, data.spec, 0)
+    assert torch.equal(clean._scale_triplets(weights, positive), weights)
+
+
+def gradients_of_adversary(method, data):
+    """Which nets the adversarial losses alone would move."""
+    label = torch.from_numpy(data.label).float()
+    image, text = torch.from_numpy(data.image).float(), torch.from_numpy(data.text).float()
+    features = method._image_features(image), method._text_features(text)
+    codes = method._hash(method.image_head, features[0]), method._hash(method.text_head, features[1])
+    parts = method._adversarial_losses(features, codes, text)
+    assert len(label) == len(image)
+    moved = {}
+    for name, loss in parts.items():
+        nets = {net: getattr(method, net) for net in ("image_net", "text_net", "image_head", "text_head")}
+        method._generator.zero_grad()
+        loss.backward(retain_graph=True)
+        moved[name] = {
+            net
+            for net, module in nets.items()
+            if any(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
+        }
+    return moved
+
+
+@pytest.mark.parametrize(
+    ("variant", "feature", "code"),
+    [
+        ("umml2022", {"text_net"}, {"text_head"}),
+        ("icmr2020", {"image_net", "text_net"}, {"image_head", "text_head"}),
+        ("clean", {"image_net", "text_net"}, {"image_net", "text_net", "image_head", "text_head"}),
+    ],
+)
+def test_whom_the_adversary_trains(data, variant, feature, code):
+    method = build_method(METHOD, SMALL | {"variant": variant}, data.spec, 0)
+    assert gradients_of_adversary(method, data) == {"adversarial_feature": feature, "adversarial_hash": code}
+
+
+def test_two_passes_and_one_with_another_momentum_are_the_same():
+    torch.manual_seed(0)
+    once, twice = FeatureNet(5, [4, 3], dropout=0.0, momentum=0.19), FeatureNet(5, [4, 3], dropout=0.0)
+    twice.load_state_dict(once.state_dict())
+    for _ in range(3):
+        batch = torch.randn(6, 5)
+        once(batch)
+        twice(batch)
+        twice(batch)
+    for name, value in once.state_dict().items():
+        if "running" in name:
+            torch.testing.assert_close(value, twice.state_dict()[name])
+
+
+def test_critic_losses_by_loops():
+    torch.manual_seed(0)
+    critic = code_critic(4).double()
+    real, fake, mix = (torch.rand(3, 4, dtype=torch.float64) for _ in range(3))
+    as_real, as_fake, penalty = critic_losses(critic, real, fake, mix)
+    real_rows = [-torch.log(torch.sigmoid(critic(row))).item() for row in real]
+    fake_rows = [-torch.log(1 - torch.sigmoid(critic(row))).item() for row in fake]
+    penalties = []
+    for r, f, a in zip(real, fake, mix, strict=True):
+        point = (a * r + (1 - a) * f).requires_grad_()
+        (slope,) = torch.autograd.grad(critic(point)[0], point)
+        penalties.append((sum(s**2 for s in slope.tolist()) ** 0.5 - 1) ** 2)
+    for loss, rows in ((as_real, real_rows), (as_fake, fake_rows), (penalty, penalties)):
+        assert loss.item() == pytest.approx(sum(rows) / 3, rel=1e-12)
+
+
+def test_log_sigmoids_cannot_overflow():
+    large = torch.tensor([1000.0])
+    assert (says_real(-large), says_fake(large)) == (1000.0, 1000.0)
+    assert (says_real(large), says_fake(-large)) == (0.0, 0.0)
+
+
+def test_label_projection_solves_its_equation():
+    rng = np.random.default_rng(0)
+    label, codes = (rng.random((9, 4)) < 0.5).astype(float), np.sign(rng.normal(size=(9, 6)))
+    expected = np.linalg.inv(label.T @ label + 0.5 * np.eye(4)) @ label.T @ codes
+    actual = project_labels(torch.from_numpy(label), torch.from_numpy(codes), 0.5)
+    np.testing.assert_allclose(actual, expected, rtol=1e-10)
+    assert signs(torch.tensor([0.0, -0.0, -2.0])).tolist() == [1.0, 1.0, -1.0]
+
+
+def test_the_2020_program_divides_features_by_the_norm_of_the_batch(data):
+    method = build_method(METHOD, SMALL | {"variant": "icmr2020"}, data.spec, 0)
+    for features in (
+        method._image_features(torch.from_numpy(data.image).float()),
+        method._text_features(torch.from_numpy(data.text).float()),
+    ):
+        assert features.norm().item() == pytest.approx(1.0, rel=1e-5)
+    assert method.encode_batch_size == 16
+    rates = [group["lr"] for group in method.optimisers()["generator"].param_groups]
+    assert rates == pytest.approx([2e-4, 2e-2])
+    assert not any(isinstance(module, torch.nn.BatchNorm1d) for module in method.modules())
+
+
+def test_pair_loss_by_loops(data):
+    method = build_method(METHOD, SMALL | {"variant": "icmr2020"}, data.spec, 0)
+    torch.manual_seed(0)
+    image, text = torch.rand(2, 4, 16) - 0.5
+    label = torch.from_numpy(data.label[:4]).float()
+    loss = method._metric_losses(image, text, label, torch.arange(4))["pair"]
+    expected = 0.0
+    for i in range(4):
+        for j in range(4):
+            cosine = float(image[i] @ text[i] / image[i].norm() / text[i].norm()) if i == j else 0.0
+            expected += (cosine - (i == j)) ** 2
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_presets_build_the_right_program(data):
+    assert set(METHOD.presets) == {"icmr2020", "mirflickr25k", "nuswide-tc21", "small"}
+    mir, nus = METHOD.presets["mirflickr25k"], METHOD.presets["nuswide-tc21"]
+    assert (mir.learning_rate, mir.dropout, mir.layer_widths) == (5e-5, 0.0, (8192, 4096, 2048))
+    assert (nus.learning_rate, nus.dropout) == (1e-5, 0.5)
+    for variant, kind in (("umml2022", DADH), ("icmr2020", DADH2020), ("clean", CleanDADH)):
+        assert type(build_method(METHOD, SMALL | {"variant": variant}, data.spec, 0)) is kind
+    assert make_config("dadh", preset="small").bits == 64
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bits": 0}, "'bits' of method 'dadh': Input should be greater than or equal to 8, not 0"),
+        ({"bits": 1000}, "'bits' of method 'dadh': Input should be less than or equal to 512, not 1000"),
+        ({"batch_size": 1}, "batch_size must be at least 2, since batch normalisation"),
+        ({"layer_widths": (8, 2)}, "layer_widths must all be at least 4"),
+        ({"layer_widths": ()}, "'layer_widths' of method 'dadh'"),
+        ({"image_layer_widths": (8, 4)}, "must end with the same width"),
+        ({"variant": "icmr2020", "dropout": 0.5}, "dropout must be 0 in variant icmr2020"),
+        ({"variant": "2021"}, "'variant' of method 'dadh'"),
+        ({"dropout": 1.0}, "'dropout' of method 'dadh'"),
+    ],
+)
+def test_bad_options(data, options, message):
+    with pytest.raises(ValueError, match=message):
+        build_method(METHOD, SMALL | options, data.spec, 0)
+
+
+def test_bad_data(data):
+    pixels = TrainingData.from_arrays(image=np.ones((4, 3, 5, 5)), text=np.ones((4, 2)), label=np.eye(4))
+    with pytest.raises(ValueError, match=r"one row of features an image, not shape \(3, 5, 5\)"):
+        build_method(METHOD, SMALL, pixels.spec, 0)
+    unlabelled = TrainingData.from_arrays(image=np.ones((4, 3)), text=np.ones((4, 2)))
+    with pytest.raises(ValueError, match="method 'dadh' learns from labels, but the data have none"):
+        build_method(METHOD, SMALL, unlabelled.spec, 0)
+    method = build_method(METHOD, SMALL, data.spec, 0)
+    with pytest.raises(ValueError, match="batch_size is 66, but there are only 65 training rows"):
+        fit(method, data, epochs=1, batch_size=66, seed=0)
+    with pytest.raises(ValueError, match="learns from labels, but the training data have none"):
+        method.begin_training(None)
+    present = torch.ones(2, dtype=torch.bool)
+    with pytest.raises(ValueError, match="learns from labels, but the batch has none"):
+        method.update(
+            Batch(
+                image=torch.ones(2, 10),
+                text=torch.ones(2, 12),
+                label=None,
+                index=torch.arange(2),
+                image_present=present,
+                text_present=present,
+            )
+        )
+
+
+def test_rows_without_labels_do_no_harm(data):
+    label = np.array(data.label)
+    label[::3] = 0
+    empty = TrainingData.from_arrays(image=data.image, text=data.text, label=label)
+    method = build_method(METHOD, SMALL, empty.spec, 0)
+    assert np.isfinite(fit(method, empty, epochs=2, batch_size=16, seed=0).losses["generator"]).all()
