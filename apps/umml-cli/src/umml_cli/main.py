@@ -25,13 +25,10 @@ app = typer.Typer(
 app.command()(quickstart.quickstart)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
-<<<<<<< HEAD
 app.command()(reproduce.reproduce)
 app.command()(report.report)
 app.add_typer(runs.runs, name="runs")
-=======
 app.command()(unpair.unpair)
->>>>>>> main
 app.command()(methods.methods)
 app.add_typer(data.data, name="data")
 
