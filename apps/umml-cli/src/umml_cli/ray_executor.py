@@ -137,10 +137,15 @@ def _work(specification: dict[str, Any], order: WorkOrder, dataset: PairedDatase
     if specification["device"] == "cpu":
         torch.set_num_threads(1)  # as everywhere, so that results are the same
 
-    def on_event(event: RunEvent) -> None:
-        ray.get(mailbox.put.remote(event))  # waits, so that no event is on its way when the run is over
+    sent: list[Any] = []
 
-    work(specification, order, on_event, _met.setdefault(dataset.digest, dataset))
+    def on_event(event: RunEvent) -> None:
+        sent[:] = [mailbox.put.remote(event)]
+
+    try:
+        work(specification, order, on_event, _met.setdefault(dataset.digest, dataset))
+    finally:
+        ray.get(sent)  # the mailbox takes a caller's events in order, so waiting for the last is enough
 
 
 def _import_ray() -> Any:
