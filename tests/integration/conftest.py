@@ -1,31 +1,27 @@
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-UMML = Path(sys.executable).with_name("umml")
-SMALL = ("--set", "layer_widths=[48, 32, 16]", "--set", "epochs=4")
+from running import UMML
+from umml_cli.main import main
 
 
 @pytest.fixture
-def umml(tmp_path):
-    """Run the command as a user does, in an empty folder."""
+def umml(tmp_path, monkeypatch, capfd):
+    """Run the command in an empty folder, inside this process: starting torch anew takes seconds."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*arguments, check=True, **environment):
-        done = subprocess.run(
-            [UMML, *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "COLUMNS": "200", **environment},
-            check=False,
-        )
+    def run(*arguments, check=True):
+        monkeypatch.setattr(sys, "argv", ["umml", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed, errors = capfd.readouterr()
+        status = end.value.code or 0
         if check:
-            assert done.returncode == 0, done.stderr
-        return done
+            assert status == 0, errors
+        return subprocess.CompletedProcess(arguments, status, printed, errors)
 
     return run
 
