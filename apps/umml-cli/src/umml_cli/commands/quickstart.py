@@ -34,7 +34,7 @@ def quickstart(
     from umml_cli.experiment import DataSource, built_in_experiment, specify
     from umml_cli.grid import run_grid, write_outputs
     from umml_cli.methods import parse_options
-    from umml_cli.tables import series_table
+    from umml_cli.tables import series_tables
 
     console = Console(highlight=False)
     sources = {"emoji": DataSource(location="emoji", dataset=cmh_data.load("emoji"))}
@@ -42,7 +42,8 @@ def quickstart(
     specifications = list(specify(experiment, sources, overrides=parse_options(set_ or [])))
     results = run_grid(specifications, sources=sources, out=out, console=console, workers=workers)
     for series in write_outputs(experiment.title, results, sources=sources, out=out):
-        console.print(series_table(series))
+        for table in series_tables(series, console.width):
+            console.print(table)
     console.print(
         f"Report: {out / 'report.html'}    Numbers: {out / 'summary.csv'}    Figure: {out / 'figures'}",
         soft_wrap=True,
