@@ -21,6 +21,9 @@ nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", f"tests-{PYTHONS[0]}", f"wheel-{PYTHONS[-1]}", "integration", "lock"]
 
+# Without bytecode files every process compiles torch anew, about ten seconds each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 if shutil.which("pyenv"):  # its shims run only the selected versions; select all that are installed
     versions = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True)  # noqa: S607 - found on PATH above
     os.environ.setdefault("PYENV_VERSION", ":".join(reversed(versions.stdout.split())))

@@ -1,33 +1,28 @@
-import csv
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
-
-UMML = Path(sys.executable).with_name("umml")
-SMALL = ("--set", "layer_widths=[48, 32, 16]", "--set", "epochs=4")
+from running import UMML, run_umml
+from small_grid import SMALL_GRID, make_arrays, prepare
+from umml_cli.main import main
 
 
 @pytest.fixture
-def umml(tmp_path):
-    """Run the command as a user does, in an empty folder."""
+def umml(tmp_path, monkeypatch, capfd):
+    """Run the command in an empty folder, inside this process: starting torch anew takes seconds."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
 
-    def run(*arguments, check=True, **environment):
-        done = subprocess.run(
-            [UMML, *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "COLUMNS": "200", **environment},
-            check=False,
-        )
+    def run(*arguments, check=True):
+        monkeypatch.setattr(sys, "argv", ["umml", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed, errors = capfd.readouterr()
+        status = end.value.code or 0
         if check:
-            assert done.returncode == 0, done.stderr
-        return done
+            assert status == 0, errors
+        return subprocess.CompletedProcess(arguments, status, printed, errors)
 
     return run
 
@@ -56,85 +51,9 @@ def start_umml(tmp_path):
         process.communicate()
 
 
-def make_arrays(n=60):
-    """Items of three classes whose image and text carry the class."""
-    generator = np.random.default_rng(7)
-    labels = np.eye(3, dtype=np.uint8)[np.arange(n) % 3]
-    return {
-        "image": (labels @ generator.normal(size=(3, 12)) + generator.normal(size=(n, 12))).astype(
-            np.float32
-        ),
-        "text": (labels @ generator.normal(size=(3, 8)) + generator.normal(size=(n, 8))).astype(np.float32),
-        "labels": labels,
-        "train": np.arange(n - 20),
-        "query": np.arange(n - 10, n),
-    }
-
-
 @pytest.fixture
 def arrays():
     return make_arrays()
-
-
-GRID = """
-title = "A small grid"
-data = ["small"]
-table = "cells"
-seeds = 2
-[methods.dadh]
-options = { bits = 16, layer_widths = [8, 8, 8], epochs = 3, batch_size = 20 }
-evaluate_every = 1
-[cells]
-paired = [0]
-UI = [40, 100]
-UT = [40]
-UIT = [40]
-SD = [40]
-untrained = [0]
-"""
-N_RUNS = 14
-
-
-def prepare(folder):
-    np.savez(folder / "small.npz", **make_arrays())
-    (folder / "grid.toml").write_text(GRID)
-
-
-def run(folder, *arguments, check=True):
-    done = subprocess.run(
-        [UMML, *map(str, arguments)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    if check:
-        assert done.returncode == 0, done.stderr
-    return done
-
-
-def written(out):
-    """What a reader sees: numbers and tables, without the times of the runs."""
-    files = [out / "summary.csv", out / "runs.csv", *sorted((out / "tables").iterdir())]
-    return {file.name: file.read_bytes() for file in files}
-
-
-def read_rows(path):
-    return list(csv.DictReader(path.read_text().splitlines()))
-
-
-SMALL_GRID = (
-    "reproduce",
-    "grid.toml",
-    "--data",
-    "small=small.npz",
-    "--checkpoint-minutes",
-    "0",
-    "--workers",
-    "1",
-)
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +61,9 @@ def undisturbed(tmp_path_factory):
     """The output folder of a small grid that nothing disturbed, and what it printed."""
     folder = tmp_path_factory.mktemp("undisturbed")
     prepare(folder)
-    done = run(folder, *SMALL_GRID[:-2])  # two workers where there are two cores; the tests below have one
+    done = run_umml(
+        folder, *SMALL_GRID[:-2]
+    )  # two workers where there are two cores; the tests below have one
     return folder / "umml-reproduce", done.stdout
 
 

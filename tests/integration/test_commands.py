@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from running import SMALL
 
 TINY = ("--preset", "small", "--set", "layer_widths=[16, 16, 8]", "--epochs", "2", "--bits", "16")
 
@@ -42,7 +42,7 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
 
 def test_seeds_give_mean_and_deviation(umml, tmp_path):
     umml("quickstart", "--out", "out", "--seeds", 2, "--set", "layer_widths=[8, 8, 8]", "--set", "epochs=1")
-    rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").read_text().splitlines()))
     assert {row["seeds"] for row in rows} == {"2"}
     assert all(float(row["map_sd"]) >= 0 for row in rows)
 

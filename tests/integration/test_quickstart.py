@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from running import SMALL, run_umml
 from safetensors.numpy import load_file
 
 N_RUNS = 14
@@ -17,27 +17,14 @@ N_RUNS = 14
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """The output folder of a quickstart that nothing disturbed, and its summary."""
-    import subprocess
-
-    from conftest import UMML
-
     folder = tmp_path_factory.mktemp("undisturbed")
-    done = subprocess.run(
-        [UMML, "quickstart", "--out", "out", *SMALL],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    assert done.returncode == 0, done.stderr
+    done = run_umml(folder, "quickstart", "--out", "out", *SMALL)
     return folder / "out", done.stdout
 
 
 def test_summary_has_every_cell_and_task(undisturbed):
     out, _ = undisturbed
-    rows = list(csv.DictReader((out / "summary.csv").open()))
+    rows = list(csv.DictReader((out / "summary.csv").read_text().splitlines()))
     assert len(rows) == 2 * N_RUNS
     assert {(row["scheme"], row["percent"]) for row in rows} >= {
         ("paired", "0"),

@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import N_RUNS, SMALL_GRID, UMML, prepare, run, written
+from running import UMML
+from running import run_umml as run
+from small_grid import N_RUNS, SMALL_GRID, prepare, written
 
 pytest.importorskip("ray", reason="needs the extra umml-cli[ray]")
 

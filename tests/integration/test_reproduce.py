@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import GRID, N_RUNS, SMALL_GRID, UMML, make_arrays, prepare, read_rows, run, written
+from running import UMML
+from running import run_umml as run
+from small_grid import GRID, N_RUNS, SMALL_GRID, make_arrays, prepare, read_rows, written
 
 
 def test_tables_numbers_and_report_are_written(undisturbed):

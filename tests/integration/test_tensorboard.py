@@ -1,5 +1,5 @@
 import pytest
-from conftest import run
+from running import run_umml as run
 
 pytest.importorskip("tensorboard", reason="needs the extra umml-cli[tensorboard]")
 

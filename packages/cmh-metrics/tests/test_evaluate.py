@@ -113,6 +113,8 @@ def test_reading_something_else():
         ({"query_codes": {"image": 1}}, r"query_codes must be a mapping .* but it has \['image'\]"),
         ({"database_codes": np.ones((70, 16))}, "database_codes must be a mapping .* but it has ndarray"),
         ({"no_relevant": "nan"}, "no_relevant must be one of 'zero', 'skip'"),
+        ({"ties": "luck"}, "ties must be one of 'expected', 'best', 'worst', 'index'"),
+        ({"normalise": "map"}, "normalise must be one of 'min'"),
         ({"k": 0}, "k must be an integer"),
         ({"ks": [0]}, "ks must be an integer"),
     ],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cmh_data
+import h5py
 
 from umml_cli.errors import UserError
 
@@ -36,7 +37,7 @@ def split_location(location: str) -> tuple[str, str | None]:
 def read_side(side: str, codes_location: str, labels_location: str) -> CodesWithLabels:
     """Read the codes and labels of the queries or of the database.
 
-    MATLAB 7.3 stores axes in reverse, so a matrix is turned where only that makes the rows of both agree.
+    MATLAB 7.3 stores axes in reverse, so a matrix of an HDF5 file is turned where only that makes rows agree.
 
     Args:
         side: "query" or "database", for messages.
@@ -51,11 +52,19 @@ def read_side(side: str, codes_location: str, labels_location: str) -> CodesWith
     for name, array in (("codes", codes), ("labels", labels)):
         if array.ndim != 2:
             raise UserError(f"The {side} {name} must be a matrix, a row for each item, not {array.shape}.")
-    turns = [(codes, labels), (codes.T, labels.T), (codes.T, labels), (codes, labels.T)]
-    fitting = [turn for turn in turns if len(turn[0]) == len(turn[1])]
+    fitting = [
+        (one, other)
+        for one in _orientations(codes, codes_location)
+        for other in _orientations(labels, labels_location)
+        if len(one) == len(other)
+    ]
     if not fitting:
         raise UserError(
             f"The {side} codes {codes.shape} and labels {labels.shape} have no number of rows in common; "
             "give files of the same items."
         )
     return CodesWithLabels(*fitting[0])
+
+
+def _orientations(array: NDArray[Any], location: str) -> list[NDArray[Any]]:
+    return [array, array.T] if h5py.is_hdf5(split_location(location)[0]) else [array]

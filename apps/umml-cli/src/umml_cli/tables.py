@@ -12,7 +12,7 @@ from umml_cli.progress import format_seconds
 from umml_cli.store import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cmh_metrics import PairedTest, RetrievalReport, TaskReport
 
@@ -48,11 +48,27 @@ def entry(series: Series, cell: Cell, task: str) -> Entry:
     )
 
 
-def series_table(series: Series) -> Table:
-    """The series as a rich table: both tasks side by side."""
-    table = Table(title=f"{series.method} on {series.dataset}, {series.bits} bits: mAP", title_justify="left")
-    table.add_column("training pairs", no_wrap=True)
-    for task in TASKS:
+WIDE = 138
+"""Columns that a table of both tasks needs."""
+
+
+def series_tables(series: Series, width: int) -> list[Table]:
+    """The series as rich tables: both tasks side by side where `width` columns hold them, else one each."""
+    tables = (
+        [_tasks_table(series, TASKS)] if width >= WIDE else [_tasks_table(series, [task]) for task in TASKS]
+    )
+    tables[-1].caption_justify = "left"
+    tables[-1].caption = (
+        "★ best at this share. Unpaired or discarded: which is better for as many samples, and what keeping "
+        "them gains (100 % discarded is an untrained network)."
+    )
+    return tables
+
+
+def _tasks_table(series: Series, tasks: Sequence[str]) -> Table:
+    title = f"{series.method} on {series.dataset}, {series.bits} bits: mAP"
+    table = Table("training pairs", title=title, title_justify="left")
+    for task in tasks:
         table.add_column(TASK_TITLES[task], justify="right", no_wrap=True)
         for name in ("of paired", "of untrained", "unpaired or discarded"):
             table.add_column(name, justify="right", style="dim", no_wrap=name != "unpaired or discarded")
@@ -62,16 +78,11 @@ def series_table(series: Series) -> Table:
             table.add_section()
         previous = cell.scheme
         row = [cell.title]
-        for task in TASKS:
+        for task in tasks:
             said = entry(series, cell, task)
             score = f"[bold]★ {said.score}[/]" if said.best else said.score
             row += [score, said.change, said.times_untrained, said.against_discarding]
         table.add_row(*row)
-    table.caption = (
-        "★ best at this share. Unpaired or discarded: which is better for as many samples, and what keeping "
-        "them gains (100 % discarded is an untrained network)."
-    )
-    table.caption_justify = "left"
     return table
 
 

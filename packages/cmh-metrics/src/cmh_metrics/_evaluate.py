@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_metrics._average_precision import WHOLE, from_tables, index_order, treat_no_relevant
+from cmh_metrics._average_precision import (
+    NORMALISE,
+    TIES,
+    WHOLE,
+    from_tables,
+    index_order,
+    treat_no_relevant,
+)
 from cmh_metrics._by_class import class_means
 from cmh_metrics._checks import as_matrix, as_numpy, one_of, positive_integer
 from cmh_metrics._inputs import RankingInputs
@@ -81,6 +88,8 @@ def evaluate(
         >>> report["retrieval"].mean_average_precision
         0.5
     """
+    one_of(normalise, "normalise", NORMALISE)
+    one_of(ties, "ties", TIES)
     one_of(no_relevant, "no_relevant", ("zero", "skip"))
     options = _Options(
         k=None if k is None else positive_integer(k, "k"),

@@ -37,7 +37,7 @@ def quickstart(
     from umml_cli.grid import RUNS, run_grid, write_outputs
     from umml_cli.methods import parse_options
     from umml_cli.store import RunStore
-    from umml_cli.tables import series_table
+    from umml_cli.tables import series_tables
 
     console = Console(highlight=False)
     sources = {"emoji": DataSource(location="emoji", dataset=cmh_data.load("emoji"))}
@@ -52,7 +52,8 @@ def quickstart(
         results = list(RunStore(out / RUNS).results(specifications))
         datasets = {name: source.dataset for name, source in sources.items()}
         for series in write_outputs(experiment.title, results, datasets=datasets, out=out):
-            console.print(series_table(series))
+            for table in series_tables(series, console.width):
+                console.print(table)
     console.print(
         f"Report: {out / 'report.html'}    Numbers: {out / 'summary.csv'}    Figure: {out / 'figures'}",
         soft_wrap=True,
