@@ -1,7 +1,8 @@
 import contextlib
 import errno
-import multiprocessing
 import os
+import subprocess
+import sys
 
 import pytest
 from umml_cli.errors import UserError, describe_os_error
@@ -25,22 +26,24 @@ def test_damaged_json_is_named(tmp_path):
         read_json(path)
 
 
-def _hold(folder, held, release):
-    with folder_lock(folder):
-        held.set()
-        release.wait(30)
+HOLD = """
+import sys
+from pathlib import Path
+from umml_cli.files import folder_lock
+
+with folder_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def test_a_second_process_is_told_who_holds_the_folder(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    other = context.Process(target=_hold, args=(tmp_path, held, release))
-    other.start()
-    assert held.wait(30)
-    with pytest.raises(UserError, match=rf"process {other.pid}\) works in"), folder_lock(tmp_path):
-        pass
-    other.kill()
-    other.join()
+    command = [sys.executable, "-c", HOLD, tmp_path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=rf"process {other.pid}\) works in"), folder_lock(tmp_path):
+            pass
+        other.kill()
     with folder_lock(tmp_path):
         pass
 
