@@ -24,9 +24,10 @@ nox.options.sessions = ["lint", "types", f"tests-{PYTHONS[0]}", f"wheel-{PYTHONS
 # Without bytecode files every process compiles torch anew, about ten seconds each.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-if shutil.which("pyenv"):  # its shims run only the selected versions; select all that are installed
-    versions = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True)  # noqa: S607 - found on PATH above
-    os.environ.setdefault("PYENV_VERSION", ":".join(reversed(versions.stdout.split())))
+if shutil.which("pyenv"):  # its shims run the selected versions only: select all, the current one first
+    listed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True)  # noqa: S607
+    selected = filter(None, os.environ.get("PYENV_VERSION", "").split(":"))
+    os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*selected, *reversed(listed.stdout.split())]))
 
 
 def read_project(folder: Path) -> dict:

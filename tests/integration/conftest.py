@@ -1,5 +1,7 @@
+import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from running import UMML, run_umml
@@ -37,6 +39,8 @@ def start_umml(tmp_path):
             [UMML, *map(str, arguments)],
             cwd=tmp_path,
             start_new_session=True,
+            # a shell's background jobs, and so their children, ignore Ctrl-C
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

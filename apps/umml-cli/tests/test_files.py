@@ -27,19 +27,19 @@ def test_damaged_json_is_named(tmp_path):
 
 
 HOLD = """
-import sys, pathlib
+import sys
+from pathlib import Path
 from umml_cli.files import folder_lock
-with folder_lock(pathlib.Path(sys.argv[1])):
+
+with folder_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
 def test_a_second_process_is_told_who_holds_the_folder(tmp_path):
-    other = subprocess.Popen(
-        [sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with other:
+    command = [sys.executable, "-c", HOLD, tmp_path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(UserError, match=rf"process {other.pid}\) works in"), folder_lock(tmp_path):
             pass
