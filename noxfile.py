@@ -126,8 +126,9 @@ def wheel(session: nox.Session, package: str) -> None:
     shutil.copytree(PACKAGES[package] / "tests", outside / "tests")
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(PACKAGES[package] / name, outside)
+    shared = ROOT.parent / "shared"
     with session.chdir(outside):
-        session.run("pytest", env={"UMML_SHARED": str(ROOT.parent / "shared")})
+        session.run("pytest", env={"UMML_SHARED": str(shared)} if shared.is_dir() else {})
 
 
 @nox.session(python=PYTHONS[0])

@@ -40,7 +40,7 @@ def start_umml(tmp_path):
             cwd=tmp_path,
             start_new_session=True,
             # a shell's background jobs, and so their children, ignore Ctrl-C
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
