@@ -41,7 +41,9 @@ def main() -> None:
     screen = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         app()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != EXIT_INTERRUPTED:  # typer's word for Ctrl-C
+            raise
         screen.print("Stopped. What is complete is kept; run the same command again to continue.")
         sys.exit(EXIT_INTERRUPTED)
     except (UserError, RunsFailed, ValueError, OSError, MemoryError) as error:
