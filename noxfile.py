@@ -34,12 +34,11 @@ def read_project(folder: Path) -> dict:
 
 def is_light(folder: Path) -> bool:
     """Whether a package stands alone: it needs neither torch nor another package of the workspace."""
-    return not any(
-        need.startswith((*PACKAGES, "torch")) for need in read_project(folder)["project"]["dependencies"]
-    )
+    needs = read_project(folder)["project"]["dependencies"]
+    return not any(need.startswith((*PACKAGES, "torch")) for need in needs)
 
 
-# The default stays under ten minutes: one Python for all, wheels of the packages that are taken alone on another.
+# The default stays under ten minutes: one Python for all, and wheels of what is taken alone on another.
 nox.options.sessions = [
     "lint", "types", f"tests-{PYTHONS[0]}",
     *(f"wheel-{PYTHONS[-1]}(package='{name}')" for name, folder in PACKAGES.items() if is_light(folder)),

@@ -68,6 +68,8 @@ def test_equals_the_plain_form(batch, kind, margin):
     expected = cube_loss(codes, others, cube, margin), cube_loss(others, codes, cube, margin)
     losses = triplet_losses(codes, others, weights, negative, margin)
     torch.testing.assert_close(losses, torch.stack(expected), rtol=1e-12, atol=1e-12)
+    if margin == 0:  # equal rows stand on the corner of the hinge, where rounding chooses the gradient
+        return
     # Two factors, so that the directions cannot be mistaken for each other.
     wanted = torch.autograd.grad(2 * expected[0] + 3 * expected[1], (codes, others))
     gradients = torch.autograd.grad(2 * losses[0] + 3 * losses[1], (codes, others))
