@@ -19,6 +19,8 @@ PACKAGES = {path.parent.name: path.parent for path in sorted(ROOT.glob("*/*/pypr
 
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
+# The default stays under ten minutes; other Pythons, lowest versions, wheels and builds are the matrix of CI.
+nox.options.sessions = ["lint", "types", f"tests-{PYTHONS[0]}", "integration", "lock"]
 # Without bytecode files every process compiles torch anew, about ten seconds each.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -30,20 +32,6 @@ if shutil.which("pyenv"):  # its shims run the selected versions only: select al
 
 def read_project(folder: Path) -> dict:
     return tomllib.loads((folder / "pyproject.toml").read_text())
-
-
-def is_light(folder: Path) -> bool:
-    """Whether a package stands alone: it needs neither torch nor another package of the workspace."""
-    needs = read_project(folder)["project"]["dependencies"]
-    return not any(need.startswith((*PACKAGES, "torch")) for need in needs)
-
-
-# The default stays under ten minutes: one Python for all, and wheels of what is taken alone on another.
-nox.options.sessions = [
-    "lint", "types", f"tests-{PYTHONS[0]}",
-    *(f"wheel-{PYTHONS[-1]}(package='{name}')" for name, folder in PACKAGES.items() if is_light(folder)),
-    "integration", "lock",
-]  # fmt: skip
 
 
 def sync(session: nox.Session, *arguments: str) -> None:

@@ -205,6 +205,7 @@ def check_undisturbed(folder, undisturbed):
     return done
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_tables(undisturbed, small):
     reproduce_under_fire(small, np.random.default_rng(5), n_kills=4, longest=6)
     check_undisturbed(small, undisturbed)
@@ -216,6 +217,7 @@ def test_killed_fifty_times_it_ends_with_the_same_tables(undisturbed, small):
     check_undisturbed(small, undisturbed)
 
 
+@pytest.mark.slow
 def test_two_at_once_on_one_folder(undisturbed, small):
     first = subprocess.Popen(
         [UMML, *SMALL_GRID], cwd=small, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -280,6 +282,7 @@ def can_mount():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_mount(), reason="needs user namespaces to mount a small tmpfs")
 def test_a_full_disk_is_said_in_a_sentence_and_costs_nothing(undisturbed, small):
     (small / "full").mkdir()
