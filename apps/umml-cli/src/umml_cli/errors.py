@@ -36,10 +36,10 @@ def describe_validation(error: ValidationError) -> str:
     """Put pydantic's findings into one sentence: `epochs: Input should be greater than 0 (got -1)`."""
     parts = []
     for item in error.errors(include_url=False):
-        name = ".".join(str(part) for part in item["loc"]) or error.title
+        name = ".".join(str(part) for part in item["loc"])
         message = item["msg"].removeprefix("Value error, ")
         got = "" if item["type"] in {"missing", "value_error"} else f" (got {item['input']!r})"
-        parts.append(f"{name}: {message}{got}")
+        parts.append(f"{name}: {message}{got}" if name else f"{message}{got}")
     return "; ".join(parts)
 
 

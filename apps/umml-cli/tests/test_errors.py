@@ -1,0 +1,18 @@
+import pytest
+from pydantic import ValidationError
+from umml_cli.cells import Cell
+from umml_cli.errors import describe_validation
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"discard": 100}, "discarding 100 % of the training pairs leaves nothing to train on; discard less"),
+        ({"discard": -1}, "discard: Input should be greater than or equal to 0 (got -1)"),
+        ({"colour": 1}, "colour: Extra inputs are not permitted (got 1)"),
+    ],
+)
+def test_findings_are_one_sentence(given, sentence):
+    with pytest.raises(ValidationError) as found:
+        Cell.model_validate(given)
+    assert describe_validation(found.value) == sentence
