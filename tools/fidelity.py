@@ -2,13 +2,14 @@
 
     uv run python tools/fidelity.py SHARED OUT [options of umml reproduce]
 
-SHARED holds `data/{wikipedia,webnews}.npz` and `reference/`. The grids are `fidelity/*.toml`; OUT is a folder
-of `umml reproduce`, so that an interrupted comparison continues. Prints a Markdown table of the complete runs.
+SHARED holds `data/{wikipedia,webnews}.npz` and `reference/`. The grids are `fidelity/*.toml`. OUT is a
+folder of `umml reproduce`, so that an interrupted comparison continues. Prints a Markdown table of the runs
+that are complete.
 
 The rows stand in the order in which the original programs saw them. Values are of the last epoch, over the
-whole ranking, with the expected value over the order of ties. In the last, partial block of a hundred training
-rows the reference empties every row below the percentage, `umml` the exact share: UI60 differs in 16 rows of
-2,173.
+whole ranking, with the expected value over the order of ties. In the last, partial block of a hundred
+training rows the reference empties every row below the percentage, `umml` the exact share: UI60 differs in
+16 rows of 2,173.
 """
 
 from __future__ import annotations
