@@ -27,8 +27,10 @@ from umml_cli.store import TASKS, BestEpoch, RunFolder, RunResult, RunStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cmh_data import PairedDataset
-    from cmh_train import EpochRecord, HashingMethod
+    from cmh_data import PairedDataset, RowArray
+    from cmh_metrics import PackedCodes
+    from cmh_train import EpochRecord, HashingMethod, Modality
+    from cmh_unpair import UnpairingPlan
     from numpy.typing import NDArray
     from pydantic import JsonValue
 
@@ -90,7 +92,8 @@ class _Run:
         self._dataset = dataset
         self._folder = folder
         self._on_event = on_event
-        self._data = _training_data(specification, dataset)
+        self._plan = specification.cell.plan(len(dataset.split.train))
+        self._data = _training_data(self._plan, dataset)
         self._method = build_method(
             specification.method, specification.config(), self._data.spec, specification.seed
         )
@@ -127,7 +130,7 @@ class _Run:
         last_codes.save(folder.codes)
         RunPrecision.of(last, best_precision, last_codes.query_labels).save(folder.precision)
         write_text(folder.metrics, "".join(self._metrics_line(record) for record in epochs))
-        plan = spec.cell.plan(len(self._dataset.split.train))
+        plan = self._plan
         result = RunResult(
             specification=spec,
             map=_means(last),
@@ -202,11 +205,11 @@ class _Run:
             save_file(state, temporary, metadata={"specification": self._spec.model_dump_json()})
 
 
-def _training_data(specification: RunSpecification, dataset: PairedDataset) -> TrainingData:
-    """Unpair the training rows as the cell says; scaling statistics come from the full, whole matrix."""
+def _training_data(plan: UnpairingPlan, dataset: PairedDataset) -> TrainingData:
+    """Unpair the training rows as planned; scaling statistics come from the full, whole matrix."""
     rows = dataset.split.train
     mean, std = _image_statistics(dataset)
-    unpaired = specification.cell.plan(len(rows)).apply(
+    unpaired = plan.apply(
         np.asarray(dataset.image[rows]), np.asarray(dataset.text[rows]), np.asarray(dataset.label[rows])
     )
     return TrainingData.from_arrays(
@@ -221,7 +224,10 @@ def _training_data(specification: RunSpecification, dataset: PairedDataset) -> T
 
 
 @lru_cache(maxsize=4)  # a data set is one object for all runs of a worker
-def _image_statistics(dataset: PairedDataset) -> tuple[float, float]:
+def _image_statistics(dataset: PairedDataset) -> tuple[float, float] | tuple[None, None]:
+    """Of the whole matrix; pixels, which no method scales by one number, are not read for it."""
+    if len(dataset.image.shape) > 2:
+        return None, None
     return image_statistics(np.asarray(dataset.image[:]))
 
 
@@ -229,15 +235,27 @@ def encode_split(method: HashingMethod, dataset: PairedDataset) -> RunCodes:
     """Codes of the query and retrieval rows in both modalities."""
     query, retrieval = dataset.split.query, dataset.split.retrieval
     return RunCodes(
-        query_image=pack_codes(encode_dataset(method, "image", dataset.image[query])),
-        query_text=pack_codes(encode_dataset(method, "text", dataset.text[query])),
-        retrieval_image=pack_codes(encode_dataset(method, "image", dataset.image[retrieval])),
-        retrieval_text=pack_codes(encode_dataset(method, "text", dataset.text[retrieval])),
+        query_image=_encode(method, "image", dataset.image, query),
+        query_text=_encode(method, "text", dataset.text, query),
+        retrieval_image=_encode(method, "image", dataset.image, retrieval),
+        retrieval_text=_encode(method, "text", dataset.text, retrieval),
         query_rows=query,
         retrieval_rows=retrieval,
         query_labels=dataset.label[query],
         retrieval_labels=dataset.label[retrieval],
     )
+
+
+def _encode(
+    method: HashingMethod, modality: Modality, features: RowArray, rows: NDArray[np.int64]
+) -> PackedCodes:
+    """Codes of some rows, read a block at a time: all pixels of a data set need not fit in memory."""
+    block = 32 * (method.encode_batch_size or 128)  # whole batches, on whose cuts codes may depend
+    codes = [
+        encode_dataset(method, modality, features[rows[start : start + block]])
+        for start in range(0, len(rows), block)
+    ]
+    return pack_codes(np.concatenate(codes))
 
 
 def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:
