@@ -9,6 +9,7 @@ from umml_cli.events import RunEvent, RunFailed
 from umml_cli.executor import LocalExecutor
 from umml_cli.figures import class_figure, save_figure, scheme_figure, share_figure
 from umml_cli.files import folder_lock, write_text
+from umml_cli.findings import find, findings_markdown
 from umml_cli.paper_tables import one_of, paper_tables
 from umml_cli.progress import grid_progress
 from umml_cli.results import collect, runs_csv, summary_csv
@@ -154,7 +155,10 @@ def write_outputs(
             )
         )
     pages = run_pages(all_series, datasets) if experiments else None
-    write_text(out / "report.html", render_report(title, sections, exhibits, pages))
+    findings = find(all_series)
+    if findings:
+        write_text(out / "findings.md", findings_markdown(findings))
+    write_text(out / "report.html", render_report(title, sections, exhibits, pages, findings))
     write_text(out / "summary.csv", summary_csv(all_series))
     write_text(out / "runs.csv", runs_csv(results))
     return all_series

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from umml_cli.cells import SCHEME_TITLES
+from umml_cli.findings import REMARKS, TITLES
 from umml_cli.paper_tables import ROW_TITLES, TASK_TITLES
 from umml_cli.results import SELECTION_TITLES, UNPAIRED
 from umml_cli.store import TASKS
@@ -19,6 +20,7 @@ from umml_cli.tables import entry
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from umml_cli.findings import FindingRow
     from umml_cli.gallery import Gallery
     from umml_cli.paper_tables import PaperTable
     from umml_cli.results import Series
@@ -95,6 +97,7 @@ def render_report(
     sections: Sequence[Section],
     exhibits: Sequence[Exhibit] = (),
     pages: Mapping[str, Any] | None = None,
+    findings: Sequence[FindingRow] = (),
 ) -> str:
     """The report as one HTML text without any external address.
 
@@ -103,6 +106,7 @@ def render_report(
         sections: one for each series.
         exhibits: tables and figures of experiments.
         pages: what `run_pages` gives: a page for every run, shown on request.
+        findings: the paper's findings, looked for in these numbers.
     """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -113,6 +117,9 @@ def render_report(
         sections=sections,
         exhibits=exhibits,
         pages=pages,
+        findings=findings,
+        finding_titles=TITLES,
+        finding_remarks=REMARKS,
         pages_json=_script_json(pages),
         script=Markup(_resource("report.js")),  # noqa: S704 - our own file
         row_titles=ROW_TITLES,
