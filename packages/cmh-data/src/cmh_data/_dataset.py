@@ -117,7 +117,7 @@ class PairedDataset:
         for name, array in self.arrays():
             digest.start(name, array)
             for block in row_blocks(array):
-                digest.update(block)
+                digest.update(digest.reduce(block))
         return digest.finish(self)
 
     def arrays(self) -> tuple[tuple[str, RowArray], ...]:
@@ -155,12 +155,16 @@ class ContentDigest:
         self._by_row = len(array.shape) == 4
         self._digest.update(f"{name} {self._dtype.str} {tuple(map(int, array.shape))};".encode())
 
-    def update(self, block: NDArray[Any]) -> None:
-        """Add the next rows."""
+    def reduce(self, block: NDArray[Any]) -> NDArray[Any]:
+        """What of some rows enters the digest; may run in any thread."""
         values = np.ascontiguousarray(block, dtype=self._dtype)
         if self._by_row:
-            values = np.array([zlib.crc32(row.data) for row in values], dtype="<u4")
-        self._digest.update(values.data)
+            return np.array([zlib.crc32(row.data) for row in values], dtype="<u4")
+        return values
+
+    def update(self, reduced: NDArray[Any]) -> None:
+        """Add the next rows, as `reduce` gave them."""
+        self._digest.update(reduced.data)
 
     def finish(self, dataset: PairedDataset) -> str:
         """Add the split and the names, and return the digest."""

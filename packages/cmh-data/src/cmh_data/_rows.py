@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import weakref
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -18,9 +22,10 @@ if TYPE_CHECKING:
 class Hdf5Rows:
     """A 4-d array on disk with the axes `(row, colour, height, width)`, whatever order the file has.
 
-    Rows that lie in the file without gaps, as this package writes pixels, are mapped into memory, so that a
-    batch costs no more than its own bytes. Otherwise the file is opened on the first read and stays open.
-    Copies in other processes open it for themselves.
+    Where whole rows lie uncompressed in the file, as this package and many others write pixels, they are read
+    from their place in it, without the HDF5 library, which works for one thread at a time. The file is opened
+    on the first read and stays open. Several threads may read; copies in other processes open it for
+    themselves.
 
     Args:
         path: the HDF5 file, checked before.
@@ -30,31 +35,32 @@ class Hdf5Rows:
 
     def __init__(self, path: Path, key: str, *, axes: tuple[int, int, int, int] = (0, 1, 2, 3)) -> None:
         self._path, self._key, self._axes = path, key, axes
+        self._lock = threading.Lock()
         self._file: h5py.File | None = None
+        self._starts: NDArray[np.int64] | None = None  # where each row begins in the file
+        self._descriptor = -1
         with h5py.File(path, "r") as file:
             stored = file[key]
-            self.shape: tuple[int, ...] = tuple(int(stored.shape[axis]) for axis in axes)
+            self._stored_shape = tuple(map(int, stored.shape))
+            self.shape: tuple[int, ...] = tuple(self._stored_shape[axis] for axis in axes)
             self.dtype: np.dtype[Any] = stored.dtype
-            offset = stored.id.get_offset() if stored.chunks is None and axes[0] == 0 else None
-            self._map = None if offset is None else self._map_rows(stored.shape, offset)
-
-    def _map_rows(self, shape: tuple[int, ...], offset: int) -> NDArray[Any]:
-        try:
-            return np.memmap(self._path, self.dtype, "r", offset, shape)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self._path} is truncated: {self._key} reaches beyond its end.") from error
+            start = stored.id.get_offset() if stored.chunks is None else None
+        if start is not None and start + int(np.prod(self.shape)) * self.dtype.itemsize > path.stat().st_size:
+            raise DataError(f"{path} is truncated: {key} reaches beyond its end.")
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
+        wanted = np.arange(len(self))[rows]
+        flat = np.atleast_1d(wanted)
         try:
-            if self._map is not None:
-                return self._turn(self._map[rows], is_row=isinstance(rows, (int, np.integer)))
-            return self._read_runs(np.arange(len(self))[rows])
+            self._open()
+            out = self._read_runs(flat) if self._starts is None else self._read_direct(flat, self._starts)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(f"{self._path}: rows of {self._key} cannot be read ({reason}).") from error
+        return out[0] if wanted.ndim == 0 else out
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self._path, "key": self._key, "axes": self._axes}
@@ -67,22 +73,84 @@ class Hdf5Rows:
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._starts is not None:
+            self._close_descriptor()
+            self._starts = None
 
-    def _turn(self, stored: NDArray[Any], *, is_row: bool) -> NDArray[Any]:
-        axes = tuple(axis - 1 for axis in self._axes[1:]) if is_row else self._axes
-        return np.array(stored.transpose(axes), order="C")
+    def _open(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                return
+            file = h5py.File(self._path, "r")
+            if self._axes[0] == 0 and hasattr(os, "preadv"):  # not on Windows
+                self._descriptor = os.open(self._path, os.O_RDONLY)
+                self._close_descriptor = weakref.finalize(self, os.close, self._descriptor)
+                starts = _row_starts(file[self._key])
+                if starts is not None and self._agree(file[self._key], starts):
+                    self._starts = starts
+                else:
+                    self._close_descriptor()
+            self._file = file
+
+    def _agree(self, stored: h5py.Dataset, starts: NDArray[np.int64]) -> bool:
+        """Whether a few rows read alike in both ways; rows of one colour alone would show nothing."""
+        rows = np.unique(np.linspace(0, len(self) - 1, 8).astype(np.int64))
+        direct = self._read_direct(rows, starts)
+        same = all(
+            bool((direct[at] == self._turn(stored[row][None])[0]).all()) for at, row in enumerate(rows)
+        )
+        return same and any(int(row.min()) != int(row.max()) for row in direct)
+
+    def _turn(self, stored: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(stored.transpose(self._axes))
+
+    def _read_direct(self, rows: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[Any]:
+        stored = np.empty((len(rows), *self._stored_shape[1:]), self.dtype)
+        if not len(rows):
+            return self._turn(stored)
+        content, row_bytes = memoryview(stored.reshape(-1).view(np.uint8)), stored[0].nbytes
+        places = starts[rows]
+        begins = [0, *(np.flatnonzero(np.diff(places) != row_bytes) + 1).tolist(), len(rows)]
+        for first, last in pairwise(begins):  # rows that lie one after the other
+            done, end, place = first * row_bytes, last * row_bytes, int(places[first])
+            while done < end:
+                count = os.preadv(self._descriptor, [content[done:end]], place)
+                if not count:
+                    raise OSError("the file ends before them")
+                done, place = done + count, place + count
+        return self._turn(stored)
 
     def _read_runs(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Read run by run: one selection of scattered rows costs HDF5 far more."""
-        if self._file is None:
-            self._file = h5py.File(self._path, "r")
+        assert self._file is not None
         stored = self._file[self._key]
-        flat = np.atleast_1d(rows)
-        out = np.empty((len(flat), *self.shape[1:]), self.dtype)
-        order = np.argsort(flat, kind="stable")
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        order = np.argsort(rows, kind="stable")
         selection: list[slice] = [slice(None)] * 4
-        for run in np.split(order, np.flatnonzero(np.diff(flat[order]) != 1) + 1):
+        for run in np.split(order, np.flatnonzero(np.diff(rows[order]) != 1) + 1):
             if len(run):
-                selection[self._axes[0]] = slice(int(flat[run[0]]), int(flat[run[-1]]) + 1)
+                selection[self._axes[0]] = slice(int(rows[run[0]]), int(rows[run[-1]]) + 1)
                 out[run] = stored[tuple(selection)].transpose(self._axes)
-        return out[0] if rows.ndim == 0 else out
+        return out
+
+
+def _row_starts(stored: h5py.Dataset) -> NDArray[np.int64] | None:
+    """Where each row begins in the file; None where rows are compressed, in pieces, or not all there."""
+    n, row_bytes = stored.shape[0], int(np.prod(stored.shape[1:])) * stored.dtype.itemsize
+    if stored.chunks is None:
+        start = stored.id.get_offset()
+        return None if start is None else start + row_bytes * np.arange(n, dtype=np.int64)
+    filtered = stored.id.get_create_plist().get_nfilters() > 0
+    if filtered or stored.chunks[1:] != stored.shape[1:] or not hasattr(stored.id, "chunk_iter"):
+        return None
+    per_chunk = stored.chunks[0]
+    starts = np.full(-(-n // per_chunk), -1, np.int64)
+
+    def note(chunk: Any) -> None:
+        starts[chunk.chunk_offset[0] // per_chunk] = chunk.byte_offset
+
+    stored.id.chunk_iter(note)
+    if (starts < 0).any():
+        return None
+    inside = row_bytes * np.arange(per_chunk, dtype=np.int64)
+    return (starts[:, None] + inside).ravel()[:n]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,11 @@ import h5py
 import numpy as np
 
 from cmh_data._dataset import ContentDigest, row_blocks
+from cmh_data._threads import in_order
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from cmh_data._dataset import PairedDataset, RowArray
@@ -21,18 +26,21 @@ if TYPE_CHECKING:
 FORMAT = "cmh-data"
 FORMAT_VERSION = 1
 CHUNK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 20  # small enough to stay in a core's cache between reading, turning and writing
+COMPRESSION = 4
 
 
 def save(dataset: PairedDataset, path: str | os.PathLike[str]) -> Path:
     """Write a data set to one HDF5 file that `load` reads back with the same values and the same digest.
 
-    Rows stream through in blocks, so that data larger than memory passes. They are compressed in chunks of a
-    few rows where that helps, and otherwise lie one after the other, to be read at the speed of the disk.
-    Float32 features that are all half-precision numbers are stored as such; `load` widens them again. The
-    file appears under its name only when it is complete.
+    Rows stream through in blocks, so that data larger than memory passes; a few threads read, compress and
+    write them. They are compressed in chunks of a few rows where that halves them, and otherwise lie one
+    after the other, to be read at the speed of the disk. Float32 features that are all half-precision numbers
+    are stored as such; `load` widens them again. The file appears under its name only when it is complete and
+    on the disk.
 
     Args:
-        dataset: what to write.
+        dataset: what to write. Rows of its own array types must be readable from several threads.
         path: the file to make; its folder must exist. A file that is there is replaced.
 
     Returns:
@@ -57,8 +65,10 @@ def save(dataset: PairedDataset, path: str | os.PathLike[str]) -> Path:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         # Times are left out, so that the same data set always gives the same bytes.
-        with h5py.File(unfinished, "w", track_order=False) as file:
+        with h5py.File(unfinished, "w", track_order=False) as file, _flushed(unfinished):
             _write(file, dataset)
+        with unfinished.open("r+b") as written:
+            os.fsync(written.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -91,29 +101,111 @@ def _write(file: h5py.File, dataset: PairedDataset) -> None:
         file.attrs["simulated"] = 1
 
 
+@contextmanager
+def _flushed(path: Path) -> Iterator[None]:
+    """Have what is written go to the disk meanwhile, so that little is left to wait for at the end."""
+    done = threading.Event()
+
+    def flush() -> None:
+        with path.open("r+b") as file:
+            while not done.wait(0.05):
+                os.fsync(file.fileno())
+
+    flusher = threading.Thread(target=flush)
+    flusher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        flusher.join()
+
+
 def _write_rows(file: h5py.File, name: str, array: RowArray, digest: ContentDigest) -> None:
     shape = tuple(int(size) for size in array.shape)
     dtype = np.dtype(np.float16) if _is_half(array) else array.dtype.newbyteorder("<")
     row_bytes = max(1, int(np.prod(shape[1:])) * dtype.itemsize)
     chunk_rows = min(shape[0], max(1, CHUNK_BYTES // row_bytes))
-    first = np.ascontiguousarray(array[0:chunk_rows], dtype=dtype)
-    layout: dict[str, Any] = {}
-    if _shrinks(first):
-        chunks = (chunk_rows, *shape[1:])
-        layout = {"chunks": chunks, "compression": "gzip", "compression_opts": 4, "shuffle": True}
-    item = file.create_dataset(name, shape, dtype, track_times=False, **layout)
     digest.start("label" if name == "labels" else name, array)
-    start = 0
-    for block in row_blocks(array):
-        digest.update(block)
-        item[start : start + len(block)] = block
-        start += len(block)
+    if len(_compress(np.ascontiguousarray(array[0:chunk_rows], dtype))) < chunk_rows * row_bytes // 2:
+        _write_chunks(file, name, array, digest, dtype=dtype, chunk_rows=chunk_rows)
+    else:
+        block_rows = max(1, BLOCK_BYTES // row_bytes)
+        _write_plain(file, name, array, digest, dtype=dtype, block_rows=block_rows)
 
 
-def _shrinks(chunk: NDArray[Any]) -> bool:
-    """Whether compression takes off at least an eighth of a chunk; noise and photographs lose little."""
-    shuffled = chunk.view(np.uint8).reshape(-1, chunk.dtype.itemsize).T.tobytes()
-    return len(zlib.compress(shuffled, 1)) < 7 * len(shuffled) // 8
+def _write_chunks(
+    file: h5py.File,
+    name: str,
+    array: RowArray,
+    digest: ContentDigest,
+    *,
+    dtype: np.dtype[Any],
+    chunk_rows: int,
+) -> None:
+    """Write compressed chunks of whole rows; HDF5's own filter would compress them in one thread."""
+    chunk = (chunk_rows, *array.shape[1:])
+    item = file.create_dataset(
+        name, array.shape, dtype, chunks=chunk, compression="gzip", compression_opts=COMPRESSION,
+        shuffle=True, track_times=False,
+    )  # fmt: skip
+
+    def prepare(start: int) -> tuple[int, bytes, NDArray[Any]]:
+        block = np.asarray(array[start : start + chunk_rows])
+        whole = np.zeros(chunk, dtype)
+        whole[: len(block)] = block
+        return start, _compress(whole), digest.reduce(block)
+
+    for start, content, reduced in in_order(prepare, range(0, array.shape[0], chunk_rows)):
+        item.id.write_direct_chunk((start,) + (0,) * (len(chunk) - 1), content)
+        digest.update(reduced)
+
+
+def _write_plain(
+    file: h5py.File,
+    name: str,
+    array: RowArray,
+    digest: ContentDigest,
+    *,
+    dtype: np.dtype[Any],
+    block_rows: int,
+) -> None:
+    """Write rows one after the other, straight to their place in the file."""
+    early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)  # the place must be known before the first row comes
+    early.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    item = file.create_dataset(name, array.shape, dtype, dcpl=early, track_times=False)
+    file.flush()
+    start_of_rows = item.id.get_offset()
+    row_bytes = int(np.prod(item.shape[1:])) * dtype.itemsize
+    with Path(file.filename).open("r+b") as out:
+
+        def transfer(start: int) -> NDArray[Any]:
+            block = np.asarray(array[start : start + block_rows])
+            values = np.ascontiguousarray(block, dtype)
+            if start_of_rows is None or not hasattr(os, "pwrite"):  # Windows
+                item[start : start + len(block)] = values
+            else:
+                _write_at(
+                    out.fileno(),
+                    memoryview(values.reshape(-1).view(np.uint8)),
+                    start_of_rows + start * row_bytes,
+                )
+            return digest.reduce(block)
+
+        for reduced in in_order(transfer, range(0, array.shape[0], block_rows)):
+            digest.update(reduced)
+
+
+def _write_at(descriptor: int, content: memoryview, place: int) -> None:
+    while content:
+        count = os.pwrite(descriptor, content, place)
+        content, place = content[count:], place + count
+
+
+def _compress(chunk: NDArray[Any]) -> bytes:
+    """What HDF5's filters shuffle and gzip make: first the first bytes of all values, and so on."""
+    shuffled = chunk.reshape(-1).view(np.uint8).reshape(-1, chunk.dtype.itemsize).T.tobytes()
+    return zlib.compress(shuffled, COMPRESSION)
 
 
 def _is_half(array: RowArray) -> bool:

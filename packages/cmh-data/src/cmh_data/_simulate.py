@@ -29,7 +29,7 @@ _SHAPES: dict[str, tuple[int, int, float]] = {
     "mirflickr25k": (20015, 1386, 4.64),
     "nuswide-tc21": (195834, 1000, 6.0),
 }
-_BLOCK = 1024
+_BLOCK = 64  # rows drawn together
 
 
 def simulate(
@@ -121,7 +121,12 @@ class SimulatedImages:
         labels = self._labels[block * _BLOCK : (block + 1) * _BLOCK].astype(np.float32)
         rng = np.random.default_rng([self._seed, 2, block])
         values = rng.standard_normal((len(labels), self._directions.shape[1]), dtype=np.float32)
-        values += self._strength * (labels / np.sqrt(labels.sum(axis=1, keepdims=True))) @ self._directions
+        weights = self._strength * labels / np.sqrt(labels.sum(axis=1, keepdims=True))
+        for label in np.flatnonzero(
+            labels.any(axis=0)
+        ):  # no matrix product: its last digits depend on the machine
+            rows = np.flatnonzero(labels[:, label])
+            values[rows] += weights[rows, label, None] * self._directions[label]
         if self.dtype == np.float32:
             return np.maximum(values, 0, out=values)
         pixels = np.clip(128 + 40 * values, 0, 255).astype(np.uint8)
