@@ -330,7 +330,7 @@ def test_without_masks_and_without_verifying(tmp_path, form):
 
 @pytest.mark.parametrize("form", ["hdf5", "gzip", "matlab-5"])
 def test_damage_while_writing_is_noticed(tmp_path, monkeypatch, form):
-    from cmh_unpair import _hdf5, _mat5
+    from cmh_unpair import _hdf5, _mat5, _splice
 
     source, target = tmp_path / "in", tmp_path / "out"
     values = {"XAll": arrays()["XAll"]}
@@ -338,13 +338,12 @@ def test_damage_while_writing_is_noticed(tmp_path, monkeypatch, form):
         save_mat5(source, values)
     else:
         write_hdf5(source, values, STORAGES["gzip"] if form == "gzip" else {})
-    real_splice, real_rewrite, real_mat5 = _hdf5.splice, _hdf5.rewrite, _mat5.rewrite
+    real_write, real_rewrite, real_mat5 = _splice.write_step, _hdf5.rewrite, _mat5.rewrite
 
-    def splice(old, new, patches, *, size):
-        real_splice(old, new, patches, size=size)
-        new.seek(size - 40)
+    def write_step(reader, new, start, stop, patches):
+        real_write(reader, new, start, stop, patches)
+        new.seek(stop - 40)
         new.write(b"damage")
-        new.flush()
 
     def rewrite(file, place, value):
         real_rewrite(file, place, value)
@@ -357,7 +356,7 @@ def test_damage_while_writing_is_noticed(tmp_path, monkeypatch, form):
         return sums
 
     if form == "hdf5":
-        monkeypatch.setattr(_hdf5, "splice", splice)
+        monkeypatch.setattr(_splice, "write_step", write_step)
     monkeypatch.setattr(_hdf5, "rewrite", rewrite)
     monkeypatch.setattr(_mat5, "rewrite", rewrite_mat5)
     target.write_bytes(b"the old target")

@@ -38,6 +38,24 @@ def test_the_loop_over_mirflickr_pixels_blanks_queries_too(p, queries, retrieval
     assert plan.text_present[10_000:].all()
 
 
+def test_the_loop_over_nus_wide_features_blanks_every_image():
+    plan = published_2022_plan(
+        unpaired_images=20, unpaired_text=20, empty_scope="whole-array", n_rows=195_834
+    )
+    assert len(plan) == 195_834
+    assert not plan.image_present.any()
+    assert (~plan.text_present).sum() == 1818
+    assert "every image" in plan.summary()
+    untouched = published_2022_plan(unpaired_images=20, empty_scope="whole-array", n_rows=195_834)
+    assert untouched.image_present.all()
+
+
+@pytest.mark.parametrize("scope", ["all-rows", "whole-array"])
+def test_a_scope_beyond_the_training_rows_needs_their_number(scope):
+    with pytest.raises(ValueError, match=f"n_rows: expected .* empty_scope='{scope}', got None"):
+        published_2022_plan(unpaired_text=20, empty_scope=scope)
+
+
 def test_a_loop_over_rows_gives_the_same():
     for p in (7, 33, 64):
         plan = published_2022_plan(500, unpaired_images=p, unpaired_text=p)

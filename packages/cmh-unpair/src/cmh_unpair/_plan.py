@@ -190,6 +190,8 @@ class UnpairingPlan:
             words = [f"as published in 2022, cycle of {rule.cycle}, text from the {rule.text_rows}"]
             if rule.empty_scope == "all-rows":
                 words.append("images of all rows")
+            if rule.empty_scope == "whole-array":
+                words.append("every image")
             if rule.integer_cast:
                 words.append("cast to integers")
             return ", ".join(words)

@@ -41,13 +41,16 @@ def published_2022_plan(
             images, which the DADH loader for MIR-Flickr joins, empty the same rows twice.
         cycle: Length of the counter; 99 as released, 100 as surely meant.
         empty_scope: `"all-rows"` empties images in all `n_rows` rows, queries included, as the script's loop
-            over MIR-Flickr pixels does; the plan then speaks of all rows of the file.
-        n_rows: Rows of the whole data set, for `empty_scope="all-rows"` (20,015 for MIR-Flickr).
+            over MIR-Flickr pixels does; the plan then speaks of all rows of the file. `"whole-array"` empties
+            every image as soon as one is chosen, as its loop over NUS-WIDE features does, which assigns to
+            the array instead of its row. (The script's file then holds one vector of zeros for all rows;
+            here the array keeps its shape.)
+        n_rows: Rows of the whole data set, for every other scope than `"train"` (20,015 for MIR-Flickr).
         integer_cast: Cast every matrix that is rewritten to integers, as the script does; features are
             truncated.
 
     Returns:
-        The plan, of `n_train` rows, or of `n_rows` rows for `empty_scope="all-rows"`.
+        The plan, of `n_train` rows, or of `n_rows` rows for every other scope than `"train"`.
 
     Raises:
         ValueError: If a percentage is outside 0..100 or `n_rows` does not fit `empty_scope`.
@@ -62,10 +65,10 @@ def published_2022_plan(
     """
     n_train = _count("n_train", n_train)
     scope = _choice("empty_scope", empty_scope, EmptyScope)
-    if scope == "all-rows" and (n_rows is None or n_rows < n_train):
+    if scope != "train" and (n_rows is None or n_rows < n_train):
         raise ValueError(
             f"n_rows: expected the rows of the whole data set, at least n_train = {n_train}, for "
-            f"empty_scope='all-rows', got {n_rows}"
+            f"empty_scope={scope!r}, got {n_rows}"
         )
     if scope == "train" and n_rows is not None:
         raise ValueError(
@@ -83,7 +86,8 @@ def published_2022_plan(
     )
     counter = np.arange(n_train if n_rows is None else _count("n_rows", n_rows)) % _count("cycle", cycle)
     state = np.zeros(len(counter), dtype=np.uint8)
-    state[_front(counter, unpaired_text)] |= NO_IMAGE
+    images = _front(counter, unpaired_text)
+    state[images.any() if scope == "whole-array" else images] |= NO_IMAGE
     texts = counter[:n_train]
     chosen = _front(texts, unpaired_images) if text_rows == "front" else _back(texts, unpaired_images)
     state[:n_train][chosen] |= NO_TEXT

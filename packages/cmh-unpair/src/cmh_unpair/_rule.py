@@ -11,7 +11,7 @@ Select = Literal["first", "last", "random", "ranked"]
 Partial = Literal["largest-remainder", "position"]
 RankFrom = Literal["highest", "lowest"]
 TextRows = Literal["front", "back"]
-EmptyScope = Literal["train", "all-rows"]
+EmptyScope = Literal["train", "all-rows", "whole-array"]
 
 
 class PlanRule(BaseModel):

@@ -1,16 +1,28 @@
-"""Copy a file and put other bytes at some places, in one pass, and compare the copy with its source."""
+"""Copy a file with other bytes at some places, and compare and flush the copy while copying goes on.
+
+Copying, comparing and waiting for the disk each have a thread, so that together they take about as long as
+the slowest of them. All three go through the file in the same order.
+"""
 
 from __future__ import annotations
 
 import os
+from bisect import bisect_left, bisect_right
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+    from io import FileIO
+    from pathlib import Path
 
-STEP = 8 * 2**20
-CACHED_STEP = 2**18  # two buffers of this size stay in the processor's cache while they are compared
+    from numpy.typing import NDArray
+
+STEP = 32 * 2**20  # what the comparison and the disk lag behind, at least
+BLOCK = 2**18  # two buffers of this size stay in the processor's cache while they are compared
 
 
 @dataclass(frozen=True)
@@ -32,86 +44,158 @@ class Patch:
         """Offset behind the last byte."""
         return self.start + len(self.pattern) * self.times
 
-    def blocks(self) -> Iterator[bytes]:
-        """The bytes in blocks of bounded size."""
-        at_once = max(1, CACHED_STEP // len(self.pattern))
-        block = self.pattern * at_once
-        for _ in range(self.times // at_once):
-            yield block
-        yield self.pattern * (self.times % at_once)
+    def between(self, start: int, stop: int) -> bytes:
+        """The bytes of a part of the patch, given by offsets in the file."""
+        phase = (start - self.start) % len(self.pattern)
+        if phase + stop - start <= len(self.pattern):
+            return self.pattern[phase : phase + stop - start]
+        repeated = self.pattern * (-(-(phase + stop - start) // len(self.pattern)))
+        return repeated[phase : phase + stop - start]
 
 
-def splice(source: BinaryIO, target: BinaryIO, patches: Sequence[Patch], *, size: int) -> None:
-    """Copy `size` bytes, with the patches instead of what stood in their places.
-
-    Args:
-        source: Open for reading.
-        target: Open for reading and writing, empty.
-        patches: Rising and disjoint.
-        size: Bytes of the source.
-    """
-    for start, stop, patch in _gaps(patches, size):
-        _copy(source, target, start, stop)
-        if patch is not None:
-            target.seek(patch.start)
-            target.writelines(patch.blocks())
-    target.flush()
-
-
-def check_splice(source: BinaryIO, target: BinaryIO, patches: Sequence[Patch], *, size: int) -> None:
-    """Read a spliced file again and compare it, byte by byte, with its source and the patches.
+def splice(source: Path, target: Path, patches: Iterable[Patch], *, verify: bool) -> None:
+    """Copy a file with the patches instead of what stood in their places.
 
     Args:
-        source: Open for reading.
-        target: Open for reading.
-        patches: As given to `splice`.
-        size: Bytes of the source.
+        source: The file.
+        target: A new file.
+        patches: Disjoint.
+        verify: Read the copy again and compare every byte with the source and the patches.
 
     Raises:
         OSError: If a byte differs.
     """
-    ours, theirs = bytearray(CACHED_STEP), bytearray(CACHED_STEP)
-    for start, stop, patch in _gaps(patches, size):
-        source.seek(start)
-        target.seek(start)
-        for first in range(start, stop, CACHED_STEP):
-            if stop - first < CACHED_STEP:
-                ours, theirs = bytearray(stop - first), bytearray(stop - first)
-            elif len(ours) < CACHED_STEP:
-                ours, theirs = bytearray(CACHED_STEP), bytearray(CACHED_STEP)
-            source.readinto(ours)  # type: ignore[attr-defined]
-            target.readinto(theirs)  # type: ignore[attr-defined]
-            if ours != theirs:
-                raise OSError("the copied bytes differ from the source; the target was not replaced")
-        if patch is not None and any(target.read(len(block)) != block for block in patch.blocks()):
-            raise OSError("the emptied bytes are not what was written; the target was not replaced")
+    ordered = sorted(patches, key=lambda patch: patch.start)
+    size = source.stat().st_size
+    with (
+        source.open("rb", buffering=0) as old,
+        target.open("w+b", buffering=0) as new,
+        source.open("rb", buffering=0) as old_again,
+        target.open("rb", buffering=0) as new_again,
+        ThreadPoolExecutor(1) as checker,
+        ThreadPoolExecutor(1) as disk,
+    ):
+        reader, expected, found = _Reader(old), _Reader(old_again), _Reader(new_again)
+        checks, flushed = [], None
+        for start in range(0, size, STEP):
+            stop = min(start + STEP, size)
+            write_step(reader, new, start, stop, ordered)
+            if verify:
+                checks.append(checker.submit(check_step, expected, found, start, stop, ordered))
+            if flushed is None or flushed.done():
+                flushed = disk.submit(os.fsync, new.fileno())
+        for check in checks:
+            check.result()
 
 
-def _gaps(patches: Sequence[Patch], size: int) -> Iterator[tuple[int, int, Patch | None]]:
-    """The ranges between the patches, each with the patch that follows it."""
-    position = 0
-    for patch in patches:
-        yield position, patch.start, patch
-        position = patch.stop
-    yield position, size, None
+def write_step(reader: _Reader, target: FileIO, start: int, stop: int, patches: Sequence[Patch]) -> None:
+    """Write a range of the copy; what no patch touches is copied inside the kernel where it can be.
+
+    Args:
+        reader: Reads the source.
+        target: The copy, writable.
+        start: First byte.
+        stop: Behind the last byte.
+        patches: All of the file, rising and disjoint.
+    """
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        inside = _inside(patches, first, last)
+        if not inside and _copy_in_kernel(reader.file, target, first, last):
+            continue
+        target.seek(first)
+        left = reader.patched(first, last, inside).data
+        while left:
+            left = left[target.write(left) :]
 
 
-def _copy(source: BinaryIO, target: BinaryIO, start: int, stop: int) -> None:
-    """Copy a range to the same place, inside the kernel where it can."""
-    target.flush()
+def check_step(expected: _Reader, found: _Reader, start: int, stop: int, patches: Sequence[Patch]) -> None:
+    """Read a range of the copy again and compare it with the source and the patches.
+
+    Args:
+        expected: Reads the source.
+        found: Reads the copy.
+        start: First byte.
+        stop: Behind the last byte.
+        patches: All of the file, rising and disjoint.
+
+    Raises:
+        OSError: If a byte differs.
+    """
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        should_be = expected.patched(first, last, _inside(patches, first, last))
+        if not np.array_equal(found.read(first, last), should_be):
+            raise OSError(f"the copy differs from what it should be near byte {first}; no target was written")
+
+
+def same_bytes(source: Path, target: Path, ranges: Iterable[tuple[int, int, int]]) -> bool:
+    """Whether ranges of two files hold the same bytes.
+
+    Args:
+        source: One file.
+        target: The other.
+        ranges: Offset in the one, offset in the other, number of bytes.
+
+    Returns:
+        False as soon as a byte differs.
+    """
+    with source.open("rb", buffering=0) as old, target.open("rb", buffering=0) as new:
+        expected, found = _Reader(old), _Reader(new)
+        return all(
+            np.array_equal(
+                expected.read(first + done, first + min(done + BLOCK, size)),
+                found.read(second + done, second + min(done + BLOCK, size)),
+            )
+            for first, second, size in ranges
+            for done in range(0, size, BLOCK)
+        )
+
+
+class _Reader:
+    """Reads ranges of a file of at most `BLOCK` bytes into one buffer, which the next reading overwrites."""
+
+    def __init__(self, file: FileIO) -> None:
+        self.file = file
+        self._buffer = np.empty(BLOCK, dtype=np.uint8)
+
+    def read(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """The bytes of a range."""
+        block = self._buffer[: stop - start]
+        self.file.seek(start)
+        done = 0
+        while done < len(block):
+            count = self.file.readinto(block.data[done:])
+            if not count:
+                raise OSError("a file became shorter while it was read; no target was written")
+            done += count
+        return block
+
+    def patched(self, start: int, stop: int, patches: Sequence[Patch]) -> NDArray[np.uint8]:
+        """The bytes of a range, with the patches, each of which has a part in it, in their places."""
+        covered = len(patches) == 1 and patches[0].start <= start and stop <= patches[0].stop
+        block = self._buffer[: stop - start] if covered else self.read(start, stop)
+        for patch in patches:
+            first, last = max(start, patch.start), min(stop, patch.stop)
+            part = np.frombuffer(patch.between(first, last), dtype=np.uint8)
+            block[first - start : last - start] = part
+        return block
+
+
+def _inside(patches: Sequence[Patch], start: int, stop: int) -> Sequence[Patch]:
+    """The patches that have a part in a range."""
+    first = bisect_right(patches, start, key=lambda patch: patch.stop)
+    return patches[first : bisect_left(patches, stop, lo=first, key=lambda patch: patch.start)]
+
+
+def _copy_in_kernel(source: FileIO, target: FileIO, start: int, stop: int) -> bool:
+    """Copy a range to the same place without moving it through this process, if system and disk can."""
     while start < stop and hasattr(os, "copy_file_range"):
         try:
             count = os.copy_file_range(source.fileno(), target.fileno(), stop - start, start, start)
-        except OSError:  # between two file systems, or on one that cannot
-            break
+        except OSError:  # between two file systems, or on one that cannot; a full disk fails again on writing
+            return False
         if count == 0:
-            break
+            return False
         start += count
-    source.seek(start)
-    target.seek(start)
-    while start < stop:
-        data = source.read(min(STEP, stop - start))
-        if not data:
-            raise OSError("the source became shorter while it was read")
-        target.write(data)
-        start += len(data)
+    return start == stop
