@@ -22,6 +22,7 @@ from cmh_train._registry import (
     find_method,
     make_config,
 )
+from cmh_train._triplets import triplet_hinge_sum
 
 __all__ = [
     "Batch",
@@ -47,4 +48,5 @@ __all__ = [
     "load_checkpoint",
     "make_config",
     "save_checkpoint",
+    "triplet_hinge_sum",
 ]
