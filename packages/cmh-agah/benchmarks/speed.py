@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from cmh_agah import AGAH, AGAHConfig, triplet_loss, update_label_codes
+from cmh_agah import AGAH, AGAHConfig, triplet_losses, update_label_codes
 from cmh_train import Batch, DataSpec
 from torch import nn
 from torch.nn.functional import cosine_similarity
@@ -193,16 +193,15 @@ def main() -> None:
     )
 
     left, right = (torch.tanh(torch.randn(BATCH, BITS)).requires_grad_() for _ in range(2))
-    similar = label[:BATCH] @ label[:BATCH].T > 0
-    compare(
-        "triplet loss and gradient",
-        lambda: plain_triplets(left, right, label[:BATCH], 0.3).backward(),
-        lambda: triplet_loss(
-            (1 - nn.functional.normalize(left, dim=1) @ nn.functional.normalize(right, dim=1).T).clamp_min(0),
-            similar,
-        ).backward(),
-        options.repeat,
-    )
+
+    def plain_triplet_step() -> None:
+        both = ((left, right), (right, left))
+        sum(plain_triplets(*codes, label[:BATCH], 0.3) for codes in both).backward()
+
+    def our_triplet_step() -> None:
+        sum(triplet_losses(left, right, label[:BATCH]).values()).backward()
+
+    compare("triplet losses and gradients", plain_triplet_step, our_triplet_step, options.repeat)
 
     plain = PlainLoop(d_image, d_text, text_widths)
     loader = DataLoader(Samples(image, text, label), batch_size=BATCH, shuffle=True, drop_last=True)

@@ -14,7 +14,7 @@ from cmh_agah._losses import (
 )
 from cmh_agah._method import AGAH, METHOD
 from cmh_agah._networks import Critic
-from cmh_agah._triplet import cosine_distances, triplet_loss, triplet_losses
+from cmh_agah._triplet import cosine_distances, triplet_losses
 from cmh_agah._updates import update_label_codes, update_label_memory
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "normalise_rows",
     "quantisation_loss",
     "read_cnnf_weights",
-    "triplet_loss",
     "triplet_losses",
     "update_label_codes",
     "update_label_memory",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # torch runs an element-wise operation of at most this many elements on one thread; larger pieces wait for the
 # others at the end of each operation, which costs milliseconds when the processor is shared. Five such pieces
@@ -34,6 +34,7 @@ class Adamax(torch.optim.Adamax):
         return None
 
     def _step_in_pieces(self, parameter: torch.Tensor, group: dict[str, Any]) -> None:
+        assert parameter.grad is not None
         state = self.state[parameter]
         if not state:
             state["step"] = torch.tensor(0.0)
@@ -42,18 +43,22 @@ class Adamax(torch.optim.Adamax):
         state["step"] += 1
         beta1, beta2 = group["betas"]
         rate = group["lr"] / (1 - beta1 ** state["step"].item())
-        assert parameter.grad is not None
-        pieces = zip(
-            *(
-                tensor.view(-1).split(_PIECE)
-                for tensor in (parameter, parameter.grad, state["exp_avg"], state["exp_inf"])
-            ),
-            strict=True,
-        )
+        # torch turns a number into a tensor at every operation with it, which costs as much as the operation.
+        beta2, eps = (torch.tensor(number, dtype=parameter.dtype) for number in (beta2, group["eps"]))
         scratch = torch.empty(min(_PIECE, parameter.numel()), dtype=parameter.dtype)
-        for weight, grad, mean, largest in pieces:
+        for weight, grad, mean, largest in _pieces(
+            parameter, parameter.grad, state["exp_avg"], state["exp_inf"]
+        ):
             work = scratch[: weight.numel()]
             torch.add(grad, weight, alpha=group["weight_decay"], out=work)
             mean.lerp_(work, 1 - beta1)
-            torch.maximum(largest.mul_(beta2), work.abs_().add_(group["eps"]), out=largest)
+            torch.maximum(largest.mul_(beta2), work.abs_().add_(eps), out=largest)
             weight.addcdiv_(mean, largest, value=-rate)
+
+
+def _pieces(*tensors: torch.Tensor) -> Iterable[tuple[torch.Tensor, ...]]:
+    """Views of at most `_PIECE` elements at the same places of tensors of one size."""
+    flat = [tensor.view(-1) for tensor in tensors]
+    if flat[0].numel() <= _PIECE:
+        return [tuple(flat)]
+    return zip(*(tensor.split(_PIECE) for tensor in flat), strict=True)
