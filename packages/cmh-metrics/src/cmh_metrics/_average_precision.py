@@ -12,6 +12,7 @@ from cmh_metrics._index_order import sum_of_precisions
 from cmh_metrics._inputs import RankingInputs
 from cmh_metrics._ranking import Backend, ranking_tables, thread_count
 from cmh_metrics._tables import RankingTables
+from cmh_metrics._threads import over_ranges
 
 Normalise = Literal["min", "retrieved", "relevant", "first-relevant"]
 Ties = Literal["expected", "best", "worst", "index"]
@@ -97,7 +98,7 @@ def average_precision(
         )
     else:
         tables = tables_of(tables=tables, backend=backend, threads=threads, **arrays)
-        scores = from_tables(tables, k=cut, normalise=normalise, ties=ties)
+        scores = from_tables(tables, k=cut, normalise=normalise, ties=ties, threads=thread_count(threads))
     return treat_no_relevant(scores, no_relevant)
 
 
@@ -184,19 +185,24 @@ def index_order(
     return scores
 
 
-def from_tables(tables: RankingTables, *, k: int, normalise: str, ties: str) -> Scores:
+def from_tables(tables: RankingTables, *, k: int, normalise: str, ties: str, threads: int) -> Scores:
     """Return `(n_query,)` average precisions, NaN for a query without a relevant item."""
     kernel = import_module("cmh_metrics._average_precision_kernel")
     scores = np.empty(len(tables))
-    kernel.average_precision_rows(
-        tables.retrieved,
-        tables.relevant,
-        k,
-        NORMALISE.index(normalise),
-        TIES.index(ties),
-        harmonic_numbers(int(tables.retrieved[0].sum())),
-        scores,
-    )
+    harmonic = harmonic_numbers(int(tables.retrieved[0].sum()))
+
+    def work(first: int, last: int) -> None:
+        kernel.average_precision_rows(
+            tables.retrieved[first:last],
+            tables.relevant[first:last],
+            k,
+            NORMALISE.index(normalise),
+            TIES.index(ties),
+            harmonic,
+            scores[first:last],
+        )
+
+    over_ranges(work, len(tables), threads)
     return scores
 
 

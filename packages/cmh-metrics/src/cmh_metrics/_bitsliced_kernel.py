@@ -5,17 +5,18 @@ bits in which it agrees with x is
 
     bits - |q XOR x| = zeros(x) - |q| + 2 * sum_{k: q_k = 1} x_k
 
-so the planes of x where q has a one are added, with full adders over whole vectors, to the planes of
-zeros(x), the number of zeros of x, from the second binary digit on. What comes out is the agreement plus |q|,
-modulo a power of two above the code length, as binary digit planes. (A query with more ones than zeros is
-complemented: agreement and distance then change places.)
+zeros(x) being the number of zeros of x. Whether the agreement plus |q| is even or odd depends on zeros(x)
+alone, so the database is first parted into even and odd items: within a part, half of the distances cannot
+occur. Then the planes of x where q has a one are added, with full adders over whole vectors, to the planes of
+zeros(x) // 2. What comes out is half of the agreement plus |q|, modulo a power of two, as binary digit
+planes. (A query with more ones than zeros is complemented: agreement and distance then change places.)
 
-The items at one distance are those whose digits match it. The upper digits are walked as a binary tree,
-leaving out subtrees without items; at a leaf, the items are counted for each of the four values of the two
-lowest digits.
+The items at one distance are those whose digits match it. For every value of the digits above the lowest
+four that occurs, found by walking a binary tree, the items are counted for each value of digits 2 and 3 that
+occurs, and each of digits 0 and 1.
 """
 
-# ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
+# ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -29,7 +30,7 @@ from cmh_metrics._vectors import (
     LANES,
     address,
     both,
-    count_both,
+    count_two,
     differ,
     either,
     full_add,
@@ -41,8 +42,10 @@ from cmh_metrics._vectors import (
     zeros,
 )
 
-RUN = COUNTED * LANES  # words in a run: one plane of one chunk
-CHUNK = RUN * 64  # database items in a chunk
+RUN = COUNTED * LANES  # words from one plane of a chunk to the next
+CHUNK = RUN * 64  # database items in a chunk, at most
+LENGTHS = (7, 11, 15, 19, 23, 27, COUNTED)  # vectors in a chunk
+LOW_DIGITS = 4  # of half of the agreement; the rest are its high digits
 _BYTES = RUN * 8
 
 
@@ -67,30 +70,31 @@ def transpose(matrix: Any) -> None:
 
 
 @jit
-def slice_rows(words: Any, first: int, last: int, planes: Any, zeros_in: Any) -> None:
+def slice_rows(words: Any, order: Any, first: int, last: int, planes: Any, zeros_in: Any) -> None:
     """Write the bit planes of packed rows, for chunks `first` to `last`.
 
     Args:
         words: `(n, n_word)` uint64.
+        order: `(n_chunk, CHUNK)` int32: the row at each place; -1 for none, an empty row.
         first: first chunk.
         last: the chunk after the last.
-        planes: `(n_chunk, n_plane, RUN)` uint64, written; places beyond the last row are those of an empty
-            row.
-        zeros_in: `(n_chunk, n_digit, RUN)` uint64: the binary digits of the number of zeros among the
-            `n_plane` bits of each row, written; may have no digits.
+        planes: `(n_chunk, n_plane, RUN)` uint64, written.
+        zeros_in: `(n_chunk, n_digit, RUN)` uint64: the binary digits of half of the number of zeros among the
+            `n_plane` bits of each row, rounded down, written; may have no digits.
     """
     n_plane = planes.shape[1]
     matrix = np.empty((64, LANES), np.uint64)
     count = np.empty((64, LANES), np.uint64)
     for chunk in range(first, last):
         for column in range(0, RUN, LANES):
-            start = (chunk * RUN + column) * 64
+            if order[chunk, column * 64] < 0:
+                break
             count[:] = n_plane
             for word in range(words.shape[1]):
                 for lane in range(LANES):
                     for i in range(64):
-                        row = start + 64 * lane + i
-                        bits = words[row, word] if row < words.shape[0] else np.uint64(0)
+                        row = order[chunk, (column + lane) * 64 + i]
+                        bits = words[row, word] if row >= 0 else np.uint64(0)
                         matrix[i, lane] = bits
                         count[i, lane] -= np.uint64(popcount(bits))
                 transpose(matrix)
@@ -99,33 +103,31 @@ def slice_rows(words: Any, first: int, last: int, planes: Any, zeros_in: Any) ->
             if zeros_in.shape[1]:
                 transpose(count)
                 for digit in range(zeros_in.shape[1]):
-                    zeros_in[chunk, digit, column : column + LANES] = count[digit]
+                    zeros_in[chunk, digit, column : column + LANES] = count[digit + 1]
 
 
 @jit
-def clear(where: int) -> None:
-    """Zero one run of vectors."""
-    for at in range(where, where + _BYTES, 64):
-        store(at, zeros())
-
-
-@jit
-def add_planes(sources: Any, n_source: int, start: int, n_digit: int, digits: int, low: int) -> None:
-    """Add planes, from the second digit on, to digit planes.
+def add_planes(
+    sources: Any, n_source: int, start: int, n_digit: int, end: int, high: int, middle: int, low: int
+) -> None:
+    """Add planes to digit planes.
 
     Args:
         sources: addresses of the planes, `n_source` of them, a multiple of 16.
         n_source: how many.
         start: address of the digit planes to begin with.
-        n_digit: how many digits, at least five.
-        digits: address of the resulting digit planes; the two lowest are not written,
-        low: but here, as four planes: the items whose lowest digits are 00, 01, 10 and 11.
+        n_digit: how many digits, at least four.
+        end: length of a run in bytes.
+        high: address of the resulting digits from digit 4 on.
+        middle: of four planes: the items whose digits 3 and 2 are 00, 01, 10 and 11.
+        low: likewise for digits 1 and 0.
     """
-    for at in range(0, _BYTES, 64):
-        one, two = load(start + _BYTES + at), load(start + 2 * _BYTES + at)
-        four, eight = load(start + 3 * _BYTES + at), load(start + 4 * _BYTES + at)
-        for digit in range(5 * _BYTES + at, n_digit * _BYTES, _BYTES):
-            store(digits + digit, load(start + digit))
+    n_high = (n_digit - LOW_DIGITS) * _BYTES
+    for at in range(0, end, 64):
+        one, two = load(start + at), load(start + _BYTES + at)
+        four, eight = load(start + 2 * _BYTES + at), load(start + 3 * _BYTES + at)
+        for digit in range(at, n_high + at, _BYTES):
+            store(high + digit, load(start + LOW_DIGITS * _BYTES + digit))
         for i in range(0, n_source, 16):
             one, two_a = full_add(one, load(sources[i] + at), load(sources[i + 1] + at))
             one, two_b = full_add(one, load(sources[i + 2] + at), load(sources[i + 3] + at))
@@ -142,45 +144,79 @@ def add_planes(sources: Any, n_source: int, start: int, n_digit: int, digits: in
             two, four_b = full_add(two, two_a, two_b)
             four, eight_b = full_add(four, four_a, four_b)
             eight, carry = full_add(eight, eight_a, eight_b)
-            for digit in range(digits + 5 * _BYTES + at, digits + n_digit * _BYTES, _BYTES):
+            for digit in range(high + at, high + n_high + at, _BYTES):
                 value = load(digit)
                 store(digit, differ(value, carry))
                 carry = both(value, carry)
-        store(digits + 2 * _BYTES + at, two)
-        store(digits + 3 * _BYTES + at, four)
-        store(digits + 4 * _BYTES + at, eight)
-        zero = load(start + at)
-        store(low + at, without(inverse(zero), one))
-        store(low + _BYTES + at, without(zero, one))
-        store(low + 2 * _BYTES + at, without(one, zero))
-        store(low + 3 * _BYTES + at, both(zero, one))
+        store_values(middle + at, eight, four)
+        store_values(low + at, two, one)
 
 
 @jit
-def narrow(parent: int, digit: int, value: int, child: int) -> bool:
-    """Write the items of `parent` whose digit has the given value to `child`; whether there are any."""
-    found = zeros()
-    flip = inverse(zeros()) if value == 0 else zeros()
-    for at in range(0, _BYTES, 64):
-        items = both(load(parent + at), differ(load(digit + at), flip))
-        store(child + at, items)
-        found = either(found, items)
-    return not is_zero(found)
+def store_values(where: int, upper: Any, lower: Any) -> None:
+    """Write which places have the values 00, 01, 10 and 11 of two digits, a run for each."""
+    store(where, inverse(either(upper, lower)))
+    store(where + _BYTES, without(lower, upper))
+    store(where + 2 * _BYTES, without(upper, lower))
+    store(where + 3 * _BYTES, both(upper, lower))
 
 
 @jit
-def narrow_leaf(parent: int, digit: int, value: int, wanted: int, items: int, chosen: int) -> Any:
-    """Write the items of a leaf, and the relevant ones among them; whether there are any of either."""
-    found, found_chosen = zeros(), zeros()
-    flip = inverse(zeros()) if value == 0 else zeros()
-    for at in range(0, _BYTES, 64):
-        here = both(load(parent + at), differ(load(digit + at), flip))
+def split(items: int, digit: int, end: int, children: int) -> Any:
+    """Write the items whose digit is 0, and those whose digit is 1, as two runs; whether there are any."""
+    any_zero, any_one = zeros(), zeros()
+    for at in range(0, end, 64):
+        here, plane = load(items + at), load(digit + at)
+        zero, one = without(here, plane), both(here, plane)
+        store(children + at, zero)
+        store(children + _BYTES + at, one)
+        any_zero, any_one = either(any_zero, zero), either(any_one, one)
+    return not is_zero(any_zero), not is_zero(any_one)
+
+
+@jit
+def find_relevant(items: int, wanted: int, middle: int, end: int, chosen: int) -> int:
+    """Write the relevant ones among the items.
+
+    Returns:
+        Which of the four values of the middle digits occur, as bits 0 to 3; among relevant items, 4 to 7.
+    """
+    a, b, c, d = zeros(), zeros(), zeros(), zeros()
+    e, f, g, h = zeros(), zeros(), zeros(), zeros()
+    for at in range(0, end, 64):
+        here = load(items + at)
         relevant = both(here, load(wanted + at))
-        store(items + at, here)
         store(chosen + at, relevant)
-        found = either(found, here)
-        found_chosen = either(found_chosen, relevant)
-    return not is_zero(found), not is_zero(found_chosen)
+        plane = load(middle + at)
+        a, e = either(a, both(here, plane)), either(e, both(relevant, plane))
+        plane = load(middle + _BYTES + at)
+        b, f = either(b, both(here, plane)), either(f, both(relevant, plane))
+        plane = load(middle + 2 * _BYTES + at)
+        c, g = either(c, both(here, plane)), either(g, both(relevant, plane))
+        plane = load(middle + 3 * _BYTES + at)
+        d, h = either(d, both(here, plane)), either(h, both(relevant, plane))
+    found = 0
+    for bit, plane in enumerate((a, b, c, d, e, f, g, h)):
+        found |= (not is_zero(plane)) << bit
+    return found
+
+
+@jit
+def count_values(n: int, items: int, middle: int, low: int) -> Any:
+    """Count the items with one middle value and each of two low values, in `n` vectors, one of `LENGTHS`."""
+    if n == 7:
+        return count_two(7, items, middle, low)
+    if n == 11:
+        return count_two(11, items, middle, low)
+    if n == 15:
+        return count_two(15, items, middle, low)
+    if n == 19:
+        return count_two(19, items, middle, low)
+    if n == 23:
+        return count_two(23, items, middle, low)
+    if n == 27:
+        return count_two(27, items, middle, low)
+    return count_two(31, items, middle, low)
 
 
 @jit
@@ -191,6 +227,8 @@ def add_bitsliced(
     zeros_in: Any,
     valid: Any,
     label_planes: Any,
+    lengths: Any,
+    odd: Any,
     scratch: Any,
     first: int,
     last: int,
@@ -203,11 +241,13 @@ def add_bitsliced(
         query_words: `(n_query, n_word)` uint64.
         query_labels: `(n_query, n_label_word)` uint64.
         planes: `(n_chunk, bits, RUN)` uint64 from `slice_rows`, at a multiple of 64 like all planes here.
-        zeros_in: `(n_chunk, n_digit, RUN)` uint64 from `slice_rows`; at least five digits, enough for any
-            distance.
+        zeros_in: `(n_chunk, n_digit, RUN)` uint64 from `slice_rows`; at least four digits, and
+            `2 ** n_digit > bits / 2`.
         valid: `(n_chunk, RUN)` uint64, which places hold an item.
         label_planes: `(n_chunk, n_label, RUN)` uint64.
-        scratch: uint64, aligned, `RUN * (2 * n_digit + 6)` words.
+        lengths: `(n_chunk,)` int64, vectors in use, one of `LENGTHS`.
+        odd: `(n_chunk,)` int64, 1 where the items of a chunk have an odd number of zeros, otherwise 0.
+        scratch: uint64, aligned, `RUN * 3 * n_digit` words.
         first: first query.
         last: the query after the last.
         retrieved: `(n_query, bits + 1)` int64, added to.
@@ -215,18 +255,28 @@ def add_bitsliced(
     """
     bits = planes.shape[1]
     n_digit = zeros_in.shape[1]
-    depth = n_digit - 2  # digits of the tree; the two lowest are left for its leaves
-    digits = address(scratch)
-    low = digits + n_digit * _BYTES  # which items have the lowest digits 00, 01, 10, 11
-    levels = low + 2 * _BYTES  # the items of the tree's node at levels 2, 3, ..., above the leaves
-    wanted = levels + (depth + 1) * _BYTES  # relevant items
-    items = wanted + _BYTES  # items of a leaf
-    chosen = items + _BYTES  # relevant items of a leaf
+    n_high = n_digit - LOW_DIGITS
+    modulus = (2 << n_digit) - 1
+    middle = address(scratch)
+    low = middle + 4 * _BYTES
+    wanted = low + 4 * _BYTES  # relevant items
+    chosen = wanted + _BYTES  # relevant items of a leaf
     zero = chosen + _BYTES
-    clear(zero)
+    high = zero + _BYTES
+    tree = high + n_high * _BYTES  # two runs for each level
+    for at in range(0, _BYTES, 64):
+        store(zero + at, zeros())
     sources = np.empty(bits + 16, np.int64)
+    node_items = np.empty(n_high + 2, np.int64)
+    node_level = np.empty(n_high + 2, np.int64)
+    node_value = np.empty(n_high + 2, np.int64)
     for chunk in range(planes.shape[0]):
         plane_base = address(planes) + chunk * bits * _BYTES
+        zeros_base = address(zeros_in) + chunk * n_digit * _BYTES
+        label_base = address(label_planes) + chunk * label_planes.shape[1] * _BYTES
+        valid_base = address(valid) + chunk * _BYTES
+        length = lengths[chunk]
+        end = length * 64
         for i in range(first, last):
             weight = np.int64(0)
             for word in range(query_words.shape[1]):
@@ -243,44 +293,50 @@ def add_bitsliced(
             while n_source % 16:
                 sources[n_source] = zero
                 n_source += 1
-            add_planes(sources, n_source, address(zeros_in) + chunk * n_digit * _BYTES, n_digit, digits, low)
+            add_planes(sources, n_source, zeros_base, n_digit, end, high, middle, low)
 
-            clear(wanted)
+            for at in range(0, end, 64):
+                store(wanted + at, zeros())
             for label in range(label_planes.shape[1]):
                 if (query_labels[i, label >> 6] >> np.uint64(label & 63)) & np.uint64(1) != 0:
-                    base = address(label_planes) + (chunk * label_planes.shape[1] + label) * _BYTES
-                    for at in range(0, _BYTES, 64):
-                        store(wanted + at, either(load(wanted + at), load(base + at)))
+                    for at in range(0, end, 64):
+                        plane = load(label_base + label * _BYTES + at)
+                        store(wanted + at, either(load(wanted + at), plane))
 
-            leaf = 0
-            level = 1
-            while leaf < 1 << depth:
-                alive = True
-                for here in range(level, depth):
-                    value = (leaf >> (depth - here)) & 1
-                    parent = levels + here * _BYTES if here > 1 else address(valid) + chunk * _BYTES
-                    child = levels + (here + 1) * _BYTES
-                    if not narrow(parent, digits + (n_digit - here) * _BYTES, value, child):
-                        leaf = ((leaf >> (depth - here)) + 1) << (depth - here)
-                        alive = False
-                        break
-                if alive:
-                    any_items, any_relevant = narrow_leaf(
-                        levels + depth * _BYTES, digits + 2 * _BYTES, leaf & 1, wanted, items, chosen
-                    )
-                    if not any_items:
-                        leaf += 1
-                        alive = False
-                if alive:
-                    for last_digits in range(4):
-                        similarity = (4 * leaf + last_digits - weight) & ((1 << n_digit) - 1)
-                        if similarity <= bits:
-                            d = similarity if complement else bits - similarity
-                            retrieved[i, d] += count_both(items, low + last_digits * _BYTES)
-                            if any_relevant:
-                                relevant[i, d] += count_both(chosen, low + last_digits * _BYTES)
-                    leaf += 1
-                level = depth
-                while level > 0 and (leaf >> (depth - level)) & 1 == 0:
+            pending = 1  # nodes of a binary tree over the high digits, the highest at its root
+            node_items[0], node_level[0], node_value[0] = valid_base, n_high, 0
+            while pending:
+                pending -= 1
+                items, level, value = node_items[pending], node_level[pending], node_value[pending]
+                if level:
                     level -= 1
-                level = max(level, 1)
+                    children = tree + 2 * level * _BYTES
+                    occurs = split(items, high + level * _BYTES, end, children)
+                    for digit in range(2):
+                        if occurs[digit]:
+                            node_items[pending] = children + digit * _BYTES
+                            node_level[pending] = level
+                            node_value[pending] = 2 * value + digit
+                            pending += 1
+                    continue
+                found = find_relevant(items, wanted, middle, end, chosen)
+                for digits in range(4):
+                    if (found >> digits) & 1 == 0:
+                        continue
+                    for pair in range(0, 4, 2):
+                        agreement = 32 * value + 8 * digits + 2 * pair + odd[chunk] - weight
+                        similar, next_similar = agreement & modulus, (agreement + 2) & modulus
+                        d = similar if complement else bits - similar
+                        e = next_similar if complement else bits - next_similar
+                        at, last_digits = middle + digits * _BYTES, low + pair * _BYTES
+                        n, m = count_values(length, items, at, last_digits)
+                        if n:
+                            retrieved[i, d] += n
+                        if m:
+                            retrieved[i, e] += m
+                        if (found >> digits) & 16:
+                            n, m = count_values(length, chosen, at, last_digits)
+                            if n:
+                                relevant[i, d] += n
+                            if m:
+                                relevant[i, e] += m

@@ -164,7 +164,7 @@ def _evaluate_task(name: str, inputs: RankingInputs, wanted: Bits, options: _Opt
             return index_order(
                 inputs, k=cut, normalise=options.normalise, backend=options.backend, threads=threads
             )
-        return from_tables(tables, k=cut, normalise=options.normalise, ties=ties)
+        return from_tables(tables, k=cut, normalise=options.normalise, ties=ties, threads=threads)
 
     cut = WHOLE if options.k is None else options.k
     raw = precisions(options.ties)

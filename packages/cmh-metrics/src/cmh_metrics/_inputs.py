@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cmh_metrics._packing import Words
 
-SLAB_ROWS = 63_488  # database rows in memory at a time: four chunks of the bit-sliced kernel
+SLAB_ROWS = 61_440  # database rows in memory at a time: four chunks of the bit-sliced kernel, not quite full
 
 
 @dataclass(frozen=True, eq=False)

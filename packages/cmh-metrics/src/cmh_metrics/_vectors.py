@@ -7,6 +7,7 @@ Vectors are read from and written to addresses, which must be multiples of 64.
 # ruff: noqa: ARG001 - numba reads an instruction's operands from the arguments
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding, ir
@@ -14,10 +15,11 @@ from numba import extending, types
 from numba.extending import models, register_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 LANES = 8
 _WORD = ir.IntType(64)
+_HALF = ir.IntType(16)
 _VECTOR = ir.VectorType(_WORD, LANES)
 _THREE_INPUT_LOGIC = bool(binding.get_host_cpu_features().get("avx512f"))
 _BYTES = ir.VectorType(ir.IntType(8), LANES * 8)
@@ -54,6 +56,12 @@ def _load(builder: Any, address: Any) -> Any:
 def intrinsic(describe: Callable[..., Any]) -> Callable[..., Any]:
     """Turn a function that describes an instruction into one that compiled functions can call."""
     instruction: Callable[..., Any] = extending.intrinsic(describe)
+    return instruction
+
+
+def intrinsic_of_literal(describe: Callable[..., Any]) -> Callable[..., Any]:
+    """Do the same where a constant among the arguments decides what is generated."""
+    instruction: Callable[..., Any] = extending.intrinsic(prefer_literal=True)(describe)
     return instruction
 
 
@@ -145,13 +153,16 @@ def full_add(_: Any, a: Any, b: Any, c: Any) -> Any:
     """Return (sum, carry) of three bits in each place."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return context.make_tuple(builder, signature.return_type, _full_add(builder, *arguments))
+        return context.make_tuple(builder, signature.return_type, _add(builder, *arguments))
 
     pair = types.UniTuple(vector, 2)  # type: ignore[no-untyped-call]
     return pair(vector, vector, vector), generate
 
 
-def _full_add(builder: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+def _add(builder: Any, a: Any, b: Any, c: Any = None) -> tuple[Any, Any]:
+    """Return (sum, carry) of two or three bits in each place."""
+    if c is None:
+        return builder.xor(a, b), builder.and_(a, b)
     if _THREE_INPUT_LOGIC:
         return _lookup(builder, a, b, c, 0b10010110), _lookup(builder, a, b, c, 0b11101000)
     half = builder.xor(a, b)
@@ -166,42 +177,54 @@ def _lookup(builder: Any, a: Any, b: Any, c: Any, table: int) -> Any:
     return builder.call(function, [a, b, c, ir.Constant(number, table)])
 
 
-COUNTED = 31  # vectors that `count_both` counts: five bit planes hold the sum, and 8 * 31 still fits a byte
+COUNTED = 31  # the longest run of vectors that is counted at once: 8 * 31 still fits a byte
 
 
-@intrinsic
-def count_both(_: Any, a: Any, b: Any) -> Any:
-    """Return how many bits are set in `a` AND `b`, two runs of 31 vectors at the given addresses.
+@intrinsic_of_literal
+def count_two(_: Any, n: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return how many bits are set in `a` AND `b` AND `c`, and in `a` AND `b` AND what follows `c`.
 
-    Popcounts are dear without hardware for vectors, so the 31 vectors are first added up, place by place,
-    into the five bit planes of a sum: 26 full adders, two instructions each where three-input logic exists.
-    Only these five are counted.
+    Each is a run of `n` vectors, a literal, at the given address; what follows `c` begins `COUNTED` vectors
+    later. Popcounts are dear without hardware for vectors, so the vectors are first added up, place by place,
+    into the few bit planes of a sum: a full adder for each vector but these few, two instructions each where
+    three-input logic exists. Only these planes are counted.
     """
+    if not isinstance(n, types.IntegerLiteral):
+        return None
+    length = n.literal_value
 
-    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
-        def planes(first: int, n: int) -> list[Any]:
-            """Bit planes, lowest first, of the sum of `n` (one less than a power of two) vectors."""
-            if n == 1:
-                offset = ir.Constant(_WORD, first * 64)
-                pair = [_load(builder, builder.add(argument, offset)) for argument in arguments]
-                return [builder.and_(*pair)]
-            half = n // 2
-            carry = planes(first + 2 * half, 1)[0]
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, a, b, c = arguments
+
+        def read(address: Any, place: int) -> Any:
+            return _load(builder, builder.add(address, ir.Constant(_WORD, place * 64)))
+
+        def planes(first: int, n: int) -> list[tuple[Any, ...]]:
+            """Bit planes, lowest first, of the sums of `n` vectors; two of each, for the two counts."""
+            if n == 0:
+                return []
+            last = builder.and_(read(a, first + n - 1), read(b, first + n - 1))
+            carry = tuple(builder.and_(last, read(c, first + n - 1 + skip)) for skip in (0, COUNTED))
+            half = (n - 1) // 2
             result = []
-            for left, right in zip(planes(first, half), planes(first + half, half), strict=True):
-                low, carry = _full_add(builder, left, right, carry)
+            for digits in zip_longest(planes(first, half), planes(first + half, n - 1 - half)):
+                terms = zip(*(pair for pair in (*digits, carry) if pair), strict=True)
+                low, carry = zip(*(_add(builder, *places) for places in terms), strict=True)
                 result.append(low)
             return [*result, carry]
 
-        total = None
-        for plane in reversed(planes(0, COUNTED)):
-            count = _llvm(builder, "llvm.ctpop.v64i8", _BYTES, builder.bitcast(plane, _BYTES))
-            total = count if total is None else builder.add(builder.add(total, total), count)
-        # sum the 64 bytes: neighbours first, within each word, then over the words
-        words = builder.bitcast(total, _VECTOR)
-        for width, mask in ((8, 0x00FF00FF00FF00FF), (16, 0x0000FFFF0000FFFF), (32, 0x00000000FFFFFFFF)):
-            high = builder.and_(builder.lshr(words, _constant(width)), _constant(mask))
-            words = builder.add(builder.and_(words, _constant(mask)), high)
-        return _llvm(builder, "llvm.vector.reduce.add.v8i64", _WORD, words)
+        counts = [_count(builder, sums) for sums in zip(*planes(0, length), strict=True)]
+        return context.make_tuple(builder, signature.return_type, counts)
 
-    return types.int64(types.int64, types.int64), generate
+    pair = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
+    return pair(n, types.int64, types.int64, types.int64), generate
+
+
+def _count(builder: Any, planes: Sequence[Any]) -> Any:
+    """Return the sum of the numbers, one in each place, of which these are the binary digits."""
+    total = None
+    for plane in reversed(planes):
+        count = _llvm(builder, "llvm.ctpop.v64i8", _BYTES, builder.bitcast(plane, _BYTES))
+        total = count if total is None else builder.add(builder.add(total, total), count)
+    total = builder.zext(total, ir.VectorType(_HALF, LANES * 8))  # a form that LLVM has an instruction for
+    return builder.zext(_llvm(builder, "llvm.vector.reduce.add.v64i16", _HALF, total), _WORD)
