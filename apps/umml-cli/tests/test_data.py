@@ -74,6 +74,11 @@ def test_sample_is_shown_or_written(tmp_path):
     assert cmh_data.load(tmp_path / "emoji.h5").digest == cmh_data.sample().digest
 
 
+def test_what_is_suspicious_is_said(tmp_path):
+    output = invoke("convert", "emoji", tmp_path / "emoji.h5").output
+    assert "Note: 8 of 300 query rows have the same image as a training row." in output
+
+
 def test_simulate(tmp_path):
     invoke("simulate", "mirflickr25k", "--rows", 50, "--width", 8, "--out", tmp_path / "s.h5")
     assert "SIMULATED" in invoke("inspect", tmp_path / "s.h5").output

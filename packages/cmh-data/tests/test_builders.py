@@ -160,6 +160,54 @@ def test_coco(tmp_path):
     assert built.image_names == ()  # one image file is missing
 
 
+def flickr30k(folder, lines=None):
+    """The official files: one line per caption, five per image, and the image folder."""
+    images = ("1000092795.jpg", "10002456.jpg", "999.jpg", "998.jpg")
+    lines = lines or [
+        f"{image}#{number}\t{'A man' if number else 'Two dogs'} in a green shirt {image[0]} ."
+        for image in images
+        for number in range(5)
+    ]
+    files = {"results_20130124.token": "\n".join(lines) + "\n"}
+    return put(folder, files | {f"flickr30k-images/{image}": jpeg("green") for image in images})
+
+
+def test_flickr30k_one_row_per_caption(tmp_path):
+    built = cmh_data.build_flickr30k(flickr30k(tmp_path), least_count=4)
+    assert len(built) == 20
+    assert built.ids[:2] == ("1000092795.jpg#0", "1000092795.jpg#1")
+    assert built.image_names[4:6] == ("flickr30k-images/1000092795.jpg", "flickr30k-images/10002456.jpg")
+    assert built.text_vocabulary == ("green", "in", "shirt", "man", "dogs", "two")
+    assert built.text[:2].tolist() == [[1, 1, 1, 0, 1, 1], [1, 1, 1, 1, 0, 0]]
+    np.savez(
+        tmp_path / "f.npz", ids=["999.jpg", "10002456.jpg", "1000092795.jpg", "998.jpg"], image=np.eye(4)
+    )
+    features = built.features(tmp_path / "f.npz")
+    assert features.argmax(axis=1).tolist() == [2] * 5 + [1] * 5 + [0] * 5 + [3] * 5
+    data = built.dataset(features, n_query=1, n_train=2)
+    assert (len(data.split.query), len(data.split.train), len(data.split.retrieval)) == (5, 10, 15)
+    assert len({data.ids[row].split("#")[0] for row in data.split.query}) == 1  # no image on both sides
+    path = cmh_data.save(data, tmp_path / "a.h5")
+    with pytest.raises(cmh_data.DataError, match="every row needs a label, but 20 rows have none"):
+        cmh_data.load(path)
+    assert cmh_data.load(path, unlabelled="keep").digest == data.digest
+
+
+def test_flickr30k_one_row_per_image(tmp_path):
+    built = cmh_data.build_flickr30k(flickr30k(tmp_path), captions="join", least_count=4)
+    assert built.ids == ("1000092795.jpg", "10002456.jpg", "999.jpg", "998.jpg")
+    assert built.text.all()
+    assert len(built.dataset(built.pixels(4), n_query=1).split.query) == 1
+    with pytest.raises(cmh_data.DataError, match='captions must be "each" or "join", but it is \'first\''):
+        cmh_data.build_flickr30k(tmp_path, captions="first")
+
+
+@pytest.mark.parametrize("line", ["1.jpg#0 no tab", "1.jpg\tno number", "1.jpg#0\tfirst\n1.jpg#0\tagain"])
+def test_flickr30k_that_is_not_as_documented(tmp_path, line):
+    with pytest.raises(cmh_data.DataError, match=r"must be `image.jpg#number<TAB>caption`, each number once"):
+        cmh_data.build_flickr30k(flickr30k(tmp_path, [line]))
+
+
 def test_wikipedia(tmp_path):
     files = {
         "categories.list": "art\nbiology\n",
@@ -249,6 +297,7 @@ def test_own_folder_that_is_not_right(tmp_path, files, message):
         ("mirflickr25k", "lacks meta/tags/tags1.txt"),
         ("nuswide", "lacks Imagelist.txt"),
         ("coco", "lacks annotations/instances_train2014.json"),
+        ("flickr30k", "lacks results_20130124.token"),
         ("wikipedia", "lacks categories.list"),
     ],
 )

@@ -241,6 +241,91 @@ def test_deephash_lists(tmp_path):
     assert raw.notes[0] == "1 of 2 training rows lie in the database."
 
 
+def cells(file, key, texts, *, nested=False):
+    """A MATLAB cell array: references to 16-bit characters in the group #refs#."""
+    references = []
+    for number, text in enumerate(texts):
+        target = file.create_dataset(
+            f"#refs#/{key}{number}", data=np.array([[ord(one)] for one in text], np.uint16)
+        )
+        if nested:
+            data = np.array([[target.ref]], dtype=h5py.ref_dtype)
+            target = file.create_dataset(f"#refs#/{key}{number}n", data=data)
+        references.append(target.ref)
+    file.create_dataset(key, data=np.array([references], dtype=h5py.ref_dtype))
+    file[key].attrs["MATLAB_class"] = np.bytes_("cell")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_cells_of_matlab_73(tmp_path, truth, nested):
+    path = matlab73(tmp_path / "all.mat", {"category": truth["labels"]})
+    with h5py.File(path, "r+") as file:
+        cells(file, "index", [f"im{row}.jpg" for row in range(N)], nested=nested)
+        cells(file, "caption", ["zwei Bären", "cat"] * 6, nested=nested)
+    raw = read_raw(path)
+    assert raw.ids[:2] == ("im0.jpg", "im1.jpg")
+    assert raw.captions[:2] == ("zwei Bären", "cat")
+    np.testing.assert_array_equal(raw.labels, truth["labels"])
+
+
+def test_cells_that_hold_no_texts(tmp_path, truth):
+    path = matlab73(tmp_path / "all.mat", {"category": truth["labels"]})
+    with h5py.File(path, "r+") as file:
+        cells(file, "index", ["a.jpg"] * N)
+        cells(file, "caption", ["x"] * N)
+        del file["#refs#/caption3"]
+        file["elsewhere"] = np.ones((2, 1), np.uint16)
+        references = file["caption"][()]
+        references[0, 0] = file["elsewhere"].ref
+        file["caption"][...] = references
+    with pytest.raises(cmh_data.DataError, match=r"the cells of caption must point to texts in /#refs#/"):
+        read_raw(path)
+
+
+def test_characters_of_matlab_73(tmp_path, truth):
+    path = matlab73(tmp_path / "a.mat", {"XAll": truth["features"], "LAll": truth["labels"]})
+    with h5py.File(path, "r+") as file:
+        file["ids"] = np.array([[ord(one) for one in f"im{row:02d}"] for row in range(N)], np.uint16).T
+        file["ids"].attrs["MATLAB_class"] = np.bytes_("char")
+    assert read_raw(path).ids[:2] == ("im00", "im01")
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_ugach_lists(tmp_path, classes):
+    lines = {"train": ["1", "2"] if classes else ["1 0", "0 1"], "test": ["2"] if classes else ["1 1"]}
+    for side, labels in lines.items():
+        (tmp_path / f"{side}_img.txt").write_text("".join(f"{side}{row}.jpg\n" for row in range(len(labels))))
+        (tmp_path / f"{side}_label.txt").write_text("\n".join(labels))
+    raw = read_raw(tmp_path)
+    assert raw.ids == ("train0.jpg", "train1.jpg", "test0.jpg")
+    assert raw.labels.tolist() == [[1, 0], [0, 1], [0, 1] if classes else [1, 1]]
+    assert (raw.train.tolist(), raw.query.tolist()) == ([0, 1], [2])
+    (tmp_path / "test_img.txt").write_text("a\nb\n")
+    with pytest.raises(cmh_data.DataError, match=r"test_img.txt has 2 lines and test_label.txt 1"):
+        read_raw(tmp_path)
+
+
+def test_the_third_view_of_uci_digits(tmp_path, truth):
+    rows = {"tr": slice(0, 9), "te": slice(9, N)}
+    tables = {
+        "I": truth["features"],
+        "T": truth["words"],
+        "P": truth["features"][:, :5],
+        "L": truth["classes"][:, None],
+    }
+    scipy.io.savemat(
+        tmp_path / "uci.mat",
+        {f"{view}_{side}": table[part] for view, table in tables.items() for side, part in rows.items()},
+    )
+    first = cmh_data.load(tmp_path / "uci.mat")
+    assert 'P_tr, P_te: a third view, not read; views="IP" takes it as text.' in first.provenance["notes"]
+    np.testing.assert_array_equal(cmh_data.load(tmp_path / "uci.mat", views="IP").text, tables["P"])
+    with pytest.raises(cmh_data.DataError, match=r"holds the views I, T, P; choose two of them with views="):
+        cmh_data.load(tmp_path / "uci.mat", views="IX")
+    with pytest.raises(cmh_data.DataError, match=r"views must be two different letters such as IT or IP"):
+        cmh_data.load(tmp_path / "uci.mat", views="II")
+
+
 def test_a_single_part_is_shown_but_does_not_load(tmp_path, truth):
     dcmh_triple(tmp_path, truth)
     path = tmp_path / "mirflickr25k-yall.mat"

@@ -65,6 +65,29 @@ def test_nus_tc10_sizes():
     assert (len(split.query), len(split.train)) == (2000, 5000)
 
 
+def test_coco_takes_its_queries_from_the_file():
+    labels = np.ones((87081, 91), np.uint8)
+    protocol = cmh_data.find_protocol("jdsh-random")
+    query, retrieval = np.arange(0, 87081, 20), np.setdiff1d(np.arange(87081), np.arange(0, 87081, 20))
+    split = protocol.make(labels, query=query, retrieval=retrieval)
+    assert len(split.train) == 10_000
+    assert np.isin(split.train, retrieval).all()
+    assert split.query.tolist() == query.tolist()
+    assert protocol.make(labels, query=query, retrieval=retrieval).digest == split.digest
+    with pytest.raises(cmh_data.DataError, match=r"stand only in param/indexQuery .* this file states none"):
+        protocol.make(labels)
+
+
+def test_splits_without_a_digest_say_so():
+    open_ones = {
+        (name, key)
+        for name, one in cmh_data.protocols().items()
+        for key in one.makers
+        if not one.digests[key]
+    }
+    assert open_ones == {("jdsh-random", "nuswide-tc10"), ("jdsh-random", "coco")}
+
+
 def test_a_protocol_gives_a_file_its_split(tmp_path):
     path = tmp_path / "raw.mat"
     rng = np.random.default_rng(0)

@@ -93,7 +93,7 @@ def deep(path):
         (soft_link, "holds a soft link at /also"),
         (virtual, "holds the virtual data set /image, which reads other files"),
         (external_storage, "stores /image in another file"),
-        (references, "stores text as object references, which are not followed"),
+        (references, "stores text as object references, which are followed only from MATLAB cell arrays"),
         (bomb, "declares 400000000000 bytes for /image but stores 0"),
         (deep, "nests groups deeper than 8 levels"),
     ],

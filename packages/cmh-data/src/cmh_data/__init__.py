@@ -4,6 +4,7 @@ from cmh_data._alignment import alignment_p_value
 from cmh_data._arrays import read_array
 from cmh_data._builders import (
     build_coco,
+    build_flickr30k,
     build_folder,
     build_mirflickr25k,
     build_nuswide,
@@ -35,6 +36,7 @@ __all__ = [
     "alignment_p_value",
     "bag_of_words",
     "build_coco",
+    "build_flickr30k",
     "build_folder",
     "build_mirflickr25k",
     "build_nuswide",

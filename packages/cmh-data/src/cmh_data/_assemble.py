@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cmh_data._dataset import PairedDataset, RowArray, Split, row_blocks
 from cmh_data._errors import DataError
+from cmh_data._findings import find_suspicious
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,6 +35,7 @@ def assemble(
     provenance: Mapping[str, Any] | None = None,
     stored_digest: str | None = None,
     unlabelled: Unlabelled = "refuse",
+    look: bool = True,
 ) -> PairedDataset:
     """Check raw arrays against each other and make a data set of them.
 
@@ -53,6 +56,7 @@ def assemble(
         provenance: JSON values to carry along.
         stored_digest: the digest stated by the file.
         unlabelled: what to do with a row that has no label: "refuse" or "keep".
+        look: look for what is suspicious though not wrong; it goes into the data set's `findings`.
 
     Returns:
         The data set.
@@ -82,7 +86,7 @@ def assemble(
             raise DataError(f"{key} has {len(values)} entries, but there are {expected} {what}.")
     if fine_labels is not None and len(fine_labels) != n:
         raise DataError(f"fine_labels has {len(fine_labels)} entries, but there are {n} rows.")
-    return PairedDataset(
+    dataset = PairedDataset(
         image=check_modality("image", image),
         text=check_modality("text", text),
         label=label,
@@ -95,6 +99,7 @@ def assemble(
         provenance=dict(provenance or {}),
         stored_digest=stored_digest,
     )
+    return replace(dataset, findings=find_suspicious(dataset)) if look else dataset
 
 
 def check_modality(name: str, array: RowArray) -> RowArray:

@@ -40,6 +40,7 @@ class BuiltData:
         archive: where images are read from.
         split: the split that the archive comes with, or None.
         provenance: how it was made.
+        image_ids: the image of each row where several rows share one; empty: every row has its own.
     """
 
     name: str
@@ -52,6 +53,7 @@ class BuiltData:
     archive: Archive
     split: Split | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    image_ids: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,7 +69,7 @@ class BuiltData:
 
         Args:
             path: an `.npz` with `ids` and `image` in any order and with any further rows, or an `.npy` table
-                that is in the order of `ids` already.
+                that is in the order of `ids` already. Where rows share images, `ids` are those of the images.
 
         Raises:
             DataError: an id is missing or twice, or the number of rows differs.
@@ -77,13 +79,14 @@ class BuiltData:
         if {"ids", "image"} <= set(found):
             ids, table = strings(found["ids"].read()), found["image"].read()
             place = {item: row for row, item in enumerate(ids)}
-            missing = [item for item in self.ids if item not in place]
+            wanted = self.image_ids or self.ids
+            missing = {item for item in wanted if item not in place}
             if len(place) < len(ids) or len(ids) != len(table) or missing:
                 raise DataError(
-                    f"{path} must hold one row for each of {len(self)} ids, but it has {len(ids)} ids, "
-                    f"{len(place)} different ones and {len(table)} rows, and {len(missing)} are missing."
+                    f"{path} must hold one row for each of {len(set(wanted))} ids, but it has {len(ids)} "
+                    f"ids, {len(place)} different ones and {len(table)} rows, and {len(missing)} are missing."
                 )
-            return np.ascontiguousarray(table[[place[item] for item in self.ids]])
+            return np.ascontiguousarray(table[[place[item] for item in wanted]])
         if len(found) != 1:
             raise DataError(f"{path} must be an npy table, or an npz with ids and image.")
         table = next(iter(found.values())).read()
@@ -107,6 +110,7 @@ class BuiltData:
             protocol: a named split; without it the archive's own, or a random one.
             n_query: queries of a random split; a tenth of the rows by default.
             n_train: training rows of a random split, drawn from the retrieval set; all of it by default.
+                Where rows share images, both count images, and rows of one image stay together.
             seed: of the draw.
 
         Raises:
@@ -117,7 +121,7 @@ class BuiltData:
         elif self.split is not None and n_query is None and n_train is None:
             split = self.split
         else:
-            split = random_split(len(self), n_query=n_query, n_train=n_train, seed=seed)
+            split = self._random_split(n_query, n_train, seed)
         return assemble(
             image=image,
             text=self.text,
@@ -130,7 +134,17 @@ class BuiltData:
             text_vocabulary=self.text_vocabulary,
             name=self.name,
             provenance=self.provenance,
+            unlabelled="refuse" if self.label.any() else "keep",
         )
+
+    def _random_split(self, n_query: int | None, n_train: int | None, seed: int) -> Split:
+        if not self.image_ids:
+            return random_split(len(self), n_query=n_query, n_train=n_train, seed=seed)
+        number = {image: place for place, image in enumerate(dict.fromkeys(self.image_ids))}
+        owner = np.array([number[image] for image in self.image_ids])  # the image of each row
+        drawn = random_split(len(number), n_query=n_query, n_train=n_train, seed=seed)
+        rows = [np.flatnonzero(np.isin(owner, part)) for part in (drawn.train, drawn.query, drawn.retrieval)]
+        return check_split(len(self), train=rows[0], query=rows[1], retrieval=rows[2])
 
 
 def random_split(n: int, *, n_query: int | None = None, n_train: int | None = None, seed: int = 0) -> Split:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from cmh_data._cells import characters, is_characters, read_cells
 from cmh_data._errors import DataError
 from cmh_data._hdf5 import open_hdf5
 from cmh_data._mat5 import VERSION_5, mat5_variables
@@ -128,9 +129,9 @@ def _dense_reader(path: Path, key: str) -> Callable[[], NDArray[Any]]:
         with open_hdf5(path) as file:
             item = file[key]
             if h5py.check_ref_dtype(item.dtype) is not None:
-                raise DataError(
-                    f"{path} stores {key} as object references, which are not followed; store plain arrays."
-                )
+                return read_cells(path, file, item)
+            if is_characters(item):
+                return np.array(characters(item), dtype=np.str_)
             if h5py.check_string_dtype(item.dtype) is not None:
                 return np.asarray(item.asstr()[()]).astype(np.str_)
             return np.asarray(item[()])

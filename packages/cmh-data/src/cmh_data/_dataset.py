@@ -76,6 +76,7 @@ class PairedDataset:
         name: what to call the data set in reports.
         provenance: where the data comes from and how it was read, as JSON values.
         stored_digest: the digest as a file of this package's own format states it; `digest` is it when given.
+        findings: what `load` found suspicious though not wrong, one sentence each.
 
     Example:
         >>> import numpy as np
@@ -102,6 +103,7 @@ class PairedDataset:
     name: str = "unnamed"
     provenance: Mapping[str, Any] = field(default_factory=dict)
     stored_digest: str | None = None
+    findings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.label)
@@ -126,7 +128,7 @@ class PairedDataset:
 
     def with_split(self, split: Split) -> PairedDataset:
         """Return the same rows under another split."""
-        return replace(self, split=split, stored_digest=None)
+        return replace(self, split=split, stored_digest=None, findings=())
 
 
 def row_blocks(array: RowArray, block_bytes: int = 1 << 23) -> Iterator[NDArray[Any]]:

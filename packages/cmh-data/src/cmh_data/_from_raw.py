@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @np.errstate(all="ignore")  # damaged files hold numbers that NumPy warns of
-def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse") -> PairedDataset:
-    """Check the parts that were found and make a data set of them."""
+def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", look: bool = True) -> PairedDataset:
+    """Check the parts that were found and make a data set of them, by default with what is suspicious."""
     _require_parts(raw)
     assert raw.image is not None and raw.text is not None and raw.labels is not None  # noqa: PT018 - one condition
     assert raw.train is not None and raw.query is not None  # noqa: PT018 - likewise
@@ -37,6 +37,7 @@ def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse") -> PairedDatase
             provenance=_provenance(raw),
             stored_digest=raw.attributes.get("digest"),
             unlabelled=unlabelled,
+            look=look,
         )
     except DataError as error:
         raise DataError(f"{raw.path}: {error}") from error

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from cmh_data._alignment import alignment_p_value
+from cmh_data._alignment import LARGEST_ALIGNED, LEAST_ROWS, alignment_p_value
 from cmh_data._assemble import check_labels, check_split
 from cmh_data._containers import container
 from cmh_data._dataset import row_blocks
 from cmh_data._errors import DataError
+from cmh_data._findings import not_aligned
 from cmh_data._from_raw import from_raw
 from cmh_data._known import identify
 from cmh_data._layouts import ReadOptions
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from cmh_data._dataset import RowArray, Split
     from cmh_data._raw import RawData
 
-# With a p-value above this, shuffled rows agree about as well as the file's rows do.
-LARGEST_ALIGNED = 0.01
 CONTAINERS = {
     "mat5": "MATLAB 5",
     "hdf5": "HDF5 (MATLAB 7.3 or other)",
@@ -177,7 +176,11 @@ class FileReport(_Frozen):
 
 @np.errstate(all="ignore")  # damaged files hold numbers that NumPy warns of
 def inspect(
-    path_or_name: str | os.PathLike[str], *, n_rows: int | None = None, pixel_axes: str = "auto"
+    path_or_name: str | os.PathLike[str],
+    *,
+    n_rows: int | None = None,
+    pixel_axes: str = "auto",
+    views: str = "IT",
 ) -> FileReport:
     """Say what a file or folder holds, whichever of the field's layouts it has, complete or not.
 
@@ -185,6 +188,7 @@ def inspect(
         path_or_name: a file, or a folder with the few files of one data set, or "emoji" for the built-in one.
         n_rows: as for `load`.
         pixel_axes: as for `load`.
+        views: as for `load`.
 
     Returns:
         The report; `to_text()` is for people, `to_json()` for programs. What is wrong stands in `problems`.
@@ -192,7 +196,7 @@ def inspect(
     Raises:
         DataError: nothing there, damaged, or no known layout.
     """
-    options = ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes)
+    options = ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views)
     if path_or_name == "emoji":
         with sample_file() as path:
             return _report(path, options)
@@ -266,7 +270,7 @@ def _digest(raw: RawData, problems: list[str]) -> str | None:
     stated = raw.attributes.get("digest")
     in_memory = raw.image is None or isinstance(raw.image, np.ndarray)
     try:
-        dataset = from_raw(raw, unlabelled="keep")
+        dataset = from_raw(raw, unlabelled="keep", look=False)
     except DataError:
         return None
     if not in_memory:
@@ -328,7 +332,7 @@ def _alignment(raw: RawData, labels: NDArray[np.uint8] | None, problems: list[st
     names = list(parts)
     usable = {
         name: part for name, part in parts.items()
-        if part.dtype.kind in "buif" and part.shape[0] >= 20
+        if part.dtype.kind in "buif" and part.shape[0] >= LEAST_ROWS
         and not (isinstance(part, np.ndarray) and not np.isfinite(part).all())
     }  # fmt: skip
     p_values: dict[str, float] = {}
@@ -338,10 +342,7 @@ def _alignment(raw: RawData, labels: NDArray[np.uint8] | None, problems: list[st
                 pair = f"{first} and {second}"
                 p_values[pair] = alignment_p_value(usable[first], usable[second])
                 if p_values[pair] > LARGEST_ALIGNED:
-                    problems.append(
-                        f"{pair} agree no better than shuffled rows do (p = {p_values[pair]:.3f}): "
-                        "their rows may be in different orders."
-                    )
+                    problems.append(not_aligned(first, second, p_values[pair]))
     return p_values
 
 

@@ -35,14 +35,17 @@ class ReadOptions:
     Args:
         n_rows: the number of rows, where square arrays leave it open.
         pixel_axes: "height-width", "width-height" or "auto".
+        views: which two of a file's views are image and text, by their letters: I, T or P.
     """
 
-    def __init__(self, *, n_rows: int | None = None, pixel_axes: str = "auto") -> None:
+    def __init__(self, *, n_rows: int | None = None, pixel_axes: str = "auto", views: str = "IT") -> None:
         if pixel_axes not in {"auto", "height-width", "width-height"}:
             raise DataError(
                 f"pixel_axes must be auto, height-width or width-height, but it is {pixel_axes!r}."
             )
-        self.n_rows, self.pixel_axes = n_rows, pixel_axes
+        if len(views) != 2 or len(set(views)) != 2:
+            raise DataError(f"views must be two different letters such as IT or IP, but it is {views!r}.")
+        self.n_rows, self.pixel_axes, self.views = n_rows, pixel_axes, views
 
 
 def recognise(path: Path, found: list[Variable], options: ReadOptions) -> RawData:
@@ -114,14 +117,18 @@ def roph(path: Path, found: Found, options: ReadOptions) -> RawData | None:
     return raw
 
 
-def train_test(path: Path, found: Found, _options: ReadOptions) -> RawData | None:
-    """Wikipedia releases and UCI digits: `I_tr, T_tr, I_te, T_te`, with or without labels."""
-    if not {"I_tr", "T_tr", "I_te", "T_te"} <= set(found):
+def train_test(path: Path, found: Found, options: ReadOptions) -> RawData | None:
+    """Wikipedia releases and UCI digits: `I_tr, T_tr, I_te, T_te`, and a third view `P` or none."""
+    views = [view for view in "ITP" if {f"{view}_tr", f"{view}_te"} <= set(found)]
+    if len(views) < 2:
         return None
+    if not set(options.views) <= set(views):
+        raise DataError(f"{path} holds the views {', '.join(views)}; choose two of them with views=.")
+    image, text = list(options.views)
     raw = RawData(path=path, layout="train and test tables I_tr, T_tr, I_te, T_te (Wikipedia, UCI digits)")
-    raw.image = _stack(found["I_tr"], found["I_te"])
-    raw.text = _stack(found["T_tr"], found["T_te"])
-    raw.chosen = {"image": "I_tr", "text": "T_tr"}
+    raw.image = _stack(found[f"{image}_tr"], found[f"{image}_te"])
+    raw.text = _stack(found[f"{text}_tr"], found[f"{text}_te"])
+    raw.chosen = {"image": f"{image}_tr", "text": f"{text}_tr"}
     if {"L_tr", "L_te"} <= set(found):
         raw.labels = one_hot(_stack(found["L_tr"], found["L_te"]), raw.notes, key="L_tr, L_te")
         raw.chosen["labels"] = "L_tr"
@@ -129,9 +136,11 @@ def train_test(path: Path, found: Found, _options: ReadOptions) -> RawData | Non
         raw.notes.append(
             "the file holds no labels; they stand in the lists trainset_txt_img_cat.list beside it."
         )
-    _split_in_order(raw, found["I_tr"].shape[0], found["I_te"].shape[0])
-    if {"P_tr", "P_te"} & set(found):
-        raw.notes.append("P_tr, P_te: a third view, which is not read.")
+    _split_in_order(raw, found[f"{image}_tr"].shape[0], found[f"{image}_te"].shape[0])
+    for view in set(views) - set(options.views):
+        raw.notes.append(
+            f'{view}_tr, {view}_te: a third view, not read; views="{image}{view}" takes it as text.'
+        )
     raw.notes.append("I_tr, I_te and so on: test rows were put after the train rows.")
     return raw
 

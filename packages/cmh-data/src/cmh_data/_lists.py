@@ -1,4 +1,4 @@
-"""Text lists: split lists of DeepHash, tag lists of MITH, and the original Wikipedia lists."""
+"""Text lists: split lists of DeepHash and UGACH, tag lists of MITH, and the original Wikipedia lists."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmh_data._errors import DataError
-from cmh_data._raw import RawData, numbers
+from cmh_data._raw import RawData, numbers, one_hot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,6 +104,41 @@ def mith(path: Path, files: Iterable[Path]) -> RawData | None:
     return raw
 
 
+UGACH_SIDES = {
+    "train": "train", "test": "query", "query": "query", "database": "retrieval", "retrieval": "retrieval",
+}  # fmt: skip
+
+
+def ugach(path: Path, files: Iterable[Path]) -> RawData | None:
+    """`train_img.txt` with a name and `train_label.txt` with labels in each line, likewise other sides."""
+    by_name = {file.name.lower(): file for file in files}
+    sides = [side for side in UGACH_SIDES if {f"{side}_img.txt", f"{side}_label.txt"} <= set(by_name)]
+    if not sides:
+        return None
+    raw = RawData(path=path, layout="lists of names and of labels, train_img and train_label (UGACH)")
+    ids: list[str] = []
+    tables: list[NDArray[np.float64]] = []
+    for side in sides:
+        names = [line.strip() for line in read_lines(by_name[f"{side}_img.txt"])]
+        labels = read_lines(by_name[f"{side}_label.txt"])
+        if len(names) != len(labels) or not names:
+            raise DataError(
+                f"{path}: {side}_img.txt has {len(names)} lines and {side}_label.txt {len(labels)}, "
+                "but each name needs one line of labels."
+            )
+        tables.append(_numbers_table(by_name[f"{side}_label.txt"], labels))
+        setattr(raw, UGACH_SIDES[side], numbers(range(len(ids), len(ids) + len(names))))
+        ids += names
+    widths = {table.shape[1] for table in tables}
+    if len(widths) > 1:
+        raise DataError(f"{path}: the lists have different numbers of label columns, {sorted(widths)}.")
+    raw.ids = tuple(ids)
+    raw.labels = one_hot(np.concatenate(tables), raw.notes, key=f"{sides[0]}_label.txt")
+    raw.chosen = {"ids": f"{sides[0]}_img.txt", "labels": f"{sides[0]}_label.txt"}
+    raw.notes.append("the lists hold image names, not images: encode them and join by ids.")
+    return raw
+
+
 def wikipedia_lists(raw: RawData, files: Iterable[Path]) -> None:
     """Add labels and ids of the original Wikipedia release, which stand in lists beside the features."""
     by_name = {file.name: file for file in files}
@@ -130,7 +165,7 @@ def wikipedia_lists(raw: RawData, files: Iterable[Path]) -> None:
 
 def read_lists(path: Path, files: list[Path]) -> RawData | None:
     """Read text lists by the first layout that knows them."""
-    return mith(path, files) or deephash(path, files)
+    return mith(path, files) or ugach(path, files) or deephash(path, files)
 
 
 def _path_and_labels(file: Path) -> tuple[list[str], NDArray[np.uint8]] | None:

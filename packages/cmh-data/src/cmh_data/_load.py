@@ -28,6 +28,7 @@ def load(
     unlabelled: Unlabelled = "refuse",
     n_rows: int | None = None,
     pixel_axes: str = "auto",
+    views: str = "IT",
 ) -> PairedDataset:
     """Load a data set by its path, or the built-in one by the name "emoji".
 
@@ -42,9 +43,12 @@ def load(
         n_rows: the number of rows, where square arrays leave it open.
         pixel_axes: the stored order of pixels, "height-width" or "width-height"; "auto": the latter under the
             field's MATLAB keys.
+        views: which views of a file with three (UCI digits) are image and text: "IT", "IP", "PT" and so on.
 
     Returns:
-        The checked data set.
+        The checked data set. What is suspicious though not wrong stands in its `findings`: empty rows,
+        constant columns, query rows that also train, and parts whose rows seem to be in different orders (a
+        permutation test). Pixels on disk are not read for that; `inspect` tests their alignment.
 
     Raises:
         DataError: nothing there, damaged, or no usable data set; the message says why.
@@ -60,7 +64,7 @@ def load(
             )
         return sample()
     path = Path(path_or_name)
-    raw = read_raw(path, ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes))
+    raw = read_raw(path, ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views))
     if protocol is not None:
         _apply_protocol(raw, protocol, seed)
     return from_raw(raw, unlabelled=unlabelled)
@@ -73,7 +77,8 @@ def _apply_protocol(raw: RawData, protocol: str, seed: int) -> None:
             f"{raw.path} holds no labels, so the protocol {protocol} cannot be checked against it."
         )
     try:
-        split = found.make(raw.labels, text_width=None if raw.text is None else raw.text.shape[1], seed=seed)
+        width = None if raw.text is None else raw.text.shape[1]
+        split = found.make(raw.labels, text_width=width, seed=seed, query=raw.query, retrieval=raw.retrieval)
     except DataError as error:
         raise DataError(f"{raw.path}: {error}") from error
     raw.train, raw.query, raw.retrieval = split.train, split.query, split.retrieval

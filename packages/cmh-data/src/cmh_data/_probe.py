@@ -25,7 +25,10 @@ def touch(group: h5py.Group, depth: int = 0) -> None:
             if item.chunks:
                 item.id.get_num_chunks()
             if declared <= min(SMALL, 1000 * max(stored, 1)):
-                item[()]
+                values = item[()]
+                if h5py.check_ref_dtype(item.dtype) is not None:
+                    for reference in values.ravel():
+                        group.file[reference].attrs  # noqa: B018 - a damaged reference may crash
             elif item.shape:
                 item[0], item[-1]
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from cmh_data._dataset import Split
 
-    # rows, labels, seed -> split
-    Maker = Callable[[int, NDArray[np.uint8], int], Split]
+    Rows = NDArray[np.int64]
+    Stated = tuple[Rows | None, Rows | None]  # query and retrieval rows as the file states them
+    # rows, labels, seed, stated -> split
+    Maker = Callable[[int, NDArray[np.uint8], int, Stated], Split]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,7 @@ class Protocol:
         title: who uses it, in one line.
         seeded: whether the rows are drawn at random.
         digests: SHA-256 of the split for each data set it fits, with seed 0 where it is drawn; empty where
-            the labels it depends on were not at hand.
+            it depends on labels (NUS-WIDE TC10) or on indices in the file (MS-COCO) that were not at hand.
         makers: how to make it, by data set.
     """
 
@@ -42,13 +44,23 @@ class Protocol:
     digests: Mapping[str, str]
     makers: Mapping[str, Maker]
 
-    def make(self, labels: NDArray[Any], *, text_width: int | None = None, seed: int = 0) -> Split:
+    def make(
+        self,
+        labels: NDArray[Any],
+        *,
+        text_width: int | None = None,
+        seed: int = 0,
+        query: Rows | None = None,
+        retrieval: Rows | None = None,
+    ) -> Split:
         """Make the split for a data set, recognised by its sizes.
 
         Args:
             labels: `(n, n_label)` zeros and ones, in the row order of the data.
             text_width: the width of the text, where it is known.
             seed: of the draw, for protocols that draw.
+            query: the query rows that the file itself states, for protocols that take them from there.
+            retrieval: likewise.
 
         Raises:
             DataError: the protocol does not fit this data set; the message says why.
@@ -69,7 +81,7 @@ class Protocol:
                 f"the protocol {self.name} fits {fits}, but this is {what} "
                 f"({len(label)} rows, {label.shape[1]} labels)."
             )
-        return self.makers[known.key](len(label), label, seed)
+        return self.makers[known.key](len(label), label, seed, (query, retrieval))
 
 
 def protocols() -> Mapping[str, Protocol]:
@@ -98,7 +110,7 @@ def _rows(start: int, stop: int) -> NDArray[np.int64]:
 
 
 def _query_last(n_query: int, n_train: int) -> Maker:
-    def make(n: int, _labels: NDArray[np.uint8], _seed: int) -> Split:
+    def make(n: int, _labels: NDArray[np.uint8], _seed: int, _stated: Stated) -> Split:
         return check_split(
             n, train=_rows(0, n_train), query=_rows(n - n_query, n), retrieval=_rows(0, n - n_query)
         )
@@ -107,7 +119,7 @@ def _query_last(n_query: int, n_train: int) -> Maker:
 
 
 def _query_first(n_query: int, n_train: int) -> Maker:
-    def make(n: int, _labels: NDArray[np.uint8], _seed: int) -> Split:
+    def make(n: int, _labels: NDArray[np.uint8], _seed: int, _stated: Stated) -> Split:
         train = _rows(n_query, n_query + n_train)
         return check_split(n, train=train, query=_rows(0, n_query), retrieval=_rows(n_query, n))
 
@@ -117,7 +129,7 @@ def _query_first(n_query: int, n_train: int) -> Maker:
 def _off_by_one(n_query: int) -> Maker:
     """UMML's JDSH: everything ends one row early, and the last row is never used."""
 
-    def make(n: int, _labels: NDArray[np.uint8], _seed: int) -> Split:
+    def make(n: int, _labels: NDArray[np.uint8], _seed: int, _stated: Stated) -> Split:
         first = n - n_query - 1
         return check_split(n, train=_rows(0, 9999), query=_rows(first, n - 1), retrieval=_rows(0, first))
 
@@ -125,7 +137,7 @@ def _off_by_one(n_query: int) -> Maker:
 
 
 def _random(n_query: int, n_train: int) -> Maker:
-    def make(n: int, _labels: NDArray[np.uint8], seed: int) -> Split:
+    def make(n: int, _labels: NDArray[np.uint8], seed: int, _stated: Stated) -> Split:
         order = np.random.default_rng(seed).permutation(n)
         query, rest = order[:n_query], order[n_query:]
         return check_split(n, train=rest[:n_train], query=query, retrieval=np.sort(rest))
@@ -136,7 +148,7 @@ def _random(n_query: int, n_train: int) -> Maker:
 def _per_label(first: tuple[int, int], later: tuple[int, int], n_train: int) -> Maker:
     """JDSH: for each label in column order, queries and training rows out of the rows not yet taken."""
 
-    def make(n: int, labels: NDArray[np.uint8], seed: int) -> Split:
+    def make(n: int, labels: NDArray[np.uint8], seed: int, _stated: Stated) -> Split:
         rng = np.random.default_rng(seed)
         free = np.ones(n, dtype=bool)
         query: list[NDArray[np.int64]] = []
@@ -155,11 +167,27 @@ def _per_label(first: tuple[int, int], later: tuple[int, int], n_train: int) -> 
     return make
 
 
-def _official_wikipedia(n: int, _labels: NDArray[np.uint8], _seed: int) -> Split:
+def _from_the_file(n_train: int) -> Maker:
+    """JDSH on COCO.mat: the file's own queries and database, and training rows drawn from the database."""
+
+    def make(n: int, _labels: NDArray[np.uint8], seed: int, stated: Stated) -> Split:
+        query, retrieval = stated
+        if query is None or retrieval is None:
+            raise DataError(
+                "the queries of MS-COCO stand only in param/indexQuery and param/indexDatabase of COCO.mat, "
+                "and this file states none."
+            )
+        train = np.random.default_rng(seed).permutation(retrieval)[:n_train]
+        return check_split(n, train=train, query=query, retrieval=retrieval)
+
+    return make
+
+
+def _official_wikipedia(n: int, _labels: NDArray[np.uint8], _seed: int, _stated: Stated) -> Split:
     return check_split(n, train=_rows(0, 2173), query=_rows(2173, n))
 
 
-_MIR, _NUS21, _NUS10, _WIKI = "mirflickr25k", "nuswide-tc21", "nuswide-tc10", "wikipedia"
+_MIR, _NUS21, _NUS10, _WIKI, _COCO = "mirflickr25k", "nuswide-tc21", "nuswide-tc10", "wikipedia", "coco"
 
 _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
     {
@@ -229,10 +257,12 @@ _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                 digests={
                     _MIR: "588346a84343a37e31998c9eadc0bbb4400bd609895e6843db4bec8cf6bb1b8c",
                     _NUS10: "",
+                    _COCO: "",
                 },
                 makers={
                     _MIR: _per_label((160, 400), (80, 200), 5000),
                     _NUS10: _per_label((200, 500), (200, 500), 5000),
+                    _COCO: _from_the_file(10_000),
                 },
             ),
             Protocol(

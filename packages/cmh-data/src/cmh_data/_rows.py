@@ -108,7 +108,7 @@ class Hdf5Rows:
         stored = np.empty((len(rows), *self._stored_shape[1:]), self.dtype)
         if not len(rows):
             return self._turn(stored)
-        content, row_bytes = memoryview(stored.reshape(-1).view(np.uint8)), stored[0].nbytes
+        content, row_bytes = stored.reshape(-1).view(np.uint8).data, stored[0].nbytes
         places = starts[rows]
         begins = [0, *(np.flatnonzero(np.diff(places) != row_bytes) + 1).tolist(), len(rows)]
         for first, last in pairwise(begins):  # rows that lie one after the other
@@ -153,4 +153,5 @@ def _row_starts(stored: h5py.Dataset) -> NDArray[np.int64] | None:
     if (starts < 0).any():
         return None
     inside = row_bytes * np.arange(per_chunk, dtype=np.int64)
-    return (starts[:, None] + inside).ravel()[:n]
+    rows: NDArray[np.int64] = (starts[:, None] + inside).ravel()[:n]
+    return rows

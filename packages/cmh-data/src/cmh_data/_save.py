@@ -187,7 +187,7 @@ def _write_plain(
             else:
                 _write_at(
                     out.fileno(),
-                    memoryview(values.reshape(-1).view(np.uint8)),
+                    values.reshape(-1).view(np.uint8).data,
                     start_of_rows + start * row_bytes,
                 )
             return digest.reduce(block)

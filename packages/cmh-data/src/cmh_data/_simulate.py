@@ -23,7 +23,8 @@ _MIR_LABELS = (
     2647, 179, 644, 986, 3230, 581, 4614, 1554, 813, 6320, 704, 4743,
     2243, 7848, 7413, 2740, 811, 1133, 6818, 8463, 1840, 2450, 3981, 2885,
 )  # fmt: skip
-# NUS-WIDE's are not at hand: a falling series from 35 % to 2 % that gives about two labels per row.
+# NUS-WIDE's are assumed, since no file of it was at hand: a falling series from 35 % to 2 %, about two labels
+# per row.
 _SHAPES: dict[str, tuple[int, int, float]] = {
     # rows, words, mean words per row
     "mirflickr25k": (20015, 1386, 4.64),
@@ -43,10 +44,11 @@ def simulate(
 ) -> PairedDataset:
     """Draw a data set that looks like a published one in size and statistics, and is not it.
 
-    Labels come from a Gaussian copula: each has the frequency of its model, and a few shared factors make
-    some occur together. Words follow Zipf's law; half of a row's words belong to one of its labels. Image
-    features are rectified noise around the sum of the labels' directions. Images are drawn when they are
-    read, so that any size fits. Its name begins with "simulated", and `inspect` says so.
+    Labels come from a Gaussian copula: each has the frequency of its model (MIR-Flickr25K's are counted in
+    the data, NUS-WIDE's are assumed), and a few shared factors make some occur together. Words follow Zipf's
+    law; half of a row's words belong to one of its labels. Image features are rectified noise around the sum
+    of the labels' directions. Images are drawn when they are read, so that any size fits. Its name begins
+    with "simulated", and `inspect` says so.
 
     Args:
         like: whose sizes and statistics to take.
@@ -91,7 +93,13 @@ def simulate(
         label_names=[f"label{number}" for number in range(labels.shape[1])],
         text_vocabulary=[f"word{number}" for number in range(n_word)],
         name=f"simulated-{like}",
-        provenance={"simulated": True, "like": like, "seed": seed, "strength": strength},
+        provenance={
+            "simulated": True,
+            "like": like,
+            "seed": seed,
+            "strength": strength,
+            "label_frequencies": "counted in the data" if like == "mirflickr25k" else "assumed",
+        },
     )
 
 

@@ -20,6 +20,9 @@ RowsOption = Annotated[
 PixelsOption = Annotated[
     str, typer.Option(help="Stored order of pixels: height-width, width-height, or auto (by the keys).")
 ]
+ViewsOption = Annotated[
+    str, typer.Option(help="Which two views of a file with three are image and text, such as IP.")
+]
 ProtocolOption = Annotated[str | None, typer.Option(help="A named split, see `umml data protocols`.")]
 SeedOption = Annotated[int, typer.Option(help="Decides everything that is drawn.")]
 
@@ -32,6 +35,7 @@ def inspect(
     json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
     rows: RowsOption = None,
     pixel_axes: PixelsOption = "auto",
+    views: ViewsOption = "IT",
 ) -> None:
     """Say what a file holds: layout, shapes, labels, words, split, which published set, and what is wrong.
 
@@ -41,7 +45,7 @@ def inspect(
     """
     import cmh_data
 
-    report = cmh_data.inspect(path, n_rows=rows, pixel_axes=pixel_axes)
+    report = cmh_data.inspect(path, n_rows=rows, pixel_axes=pixel_axes, views=views)
     Console(highlight=False, markup=False, soft_wrap=True).print(
         report.to_json() if json else report.to_text()
     )
@@ -58,6 +62,7 @@ def convert(
     ] = False,
     rows: RowsOption = None,
     pixel_axes: PixelsOption = "auto",
+    views: ViewsOption = "IT",
 ) -> None:
     """Write a data set to one HDF5 file that opens fast and carries split, names and digest.
 
@@ -72,6 +77,7 @@ def convert(
         unlabelled="keep" if keep_unlabelled else "refuse",
         n_rows=rows,
         pixel_axes=pixel_axes,
+        views=views,
     )
     _write(dataset, target)
 
@@ -79,7 +85,7 @@ def convert(
 @data.command()
 def build(
     name: Annotated[
-        str, typer.Argument(help="mirflickr25k, nuswide, coco, wikipedia, or folder (your own).")
+        str, typer.Argument(help="mirflickr25k, nuswide, coco, flickr30k, wikipedia, or folder (your own).")
     ],
     out: Annotated[Path, typer.Option(help="The HDF5 file to write.")],
     source: Annotated[Path, typer.Option("--from", help="Folder of the official archives, or your own.")],
@@ -184,3 +190,5 @@ def _write(dataset: Any, target: Path) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     shape = " x ".join(map(str, dataset.image.shape))
     console.print(f"{path}: {dataset.name}, images {shape}, {path.stat().st_size / 1e6:.1f} MB")
+    for finding in dataset.findings:
+        console.print(f"Note: {finding}")
