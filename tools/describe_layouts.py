@@ -29,12 +29,11 @@ INTRODUCTION = """\
 # Data layouts
 
 What `umml data inspect` says of one file of every layout that `cmh-data` reads. The layout is found from the
-bytes; names do not matter. Real files are public ones of the field; where none was at hand, a miniature of 60
-rows with the same keys, axes and container stands in, so its sizes are small and it is no known data
-set.
+bytes; names do not matter. Real files are public ones of the field; where none was at hand, a miniature of
+60 rows with the same keys, axes and container stands in, so its sizes are small and it is no known data set.
 
-A row "problem" or "note" is one sentence about this very file. `rows aligned` is a permutation test: p = 0.010
-means that none of 99 shuffles agreed as well as the file's rows do. `umml data convert FILE out.h5
+A row "problem" or "note" is one sentence about this very file. `rows aligned` is a permutation test:
+p = 0.010 means that none of 99 shuffles agreed as well as the file's rows do. `umml data convert FILE out.h5
 [--protocol NAME]` writes what was read to one HDF5 file. The page is made by `tools/describe_layouts.py`.
 
 """

