@@ -3,7 +3,7 @@ import pytest
 from cmh_metrics import BackendUnavailable, pack_codes, ranking_tables
 from field_loop import tables as reference_tables
 
-CHUNK = 15_872  # items that the bit-sliced kernel takes at a time
+CHUNK = 15_872  # items of one parity that the bit-sliced kernel takes at a time
 SHAPES = [  # n_query, n_database, bits, n_label
     (1, 1, 1, 1),
     (3, 5, 7, 2),
@@ -30,6 +30,34 @@ def test_awkward_shapes(make_arrays, backend, shape):
     assert tables.retrieved.dtype == tables.relevant.dtype == np.int64
     np.testing.assert_array_equal(tables.retrieved, retrieved)
     np.testing.assert_array_equal(tables.relevant, relevant)
+
+
+LENGTHS = (7, 11, 15, 19, 23, 27, 31)  # vectors of 512 items in a chunk, which holds items of one parity
+
+
+@pytest.mark.parametrize("parity", ["even", "odd", "mixed"])
+@pytest.mark.parametrize("excess", [-1, 0, 1])
+@pytest.mark.parametrize("vectors", LENGTHS)
+def test_chunk_borders(make_arrays, vectors, excess, parity):
+    arrays = make_arrays(3, vectors * 512 + excess, 22, 5, seed=vectors)
+    codes = arrays["database_codes"]
+    if parity != "mixed":
+        codes[:, 0] = codes[:, 1:].prod(axis=1) * (1 if parity == "even" else -1)
+    expected = ranking_tables(**arrays, backend="numpy")
+    tables = ranking_tables(**arrays, backend="numba")
+    np.testing.assert_array_equal(tables.retrieved, expected.retrieved)
+    np.testing.assert_array_equal(tables.relevant, expected.relevant)
+
+
+@pytest.mark.parametrize("bits", [*range(1, 34), 63, 64, 65, 127, 128, 129, 255, 256])
+def test_every_number_of_digits(make_arrays, bits):
+    arrays = make_arrays(6, 700, bits, 2, seed=bits)
+    arrays["query_codes"][0], arrays["query_codes"][1] = 1, -1
+    arrays["database_codes"][:5], arrays["database_codes"][5:9] = 1, -1
+    expected = ranking_tables(**arrays, backend="numpy")
+    tables = ranking_tables(**arrays, backend="numba")
+    np.testing.assert_array_equal(tables.retrieved, expected.retrieved)
+    np.testing.assert_array_equal(tables.relevant, expected.relevant)
 
 
 @pytest.mark.parametrize("backend", ["numba", "numpy"])
@@ -100,7 +128,7 @@ class RowSource:
         return block
 
 
-def test_a_database_that_is_streamed(make_arrays, tmp_path):
+def test_a_database_that_is_read_in_slabs(make_arrays, tmp_path):
     arrays = make_arrays(3, 150_000, 64, 20)
     expected = ranking_tables(**arrays)
     streamed = {name: RowSource(arrays[name]) for name in ("database_codes", "database_labels")}
