@@ -164,7 +164,7 @@ class DADH(HashingMethod):
         return torch.rand_like(like)
 
     def _train_critic(
-        self, name: str, critic: nn.Module, sides: tuple[torch.Tensor, torch.Tensor]
+        self, name: str, critic: nn.Sequential, sides: tuple[torch.Tensor, torch.Tensor]
     ) -> torch.Tensor:
         real, fake = (side.detach() for side in sides)
         as_real, as_fake, penalty = critic_losses(critic, real, fake, self._draw_mix(real))

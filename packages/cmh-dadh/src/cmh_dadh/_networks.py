@@ -48,7 +48,7 @@ class FeatureNet(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map `(batch, width_in)` to `(batch, widths[-1])`."""
         for linear, norm in zip(self.linear, self.norm, strict=True):
-            features = self.dropout(torch.relu(norm(linear(features))))
+            features = self.dropout(torch.relu_(norm(linear(features))))
         return features
 
     def reset_as_relu(self) -> None:
