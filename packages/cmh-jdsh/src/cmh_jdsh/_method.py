@@ -18,7 +18,7 @@ from cmh_jdsh._similarity import joint_similarity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cmh_jdsh._dsdw import DSDW
+    from cmh_jdsh._dsdw import Sharpening
 
 _DROPOUT = 0.5  # AlexNet's own
 
@@ -60,14 +60,16 @@ class JDSH(HashingMethod):
         self.image_head = torch.nn.Linear(width, config.bits)
         self.text_net = torch.nn.Sequential(
             torch.nn.Linear(spec.text_width, config.hidden_width),
-            torch.nn.ReLU(),
+            torch.nn.ReLU(inplace=True),
             torch.nn.Linear(config.hidden_width, config.bits),
         )
         self.register_buffer("code_sharpness", torch.ones(()))
         self.distribution = None
         if config.dsdw == "estimate":
             self.distribution = SimilarityDistribution(bound=_largest_similarity(config))
-        self._collecting = False
+        self._sharpening: Sharpening | None = None  # None: the distribution is still being collected
+        if config.dsdw != "estimate":
+            self._sharpening = config.dsdw.sharpening()
         self._optimisers = self._make_optimisers()
 
     def _make_optimisers(self) -> dict[str, torch.optim.Optimizer]:
@@ -100,9 +102,11 @@ class JDSH(HashingMethod):
     def begin_epoch(self, epoch: int) -> None:
         """Sharpen the codes' tanh; with `dsdw="estimate"`, collect similarities during epoch 0."""
         self.code_sharpness.fill_(math.sqrt(epoch + 1))
-        self._collecting = epoch == 0
-        if self.distribution is not None and self._collecting:
+        if self.distribution is None:
+            return
+        if epoch == 0:
             self.distribution.clear()
+        self._sharpening = self.distribution.sharpening() if epoch else None
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Take one step of both networks.
@@ -158,14 +162,13 @@ class JDSH(HashingMethod):
     @torch.no_grad()
     def _target(self, similarity: torch.Tensor, complete: torch.Tensor) -> torch.Tensor:
         """S: the joint similarity, sharpened and scaled."""
-        if self.distribution is None:
-            sharpening = cast("DSDW", self.config.dsdw).sharpening()
-        else:
-            if self._collecting:
-                self.distribution.add(similarity, complete)
+        sharpening = self._sharpening
+        if sharpening is None:
+            assert self.distribution is not None
+            self.distribution.add(similarity, complete)
             sharpening = self.distribution.sharpening()
         if self.config.variant == "sigir2020":  # this batch's own extremes, and partners left alone
-            sharpening |= {"minimum": similarity.min(), "maximum": similarity.diagonal().max()}
+            sharpening = sharpening | {"minimum": similarity.min(), "maximum": similarity.diagonal().max()}
             sharpened = sharpen(similarity, **sharpening)
             sharpened.diagonal().copy_(similarity.diagonal())
         else:

@@ -9,6 +9,8 @@ from torch.nn.functional import normalize
 
 Variant = Literal["current", "sigir2020"]
 
+_SHORTEST = 1e-12  # below it a row counts as zeros
+
 
 def affinity(features: torch.Tensor) -> torch.Tensor:
     """`2 cos - 1` of all pairs of rows; a row of zeros has cosine 0 with everything, itself included.
@@ -19,8 +21,10 @@ def affinity(features: torch.Tensor) -> torch.Tensor:
     Returns:
         `(batch, batch)` in -3..1, for non-negative features in -1..1.
     """
-    unit = normalize(features, dim=1)
-    return 2 * unit @ unit.T - 1
+    # Products first, lengths from their diagonal: the wide features are read once and copied never.
+    products = features @ features.T
+    length = products.diagonal().sqrt().clamp(min=_SHORTEST)
+    return 2 * products / (length.unsqueeze(1) * length) - 1
 
 
 @torch.no_grad()
