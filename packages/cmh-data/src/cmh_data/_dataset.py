@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -142,27 +141,35 @@ def row_blocks(array: RowArray, block_bytes: int = 1 << 23) -> Iterator[NDArray[
 class ContentDigest:
     """The digest of a data set, fed while its rows pass by, so that large data is read once.
 
-    Pixels enter by the CRC-32 of each row, several times as fast as SHA-256; the digest is there to tell data
-    sets apart, not to resist forgery.
+    Pixels enter by a 64-bit sum over each row, of its words times fixed odd factors, which is twenty times as
+    fast as SHA-256; the digest is there to tell data sets apart, not to resist forgery.
     """
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._by_row = False
+        self._factors: NDArray[np.uint64] | None = None
         self._dtype: np.dtype[Any] = np.dtype(np.uint8)
 
     def start(self, name: str, array: RowArray) -> None:
         """Begin the next array."""
         self._dtype = array.dtype.newbyteorder("<")
-        self._by_row = len(array.shape) == 4
+        self._factors = None
+        if len(array.shape) == 4:
+            words = -(-int(np.prod(array.shape[1:])) * self._dtype.itemsize // 8)
+            drawn = hashlib.shake_128(b"cmh-data rows").digest(8 * words)
+            self._factors = np.frombuffer(drawn, "<u8").astype(np.uint64) | np.uint64(1)
         self._digest.update(f"{name} {self._dtype.str} {tuple(map(int, array.shape))};".encode())
 
     def reduce(self, block: NDArray[Any]) -> NDArray[Any]:
         """What of some rows enters the digest; may run in any thread."""
         values = np.ascontiguousarray(block, dtype=self._dtype)
-        if self._by_row:
-            return np.array([zlib.crc32(row.data) for row in values], dtype="<u4")
-        return values
+        if self._factors is None:
+            return values
+        content = values.reshape(-1).view(np.uint8).reshape(len(values), -1)  # (rows, bytes)
+        if missing := -content.shape[1] % 8:
+            content = np.pad(content, ((0, 0), (0, missing)))
+        sums: NDArray[np.uint64] = content.view("<u8").astype(np.uint64, copy=False) @ self._factors
+        return sums.astype("<u8")
 
     def update(self, reduced: NDArray[Any]) -> None:
         """Add the next rows, as `reduce` gave them."""

@@ -52,7 +52,9 @@ class Hdf5Rows:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        wanted = np.arange(len(self))[rows]
+        wanted = (
+            np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else np.arange(len(self))[rows]
+        )
         flat = np.atleast_1d(wanted)
         try:
             self._open()
