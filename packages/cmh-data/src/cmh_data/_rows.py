@@ -88,16 +88,21 @@ class Hdf5Rows:
                 self._descriptor = os.open(self._path, os.O_RDONLY)
                 self._close_descriptor = weakref.finalize(self, os.close, self._descriptor)
                 starts = _row_starts(file[self._key])
-                if starts is not None and self._agree(file[self._key], starts):
-                    self._starts = starts
-                else:
+                # Older HDF5 libraries leave the block in front of the file out of chunk positions.
+                for block in (0, file.userblock_size) if starts is not None else ():
+                    if self._starts is None and self._agree(file[self._key], starts + block):
+                        self._starts = starts + block
+                if self._starts is None:
                     self._close_descriptor()
             self._file = file
 
     def _agree(self, stored: h5py.Dataset, starts: NDArray[np.int64]) -> bool:
         """Whether a few rows read alike in both ways; rows of one colour alone would show nothing."""
         rows = np.unique(np.linspace(0, len(self) - 1, 8).astype(np.int64))
-        direct = self._read_direct(rows, starts)
+        try:
+            direct = self._read_direct(rows, starts)
+        except OSError:
+            return False  # beyond the end
         same = all(
             bool((direct[at] == self._turn(stored[row][None])[0]).all()) for at, row in enumerate(rows)
         )
