@@ -12,6 +12,7 @@ from cmh_metrics._threads import over_ranges
 
 if TYPE_CHECKING:
     from cmh_metrics._inputs import RankingInputs, Slab
+    from cmh_metrics._packing import Words
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -30,11 +31,12 @@ def sum_of_precisions(
     found = tables.relevant.cumsum(axis=1) - tables.relevant
     scores, counted = np.zeros(len(tables)), np.zeros(len(tables), np.int64)
     for slab in inputs.slabs():
+        columns = np.ascontiguousarray(slab.database_words.T)
 
-        def work(first: int, last: int, slab: Slab = slab) -> None:
+        def work(first: int, last: int, slab: Slab = slab, columns: Words = columns) -> None:
             kernel.add_index_order(
                 slab.query_words,
-                slab.database_words,
+                columns,
                 slab.query_labels,
                 slab.database_labels,
                 first,

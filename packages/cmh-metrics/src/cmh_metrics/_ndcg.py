@@ -16,6 +16,7 @@ from cmh_metrics._threads import over_ranges
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cmh_metrics._packing import Words
     from cmh_metrics._tables import Table
 
 Gain = Literal["exponential", "linear"]
@@ -107,11 +108,12 @@ def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Ta
     gained = np.zeros((inputs.n_query, inputs.bits + 1))
     graded = np.zeros((inputs.n_query, inputs.n_label + 1), np.int64)
     for slab in inputs.slabs():
+        columns = np.ascontiguousarray(slab.database_words.T)
 
-        def work(first: int, last: int, slab: Slab = slab) -> None:
+        def work(first: int, last: int, slab: Slab = slab, columns: Words = columns) -> None:
             kernel.add_gains(
                 slab.query_words,
-                slab.database_words,
+                columns,
                 slab.query_labels,
                 slab.database_labels,
                 gains,

@@ -1,6 +1,6 @@
 """Kernels that look at one pair of codes at a time, in database order."""
 
-# ruff: noqa: C901, PLR0917 - compiled: calls by keyword and small functions cost here
+# ruff: noqa: C901, PLR0912, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -12,21 +12,26 @@ from cmh_metrics._popcount import popcount
 
 
 @jit
-def fill_distances(query: Any, database_words: Any, start: int, stop: int, out: Any) -> None:
-    """Write the distances of database rows `start` to `stop` from one query `(n_word,)` to `out`."""
+def fill_distances(query: Any, database_columns: Any, start: int, stop: int, out: Any) -> None:
+    """Write the distances of database rows `start` to `stop` from one query `(n_word,)` to `out`.
+
+    The database stands column by column, `(n_word, n)`, so that the loops become vector instructions.
+    """
     q = query[0]
-    for row in range(start, stop):
-        out[row - start] = popcount(q ^ database_words[row, 0])
+    column = database_columns[0, start:stop]
+    for row in range(stop - start):
+        out[row] = popcount(q ^ column[row])
     for word in range(1, query.shape[0]):
         q = query[word]
-        for row in range(start, stop):
-            out[row - start] += popcount(q ^ database_words[row, word])
+        column = database_columns[word, start:stop]
+        for row in range(stop - start):
+            out[row] += popcount(q ^ column[row])
 
 
 @jit
 def add_index_order(
     query_words: Any,
-    database_words: Any,
+    database_columns: Any,
     query_labels: Any,
     database_labels: Any,
     first: int,
@@ -46,10 +51,10 @@ def add_index_order(
     """
     block = 1024
     distance = np.empty(block, np.int32)
-    for start in range(0, database_words.shape[0], block):
-        stop = min(start + block, database_words.shape[0])
+    for start in range(0, database_columns.shape[1], block):
+        stop = min(start + block, database_columns.shape[1])
         for i in range(first, last):
-            fill_distances(query_words[i], database_words, start, stop, distance)
+            fill_distances(query_words[i], database_columns, start, stop, distance)
             total = 0.0
             count = 0
             for row in range(start, stop):
@@ -70,7 +75,7 @@ def add_index_order(
 @jit
 def update_nearest(
     query_words: Any,
-    database_words: Any,
+    database_columns: Any,
     first: int,
     last: int,
     offset: int,
@@ -86,7 +91,7 @@ def update_nearest(
     k-th, for equally distant items earlier rows come first; candidates are collected unsorted and sorted by
     counting when the pool is full.
     """
-    block = 1024
+    block, step = 1024, 64
     n_bin = query_words.shape[1] * 64 + 1
     capacity = 2 * k + block
     scratch = np.empty(block, np.int32)
@@ -98,16 +103,22 @@ def update_nearest(
         pool_distance[:size] = distances[i, :size]
         pool_row[:size] = rows[i, :size]
         bound = distances[i, k - 1] if size == k else n_bin
-        for start in range(0, database_words.shape[0], block):
-            stop = min(start + block, database_words.shape[0])
-            fill_distances(query_words[i], database_words, start, stop, scratch)
-            for row in range(start, stop):
-                d = scratch[row - start]
-                if d < bound:
-                    pool_distance[size] = d
-                    pool_row[size] = offset + row
-                    size += 1
-            if size > capacity - block or stop == database_words.shape[0]:
+        for start in range(0, database_columns.shape[1], block):
+            stop = min(start + block, database_columns.shape[1])
+            fill_distances(query_words[i], database_columns, start, stop, scratch)
+            for part in range(0, stop - start, step):
+                end = min(part + step, stop - start)
+                nearest = scratch[part]
+                for j in range(part + 1, end):
+                    nearest = min(nearest, scratch[j])
+                if nearest >= bound:  # as a rule: whole vectors are passed over
+                    continue
+                for j in range(part, end):
+                    if scratch[j] < bound:
+                        pool_distance[size] = scratch[j]
+                        pool_row[size] = offset + start + j
+                        size += 1
+            if size > capacity - block or stop == database_columns.shape[1]:
                 counts[:] = 0
                 for j in range(size):
                     counts[pool_distance[j] + 1] += 1
@@ -132,7 +143,7 @@ def update_nearest(
 @jit
 def add_gains(
     query_words: Any,
-    database_words: Any,
+    database_columns: Any,
     query_labels: Any,
     database_labels: Any,
     gains: Any,
@@ -149,10 +160,10 @@ def add_gains(
     """
     block = 1024
     distance = np.empty(block, np.int32)
-    for start in range(0, database_words.shape[0], block):
-        stop = min(start + block, database_words.shape[0])
+    for start in range(0, database_columns.shape[1], block):
+        stop = min(start + block, database_columns.shape[1])
         for i in range(first, last):
-            fill_distances(query_words[i], database_words, start, stop, distance)
+            fill_distances(query_words[i], database_columns, start, stop, distance)
             for row in range(start, stop):
                 grade = np.int64(0)
                 for word in range(query_labels.shape[1]):

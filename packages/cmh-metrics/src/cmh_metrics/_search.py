@@ -89,9 +89,10 @@ def nearest(
     filled = np.zeros(len(query_words), np.int64)
     for start in range(0, len(database), SLAB_ROWS):
         words = database.words(start, min(start + SLAB_ROWS, len(database)))
+        columns = np.ascontiguousarray(words.T)
 
-        def work(first: int, last: int, words: Words = words, start: int = start) -> None:
-            kernel.update_nearest(query_words, words, first, last, start, k, distances, indices, filled)
+        def work(first: int, last: int, columns: Words = columns, start: int = start) -> None:
+            kernel.update_nearest(query_words, columns, first, last, start, k, distances, indices, filled)
 
         over_ranges(work, len(query_words), threads)
     return distances, indices

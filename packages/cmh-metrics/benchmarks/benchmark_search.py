@@ -1,0 +1,73 @@
+"""Times the exact search for the nearest codes against faiss' binary flat index, on all processors.
+
+One process runs both in turns on the same packed codes and checks that the distances are equal.
+
+    python benchmarks/benchmark_search.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cmh_metrics
+import faiss
+import numpy as np
+from benchmark_ranking import device_name, versions
+
+COLUMNS = (
+    "date", "device", "n_query", "n_database", "bits", "k", "faiss_p50_s", "p20_s", "p50_s", "p80_s", "ratio",
+    "versions",
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--bits", nargs="+", type=int, default=[16, 32, 64, 128])
+    parser.add_argument("--k", nargs="+", type=int, default=[10, 100, 1000])
+    parser.add_argument("--queries", type=int, default=500)
+    parser.add_argument("--database", type=int, default=200_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--csv", type=Path, default=Path(__file__).parent / "search.csv")
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    rows = []
+    for bits in options.bits:
+        queries, database = (
+            cmh_metrics.PackedCodes.from_bytes(rng.integers(256, size=(n, bits // 8), dtype=np.uint8))
+            for n in (options.queries, options.database)
+        )
+        index = faiss.IndexBinaryFlat(bits)
+        index.add(database.as_bytes())
+        for k in options.k:
+            cmh_metrics.hamming_topk(query_codes=queries[:2], database_codes=database, k=k)  # is loaded
+            theirs, ours = [], []
+            for _ in range(options.repeats):
+                start = time.perf_counter()
+                expected, _ = index.search(queries.as_bytes(), k)
+                theirs.append(time.perf_counter() - start)
+                start = time.perf_counter()
+                found, _ = cmh_metrics.hamming_topk(query_codes=queries, database_codes=database, k=k)
+                ours.append(time.perf_counter() - start)
+            if not np.array_equal(expected, found):
+                raise SystemExit(f"distances differ at {bits} bits, k = {k}")
+            slow, (p20, p50, p80) = np.median(theirs), np.quantile(ours, [0.2, 0.5, 0.8])
+            print(
+                f"{bits:4} bits  k {k:5}  faiss {slow:.4f} s  ours {p50:.4f} s  {slow / p50:.2f} x",
+                flush=True,
+            )
+            times = [f"{value:.6f}" for value in (slow, p20, p50, p80)]
+            facts = [datetime.now(UTC).date(), device_name(), options.queries, options.database, bits, k]
+            rows.append([*facts, *times, f"{slow / p50:.3f}", versions()])
+    new = not options.csv.exists()
+    with options.csv.open("a", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *rows] if new else rows)
+
+
+if __name__ == "__main__":
+    main()
