@@ -87,14 +87,17 @@ class Hdf5Rows:
             if self._axes[0] == 0 and hasattr(os, "preadv"):  # not on Windows
                 self._descriptor = os.open(self._path, os.O_RDONLY)
                 self._close_descriptor = weakref.finalize(self, os.close, self._descriptor)
-                starts = _row_starts(file[self._key])
-                # Older HDF5 libraries leave the block in front of the file out of chunk positions.
-                for block in (0, file.userblock_size) if starts is not None else ():
-                    if self._starts is None and self._agree(file[self._key], starts + block):
-                        self._starts = starts + block
+                self._starts = self._find_starts(file[self._key], file.userblock_size)
                 if self._starts is None:
                     self._close_descriptor()
             self._file = file
+
+    def _find_starts(self, stored: h5py.Dataset, block: int) -> NDArray[np.int64] | None:
+        starts = _row_starts(stored)
+        if starts is None:
+            return None
+        # Older HDF5 libraries leave the block in front of the file out of chunk positions.
+        return next((one for one in (starts, starts + block) if self._agree(stored, one)), None)
 
     def _agree(self, stored: h5py.Dataset, starts: NDArray[np.int64]) -> bool:
         """Whether a few rows read alike in both ways; rows of one colour alone would show nothing."""

@@ -33,6 +33,9 @@ def inspect(
         Path, typer.Argument(help="A data file of any layout, or a folder with the files of one set.")
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw which labels occur together, as PNG, PDF or SVG.")
+    ] = None,
     rows: RowsOption = None,
     pixel_axes: PixelsOption = "auto",
     views: ViewsOption = "IT",
@@ -42,6 +45,8 @@ def inspect(
     Example: umml data inspect FLICKR-25K.mat
 
     Example: umml data inspect folder-with-iall-yall-lall --json
+
+    Example: umml data inspect mirflickr.h5 --picture labels.png
     """
     import cmh_data
 
@@ -49,6 +54,8 @@ def inspect(
     Console(highlight=False, markup=False, soft_wrap=True).print(
         report.to_json() if json else report.to_text()
     )
+    if picture is not None:
+        _draw_labels(report, picture)
 
 
 @data.command()
@@ -181,6 +188,31 @@ def protocols() -> None:
             protocol.name, ", ".join(protocol.makers), "yes" if protocol.seeded else "no", protocol.title
         )
     Console(highlight=False).print(table)
+
+
+def _draw_labels(report: Any, picture: Path) -> None:
+    """How often each label comes with each other one, as a share of the rows with the label of the line."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    from umml_cli.errors import UserError
+
+    if report.label is None:
+        raise UserError(f"{report.path} holds no labels to draw.")
+    if picture.suffix not in {".png", ".pdf", ".svg"}:
+        raise UserError(f"--picture must end in .png, .pdf or .svg, but it is {picture}.")
+    together = np.array(report.label.co_occurrence, dtype=float)  # (n_label, n_label)
+    share = together / np.maximum(together.diagonal()[:, None], 1)
+    side = 2 + 0.25 * len(share)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.imshow(share, cmap="viridis", vmin=0, vmax=1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(range(len(share)), report.label.names)
+    axes.tick_params(axis="x", rotation=90)
+    axes.set(xlabel="also has", ylabel="rows with", title=Path(report.path).name)
+    figure.colorbar(drawn, label="share of the rows of the line")
+    figure.savefig(picture)
 
 
 def _write(dataset: Any, target: Path) -> None:
