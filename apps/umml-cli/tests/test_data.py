@@ -34,6 +34,7 @@ def test_inspect_prints_a_table_or_json(plain):
     report = json.loads(invoke("inspect", plain, "--json").output)
     assert report["rows"] == 30
     assert report["digest"] == cmh_data.load(plain).digest
+    assert "the emoji data set of cmh-data" in invoke("inspect", "emoji").output
 
 
 def test_inspect_draws_labels_that_occur_together(plain, tmp_path):

@@ -30,7 +30,7 @@ SeedOption = Annotated[int, typer.Option(help="Decides everything that is drawn.
 @data.command()
 def inspect(
     path: Annotated[
-        Path, typer.Argument(help="A data file of any layout, or a folder with the files of one set.")
+        str, typer.Argument(help="A data file of any layout, a folder with the files of one set, or emoji.")
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
     picture: Annotated[
