@@ -101,6 +101,16 @@ def test_a_file_without_a_split_needs_its_training_rows(tmp_path):
     np.testing.assert_array_equal(blank, np.arange(10, 20))
 
 
+def test_an_existing_target_is_kept_unless_asked(plain, tmp_path):
+    target = tmp_path / "out.h5"
+    target.write_bytes(b"old")
+    with pytest.raises(UserError, match=r"out\.h5 exists; choose another name or pass --overwrite"):
+        invoke(plain, target, "--unpaired-images", 20)
+    assert target.read_bytes() == b"old"
+    invoke(plain, target, "--unpaired-images", 20, "--overwrite")
+    assert len(cmh_data.load(target)) == 150
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

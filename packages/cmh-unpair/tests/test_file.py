@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -316,6 +317,30 @@ def test_dropped_rows_keep_their_values_and_lose_their_masks(tmp_path):
         np.testing.assert_array_equal(np.flatnonzero(read[key] == 0), ROWS[::4])
 
 
+@pytest.mark.parametrize("columns", [False, True], ids=["rows", "columns"])
+@pytest.mark.parametrize("form", ["hdf5", "gzip", "matlab-5"])
+def test_digests_of_emptied_and_other_items(tmp_path, form, columns):
+    source, target = tmp_path / "in", tmp_path / "out"
+    data = arrays()
+    turn = np.transpose if columns else np.asarray
+    values = {key: turn(data[key]) for key in ("XAll", "YAll")}
+    if form == "matlab-5":
+        save_mat5(source, values)
+    else:
+        write_hdf5(source, values, STORAGES["gzip"] if form == "gzip" else {})
+    report = unpair_file(source, target, PLAN, rows=ROWS, digests=True)
+    order = "F" if form == "matlab-5" else "C"
+    for array, rows in zip(report.arrays, (NO_IMAGE, NO_TEXT), strict=True):
+        mask = np.isin(np.arange(N), rows)
+        read = turn(emptied(data)[array.key])
+        expected = tuple(
+            hashlib.sha256(np.compress(chosen, read, axis=array.item_axis).tobytes(order)).hexdigest()
+            for chosen in (mask, ~mask)
+        )
+        assert array.digests == expected
+    assert unpair_file(source, tmp_path / "b", PLAN, rows=ROWS).arrays[0].digests is None
+
+
 @pytest.mark.parametrize("form", ["hdf5", "matlab-5"])
 def test_without_masks_and_without_verifying(tmp_path, form):
     source, target = tmp_path / "in", tmp_path / "out"
@@ -391,6 +416,40 @@ def test_a_killed_run_leaves_the_old_target_or_none(tmp_path, old_target):
     assert (target.read_bytes() == b"the old target") if old_target else not target.exists()
     unpair_file(source, target, PLAN, rows=ROWS, overwrite=True)  # what the killed run left is replaced
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5", "out.h5"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "posix_fallocate"), reason="HDF5 fails badly where room cannot be asked for"
+)
+@pytest.mark.parametrize(
+    ("form", "share"), [("hdf5", 0.3), ("hdf5", 1), ("gzip", 0.3), ("matlab-5", 0.3), ("matlab-5", 1)]
+)
+def test_a_full_disk_leaves_the_old_target(tmp_path, form, share):
+    source, target = tmp_path / "in", tmp_path / "out"
+    values = {"XAll": np.random.default_rng(0).random((N, 500))}
+    if form == "matlab-5":
+        save_mat5(source, values)
+    else:
+        write_hdf5(source, values, STORAGES["gzip rows"] if form == "gzip" else {})
+    target.write_bytes(b"the old target")
+    code = f"""
+        import resource, signal
+        from cmh_unpair import plan_unpairing, unpair_file
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({int(source.stat().st_size * share) + 16},) * 2)
+        plan = plan_unpairing({N}, unpaired_text=20)
+        try:
+            unpair_file({str(source)!r}, {str(target)!r}, plan, item_axis={{"XAll": 0}}, overwrite=True)
+        except OSError:
+            print("refused")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout, done.returncode) == ("refused\n", 0), done.stderr
+    assert target.read_bytes() == b"the old target"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
 BAD = [

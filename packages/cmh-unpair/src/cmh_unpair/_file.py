@@ -40,6 +40,8 @@ class RewrittenArray(BaseModel):
         shape: Its shape in the source, as h5py or SciPy shows it.
         item_axis: The axis of the items.
         emptied: Number of emptied items.
+        digests: SHA-256 (hexadecimal) of the values of the emptied and of the other items of the target, if
+            they were asked for and the array is not sparse.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,6 +51,7 @@ class RewrittenArray(BaseModel):
     shape: tuple[int, ...]
     item_axis: int
     emptied: int
+    digests: tuple[str, str] | None = None
 
 
 class RewriteReport(BaseModel):
@@ -89,6 +92,7 @@ def unpair_file(
     fill: Literal["zero", "mean"] = "zero",
     masks: bool = True,
     verify: bool = True,
+    digests: bool = False,
     overwrite: bool = False,
 ) -> RewriteReport:
     """Write a copy of an HDF5, MATLAB 5 or MATLAB 7.3 file in which the items the plan names are emptied.
@@ -120,7 +124,11 @@ def unpair_file(
         masks: Write `image_present`, `text_present` (uint8 for every row of the file) and `unpairing_plan`
             (the plan's JSON as bytes) into the target; into a file of one modality its own mask, and the plan
             as `unpairing_plan_image` or `unpairing_plan_text`.
-        verify: Read the target again and compare it with the source and the plan.
+        verify: Read the target again and compare it with the source and the plan: what was copied byte for
+            byte, where emptied and other items share a chunk by value.
+        digests: Report SHA-256 of the emptied and of the other items of the target, so that others can check
+            theirs: `hashlib.sha256(np.compress(emptied, array, axis=item_axis).tobytes())` (for MATLAB 5 of
+            the stored type and `tobytes(order="F")`). It reads and unpacks the whole array once more.
         overwrite: Replace an existing target.
 
     Returns:
@@ -166,6 +174,7 @@ def unpair_file(
     temporary = target.with_name(f".{target.name}.partial")
     try:
         backend.copy_emptied(source, temporary, places, extra, verify=verify)
+        found = {place.key: backend.digest_items(temporary, place) for place in places if digests}
         _flush(temporary)
         temporary.replace(target)
     finally:
@@ -177,7 +186,7 @@ def unpair_file(
         format=form,
         n_items=n,
         plan_digest=plan.digest,
-        arrays=tuple(_report(place) for place in places),
+        arrays=tuple(_report(place, found.get(place.key)) for place in places),
         verified=verify,
     )
 
@@ -252,13 +261,14 @@ def _backend(form: Format) -> Any:
     return import_module("cmh_unpair._mat5" if form == "matlab-5" else "cmh_unpair._hdf5")
 
 
-def _report(place: ArrayPlace) -> RewrittenArray:
+def _report(place: ArrayPlace, digests: tuple[str, str] | None) -> RewrittenArray:
     return RewrittenArray(
         key=place.key,
         role=place.role,
         shape=place.shape,
         item_axis=place.axis,
         emptied=int(np.count_nonzero(~place.present)),
+        digests=digests,
     )
 
 

@@ -7,7 +7,9 @@ a chunk of nothing but emptied items is written as one compressed once.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -92,6 +94,8 @@ def copy_emptied(
             if found is not None:
                 patches[place.key] = found
     splice(source, target, itertools.chain(*patches.values()), verify=verify)
+    added = [8 * int(np.prod(_new_shape(place), dtype=np.int64)) for place in places if is_recreated(place)]
+    _see_room(target, 2**20 + sum(map(len, extra.values())) + sum(added))
     with h5py.File(target, "r+") as file:
         for place in places:
             if place.key not in patches:
@@ -106,6 +110,39 @@ def copy_emptied(
             for place in places:
                 check = verify_patched if place.key in patches else verify_rewritten
                 check(old, new, place, values[place.key])
+
+
+def _see_room(path: Path, room: int) -> None:
+    """Fail now if the disk has no room for what HDF5 will add: the library does not survive a full disk."""
+    if not hasattr(os, "posix_fallocate"):  # only Linux and its like can ask
+        return
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        os.posix_fallocate(file.fileno(), size, room)
+        file.truncate(size)
+
+
+def digest_items(path: Path, place: ArrayPlace) -> tuple[str, str] | None:
+    """SHA-256 of the values of the emptied and of the other items; None for a sparse matrix.
+
+    Args:
+        path: The finished copy.
+        place: Which items are emptied.
+
+    Returns:
+        Both digests, over the values in the order in which h5py shows them.
+    """
+    touched, untouched = hashlib.sha256(), hashlib.sha256()
+    with h5py.File(path, "r") as file:
+        dataset = file[place.key]
+        if is_sparse(dataset):
+            return None
+        for slab in _slabs(dataset):
+            here = ~place.present[slab] if place.axis == 0 else ~place.present
+            block = dataset[slab]
+            touched.update(np.compress(here, block, axis=place.axis).tobytes())
+            untouched.update(np.compress(~here, block, axis=place.axis).tobytes())
+    return touched.hexdigest(), untouched.hexdigest()
 
 
 def is_sparse(item: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from cmh_unpair._order import places_in_blocks, places_in_strata, split_by_place, split_by_position
+from cmh_unpair._order import Cut, number_labels, share_out, split_blocks, split_groups, spread
 from cmh_unpair._plan import DROPPED, NO_IMAGE, NO_TEXT, SHUFFLED, UnpairingPlan
 from cmh_unpair._rule import Partial, PlanRule, RankFrom, Select, exact, round_half_down, round_half_up
 
@@ -100,14 +100,10 @@ def plan_unpairing(
     )
     n = _count("n_train", n_train)
     _check_rule(rule, scores=scores)
+    keys = _keys(rule, n, scores=scores)
     head, tail = _shares(rule)
-    places = _places(rule, n, scores=scores, stratify=stratify)
-    state = _quick(rule, n, head, tail) if places is None else None
-    if state is None:
-        if places is None:
-            places = places_in_blocks(None, n=n, block=rule.block or n, reverse=rule.select == "last")
-        until = [(flag, round_half_up(n * share)) for flag, share in head]
-        state = split_by_place(places, until, (tail[0], round_half_down(n * tail[1])))
+    until = [(flag, round_half_up(n * share)) for flag, share in head]
+    state = _split(rule, n, keys, until, (tail[0], round_half_down(n * tail[1])), stratify=stratify)
     return UnpairingPlan(rule=rule, state=state, text_index=_exchange(state, rule))
 
 
@@ -148,10 +144,10 @@ def pdr_plan(
         stratified=stratify is not None,
     )
     _check_rule(rule, scores=None)
-    places = _places(rule, n, scores=None, stratify=stratify)
-    assert places is not None
     number = round_half_up(n * exact(share) / 100)
-    state = split_by_place(places, [(NO_TEXT, number - number // 2)], (NO_IMAGE, number // 2))
+    until = [(NO_TEXT, number - number // 2)]
+    keys = _keys(rule, n, scores=None)
+    state = _split(rule, n, keys, until, (NO_IMAGE, number // 2), stratify=stratify)
     return UnpairingPlan(rule=rule, state=state)
 
 
@@ -234,67 +230,86 @@ def _shares(rule: PlanRule) -> tuple[list[tuple[int, Fraction]], tuple[int, Frac
     return head, (NO_IMAGE, text)
 
 
-def _quick(
-    rule: PlanRule, n: int, head: list[tuple[int, Fraction]], tail: tuple[int, Fraction]
-) -> NDArray[np.uint8] | None:
-    """The plan of first or last rows where every full block gives a whole number of rows; else None."""
-    block = min(rule.block or n, n) if rule.partial == "largest-remainder" else rule.block or n
-    if any((block * share).denominator != 1 for _, share in [*head, tail]):
-        if rule.partial == "position":
-            raise ValueError(
-                f"partial: 'position' needs a whole number of rows per block, got a share of {block} "
-                f"rows that is none; use 'largest-remainder' or another block"
-            )
-        return None
-    m = n % block
+def _split(
+    rule: PlanRule,
+    n: int,
+    keys: NDArray[Any] | None,
+    until: list[tuple[int, int]],
+    tail: tuple[int, int],
+    *,
+    stratify: ArrayLike | None,
+) -> NDArray[np.uint8]:
+    """Give the flags of a rule.
 
-    def at_start(share: Fraction) -> int:
-        return min(m, int(block * share)) if rule.partial == "position" else round_half_up(m * share)
+    Args:
+        rule: What was asked.
+        n: Number of rows.
+        keys: (n,) sort keys, None for the rows' own order.
+        until: Pairs (flag, rows up to and including this flag) from the start of the order, rising.
+        tail: (flag, rows) from the end of the order.
+        stratify: Labels of the rows, or None.
 
-    def at_end(share: Fraction) -> int:
-        return (
-            max(0, m - block + int(block * share))
-            if rule.partial == "position"
-            else round_half_down(m * share)
-        )
-
-    if rule.partial == "position" and rule.select == "last":
-        at_start, at_end = at_end, at_start
-    return split_by_position(
-        n,
-        block=block,
-        reverse=rule.select == "last",
-        head=[(flag, int(block * share), at_start(share)) for flag, share in head],
-        tail=(tail[0], int(block * tail[1]), at_end(tail[1])),
-    )
-
-
-def _places(
-    rule: PlanRule, n: int, *, scores: ArrayLike | None, stratify: ArrayLike | None
-) -> NDArray[np.float64] | None:
-    """Every row's place in the order; None for consecutive blocks of first or last rows."""
-    keys: NDArray[np.generic] | None = None
-    if rule.select == "random":
-        keys = _generator(rule).random(n)
-        if rule.block is None and not rule.stratified:
-            return keys
-    elif rule.select == "ranked":
-        keys = _rows_of("scores", scores, n)
-        if keys.ndim != 1 or not np.issubdtype(keys.dtype, np.number) or not np.all(np.isfinite(keys)):
-            raise ValueError(
-                f"scores: expected ({n},) finite numbers, got {keys.dtype} of shape {keys.shape}"
-            )
-        keys = -keys.astype(np.float64) if rule.rank_from == "highest" else keys
+    Returns:
+        (n,) flags.
+    """
+    group = None
     if stratify is not None:
-        labels = _rows_of("stratify", stratify, n)
-        if labels.ndim not in (1, 2):
-            raise ValueError(
-                f"stratify: expected ({n},) classes or ({n}, n_label) labels, got shape {labels.shape}"
-            )
-        return places_in_strata(keys, labels, reverse=rule.select == "last")
-    if keys is None:
+        group, sizes = number_labels(_labels(stratify, n))
+        offsets = spread(len(sizes))
+    else:
+        block = n if rule.block is None else rule.block if rule.partial == "position" else min(rule.block, n)
+        n_full, left = divmod(n, block)
+        sizes = np.array([block] * n_full + [left] * (left > 0))
+        offsets = np.append(spread(n_full), [0.5] * (left > 0))
+    if rule.partial == "position":
+        cuts = _cuts_by_position(rule, sizes)
+    else:
+        cuts = [Cut(tail[0], share_out(sizes, offsets, n - tail[1]), others=True)] if tail[1] else []
+        cuts += [Cut(flag, share_out(sizes, offsets, count)) for flag, count in reversed(until) if count]
+    reverse = rule.select == "last"
+    if not cuts:
+        return np.zeros(n, dtype=np.uint8)
+    if stratify is not None or (keys is not None and len(sizes) == 1):
+        return split_groups(keys, group, cuts, n=n, reverse=reverse)
+    return split_blocks(keys, cuts, n=n, block=block, reverse=reverse)
+
+
+def _cuts_by_position(rule: PlanRule, sizes: NDArray[np.int64]) -> list[Cut]:
+    """The same positions in every block, of which a last one that is not full has only some."""
+    block = rule.block or 0
+    head, tail = _shares(rule)
+    numbers = [(flag, block * share) for flag, share in head] + [(tail[0], block - block * tail[1])]
+    if any(number.denominator != 1 for _, number in numbers):
+        raise ValueError(
+            f"partial: 'position' needs a whole number of rows per block, got a share of {block} "
+            f"rows that is none; use 'largest-remainder' or another block"
+        )
+    shift = block - sizes if rule.select == "last" else 0 * sizes  # what a last block lacks at its start
+    counts = [(flag, np.clip(int(number) - shift, 0, sizes)) for flag, number in numbers]
+    cuts = [Cut(flag, number) for flag, number in reversed(counts[:-1])]
+    return [Cut(counts[-1][0], counts[-1][1], others=True), *cuts]
+
+
+def _keys(rule: PlanRule, n: int, *, scores: ArrayLike | None) -> NDArray[Any] | None:
+    """What the rows of a block are sorted by; None for first or last rows."""
+    if rule.select == "random":
+        return _generator(rule).random(n)
+    if rule.select != "ranked":
         return None
-    return places_in_blocks(keys, n=n, block=rule.block or n)
+    keys = _rows_of("scores", scores, n)
+    if keys.ndim != 1 or not np.issubdtype(keys.dtype, np.number) or not np.all(np.isfinite(keys)):
+        raise ValueError(f"scores: expected ({n},) finite numbers, got {keys.dtype} of shape {keys.shape}")
+    keys = keys if keys.dtype in (np.float32, np.float64) else keys.astype(np.float64)
+    return -keys if rule.rank_from == "highest" else keys
+
+
+def _labels(stratify: ArrayLike, n: int) -> NDArray[Any]:
+    labels = _rows_of("stratify", stratify, n)
+    if labels.ndim not in (1, 2):
+        raise ValueError(
+            f"stratify: expected ({n},) classes or ({n}, n_label) labels, got shape {labels.shape}"
+        )
+    return labels
 
 
 def _rows_of(name: str, values: ArrayLike | None, n: int) -> NDArray[Any]:

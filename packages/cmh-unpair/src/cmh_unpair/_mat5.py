@@ -7,6 +7,7 @@ narrower type than the class says. Source: The MathWorks, "MAT-File Format", lev
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from dataclasses import dataclass, replace
@@ -261,6 +262,29 @@ def verify_copy(
             found.append((0, _copy(target, None, matrix)))
     if found != sums:
         raise OSError("the written file differs from what it should be; the target was not replaced")
+
+
+def digest_items(path: Path, place: ArrayPlace) -> tuple[str, str] | None:
+    """SHA-256 of the values of the emptied and of the other items; None for a sparse matrix.
+
+    Args:
+        path: The finished copy.
+        place: Which items are emptied.
+
+    Returns:
+        Both digests, over the values as stored, in column order.
+    """
+    touched, untouched = hashlib.sha256(), hashlib.sha256()
+    with path.open("rb") as file:
+        order, matrices = scan(file)
+        matrix = next(matrix for matrix in matrices if matrix.name == place.key)
+        if matrix.is_sparse:
+            return None
+        for _, items, block in _blocks(_open(file, order, matrix), matrix.shape, place.axis):
+            here = ~place.present[items]
+            touched.update(block[:, here].tobytes())
+            untouched.update(block[:, ~here].tobytes())
+    return touched.hexdigest(), untouched.hexdigest()
 
 
 def write_matrices(path: Path, matrices: dict[str, tuple[Any, NDArray[np.bool_]]]) -> None:

@@ -103,6 +103,8 @@ def unpair(
     console = Console(highlight=False, soft_wrap=True)
     if target is None and not dry_run:
         raise UserError("Name the file to write, or pass --dry-run.")
+    if target is not None and target.exists() and not dry_run and not overwrite:
+        raise UserError(f"{target} exists; choose another name or pass --overwrite.")
     rows, labels, names = training_rows(source, train=train, protocol=protocol)
     made = (
         read_plan(plan)

@@ -1,0 +1,77 @@
+"""Time the planning of 100 million rows by every rule, and the import.
+
+    python benchmarks/plan_rows.py --rows 100000000 --repeats 3
+
+A line per rule: median, least and greatest seconds, processor seconds of the median run, and the peak
+memory of the process so far. Scores and labels are made before the clock starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from cmh_unpair import UnpairingPlan, pdr_plan, plan_unpairing, published_2022_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+IMPORT = "import time; start = time.perf_counter(); import cmh_unpair; print(time.perf_counter() - start)"
+
+
+def rules(n: int) -> dict[str, Callable[[], UnpairingPlan]]:
+    rng = np.random.default_rng(0)
+    both = partial(plan_unpairing, n, unpaired_images=20, unpaired_text=20)
+    classes = rng.integers(0, 24, n, dtype=np.uint8)
+    scores = rng.random(n, dtype=np.float32)
+    return {
+        "first rows, 20/20": both,
+        "first rows, 33.3/33.3": partial(plan_unpairing, n, unpaired_images=33.3, unpaired_text=33.3),
+        "discard 20": partial(plan_unpairing, n, discard=20),
+        "random, whole set": partial(both, select="random", block=None, seed=0),
+        "random, blocks of 100": partial(both, select="random", seed=0),
+        "ranked, whole set": partial(both, select="ranked", block=None, scores=scores),
+        "ranked, blocks of 100": partial(both, select="ranked", scores=scores),
+        "stratified, first rows": partial(both, stratify=classes),
+        "stratified, random": partial(both, stratify=classes, select="random", seed=0),
+        "partial data ratio": partial(pdr_plan, n, incomplete=40, seed=0),
+        "as published": partial(published_2022_plan, n, unpaired_images=20, unpaired_text=20),
+        "shuffle 20": partial(plan_unpairing, n, shuffle=20, seed=0),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=100_000_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    imports = []
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", IMPORT], check=True, capture_output=True, text=True)
+        imports.append(float(done.stdout))
+    print(f"import | {statistics.median(imports):.3f} | {min(imports):.3f} | {max(imports):.3f}")
+    for name, make in rules(arguments.rows).items():
+        runs = []
+        for _ in range(arguments.repeats):
+            start, start_cpu = time.perf_counter(), time.process_time()
+            make()
+            runs.append((time.perf_counter() - start, time.process_time() - start_cpu))
+        median, cpu = sorted(runs)[len(runs) // 2]
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"{name} | {median:.2f} | {min(runs)[0]:.2f} | {max(runs)[0]:.2f} | {cpu:.2f} | {peak:.0f} MB",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
