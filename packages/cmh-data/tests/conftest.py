@@ -23,6 +23,13 @@ def shared_data() -> Path:
     return folder / "data"
 
 
+@pytest.fixture(autouse=True)
+def _no_child_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the tests of safety let a child process read each HDF5 file first, which takes its time."""
+    if request.path.name != "test_safety.py":
+        monkeypatch.setattr("cmh_data._hdf5._probe", lambda _path: None)
+
+
 @pytest.fixture
 def arrays() -> dict[str, np.ndarray]:
     """A small data set in the plain layout, six rows, every array correct."""
