@@ -46,8 +46,7 @@ class AGAH(HashingMethod):
             CNN-F.
 
     Source: Gu et al., "Adversary Guided Asymmetric Hashing for Cross-Modal Retrieval", ICMR 2019, and the
-        authors'
-    program where the paper is silent.
+        authors' program where the paper is silent.
     """
 
     config: AGAHConfig
