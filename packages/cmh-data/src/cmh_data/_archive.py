@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,7 @@ class Archive:
 
     def __init__(self, source: Path) -> None:
         self.source = source
+        self._lock = threading.Lock()
         self._files: dict[str, Path] = {}
         self._members: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
         if source.is_dir():
@@ -66,7 +68,8 @@ class Archive:
                 raise DataError(
                     f"{self.source} declares {info.file_size} bytes for {name}; that is no real file."
                 )
-            return archive.read(info)
+            with self._lock:  # a zip file counts its readers, and not safely so
+                return archive.read(info)
         except (
             OSError,
             zipfile.BadZipFile,
