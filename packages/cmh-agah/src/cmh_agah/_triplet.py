@@ -38,7 +38,8 @@ def triplet_losses(
     """
     distances = cosine_distances(code_image, code_text)  # (image, text)
     similar = label @ label.T > 0
-    image_to_text, text_to_image = triplet_hinge_sum(
+    losses = triplet_hinge_sum(
         torch.stack((distances, distances.T)), similar.to(distances.dtype), ~similar, margin=margin
     )
+    image_to_text, text_to_image = losses.unbind()
     return {"triplet_image_to_text": image_to_text, "triplet_text_to_image": text_to_image}
