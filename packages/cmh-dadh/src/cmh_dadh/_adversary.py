@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import nn
 from torch.nn.functional import softplus
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 def critic_losses(
@@ -48,15 +44,16 @@ def input_gradient(critic: nn.Sequential, inputs: torch.Tensor) -> torch.Tensor:
     Returns:
         `(batch, width)`.
     """
-    layers: list[tuple[torch.Tensor, torch.Tensor]] = []  # weight and what ReLU lets through after it
+    *hidden, last = (layer for layer in critic if isinstance(layer, nn.Linear))
+    masks: list[torch.Tensor] = []  # what ReLU lets through
     with torch.no_grad():
-        for linear in critic[:-1:2]:
+        for linear in hidden:
             inputs = torch.relu(linear(inputs))
-            layers.append((linear.weight, inputs > 0))
-    gradient: torch.Tensor = critic[-1].weight  # (1, last width)
-    for weight, passes in reversed(layers):
-        gradient = (gradient * passes) @ weight  # (batch, width of the layer's input)
-    return gradient.to(critic[-1].weight.dtype)
+            masks.append(inputs > 0)
+    gradient: torch.Tensor = last.weight  # (1, last width)
+    for linear, mask in zip(reversed(hidden), reversed(masks), strict=True):
+        gradient = (gradient * mask) @ linear.weight  # (batch, in_features)
+    return gradient.to(last.weight.dtype)
 
 
 def says_real(logits: torch.Tensor) -> torch.Tensor:
