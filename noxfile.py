@@ -139,6 +139,13 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def ray(session: nox.Session) -> None:
+    """The Ray executor: a node of a local cluster dies in mid-grid."""
+    sync(session, "--package", "umml-integration-tests", "--group", "test", "--group", "ray")
+    session.run("pytest", "tests/integration/test_ray.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
 def lock(session: nox.Session) -> None:
     """Say whether requirements.lock is what the workspace resolves to; `-- --write` brings it up to date."""
     session.run("python", "tools/lock.py", *session.posargs)
