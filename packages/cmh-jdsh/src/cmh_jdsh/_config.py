@@ -76,6 +76,14 @@ PRESETS: Mapping[str, JDSHConfig] = MappingProxyType(
         # The program of May 2020.
         "mirflickr25k-sigir2020": JDSHConfig().model_copy(update=_MAY),
         "nuswide-tc10-sigir2020": _NUSWIDE.model_copy(update={**_MAY, "image_learning_rate": 0.001}),
-        "small": JDSHConfig(epochs=60, standardise=True, dsdw="estimate"),
+        "small": JDSHConfig(
+            epochs=30,
+            batch_size=64,
+            image_learning_rate=0.02,
+            text_learning_rate=0.02,
+            hidden_width=512,
+            standardise=True,
+            dsdw="estimate",
+        ),
     }
 )
