@@ -92,6 +92,9 @@ def reproduce(
         raise UserError(
             f"Give the data, {example}, or data of your own in their place, for example --data emoji."
         )
+    for name, source in sources.items():
+        for finding in source.dataset.findings:
+            console.print(f"Note: {name}: {finding}", markup=False, soft_wrap=True)
     overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
     reproduction = Reproduction.of(
         experiments,

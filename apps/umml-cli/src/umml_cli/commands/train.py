@@ -55,6 +55,8 @@ def train(
     }
     config = make_config(method, preset=preset, options=options)
     dataset = cmh_data.load(data)
+    for finding in dataset.findings:
+        console.print(f"Note: {finding}", markup=False, soft_wrap=True)
     specification = RunSpecification.model_validate({
         "dataset": dataset.name,
         "data_digest": dataset.digest,
