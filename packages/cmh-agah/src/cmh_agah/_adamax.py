@@ -61,4 +61,4 @@ def _pieces(*tensors: torch.Tensor) -> Iterable[tuple[torch.Tensor, ...]]:
     flat = [tensor.view(-1) for tensor in tensors]
     if flat[0].numel() <= _PIECE:
         return [tuple(flat)]
-    return zip(*(tensor.split(_PIECE) for tensor in flat), strict=True)
+    return zip(*(torch.split(tensor, _PIECE) for tensor in flat), strict=True)
