@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import cmh_data
 import h5py
 import numpy as np
 import pytest
-from cmh_data._rows import Hdf5Rows
+from cmh_data._rows import Hdf5Rows, _row_starts
 
 N = 50
 CHOICES = [
@@ -126,3 +127,19 @@ def test_an_error_while_rows_pass_leaves_no_file(tmp_path):
     with pytest.raises(cmh_data.DataError, match="row 200 is broken"):
         cmh_data.save(data, tmp_path / "a.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [{"chunk_offset": (2_583_691_270, 0, 0, 0)}, {"byte_offset": 2**64 - 1}])
+def test_a_damaged_chunk_index_leaves_reading_to_hdf5(damage):
+    chunks = [
+        SimpleNamespace(
+            **({"chunk_offset": (row, 0, 0, 0), "byte_offset": 100 * row} | (damage if row == 1 else {}))
+        )
+        for row in range(3)
+    ]
+    file = SimpleNamespace(
+        get_create_plist=lambda: SimpleNamespace(get_nfilters=lambda: 0),
+        chunk_iter=lambda note: [note(chunk) for chunk in chunks],
+    )
+    stored = SimpleNamespace(shape=(3, 3, 4, 4), dtype=np.dtype("u1"), chunks=(1, 3, 4, 4), id=file)
+    assert _row_starts(stored) is None

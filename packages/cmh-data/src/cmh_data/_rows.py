@@ -157,7 +157,9 @@ def _row_starts(stored: h5py.Dataset) -> NDArray[np.int64] | None:
     starts = np.full(-(-n // per_chunk), -1, np.int64)
 
     def note(chunk: Any) -> None:
-        starts[chunk.chunk_offset[0] // per_chunk] = chunk.byte_offset
+        place = chunk.chunk_offset[0] // per_chunk
+        if place < len(starts) and chunk.byte_offset < 2**62:  # a damaged index can say anything
+            starts[place] = chunk.byte_offset
 
     stored.id.chunk_iter(note)
     if (starts < 0).any():
