@@ -84,14 +84,19 @@ def published_2022_plan(
         empty_scope=scope,
         integer_cast=integer_cast,
     )
-    counter = np.arange(n_train if n_rows is None else _count("n_rows", n_rows)) % _count("cycle", cycle)
-    state = np.zeros(len(counter), dtype=np.uint8)
-    images = _front(counter, unpaired_text)
-    state[images.any() if scope == "whole-array" else images] |= NO_IMAGE
-    texts = counter[:n_train]
-    chosen = _front(texts, unpaired_images) if text_rows == "front" else _back(texts, unpaired_images)
-    state[:n_train][chosen] |= NO_TEXT
+    n = n_train if n_rows is None else _count("n_rows", n_rows)
+    counter = np.arange(min(_count("cycle", cycle), n))
+    images = _repeat(_front(counter, unpaired_text), n)
+    texts = _front(counter, unpaired_images) if text_rows == "front" else _back(counter, unpaired_images)
+    state = images.view(np.uint8) * np.uint8(NO_IMAGE)
+    if scope == "whole-array" and images.any():
+        state[:] = NO_IMAGE
+    state[:n_train] |= _repeat(texts, n_train).view(np.uint8) * np.uint8(NO_TEXT)
     return UnpairingPlan(rule=rule, state=state)
+
+
+def _repeat(cycle: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
+    return np.asarray(np.tile(cycle, -(-n // len(cycle)))[:n])
 
 
 def _front(counter: NDArray[np.int64], percentage: float) -> NDArray[np.bool_]:
