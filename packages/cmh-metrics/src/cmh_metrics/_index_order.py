@@ -31,14 +31,14 @@ def sum_of_precisions(
     found = tables.relevant.cumsum(axis=1) - tables.relevant
     scores, counted = np.zeros(len(tables)), np.zeros(len(tables), np.int64)
     for slab in inputs.slabs():
-        columns = np.ascontiguousarray(slab.database_words.T)
+        columns = slab.columns()
 
-        def work(first: int, last: int, slab: Slab = slab, columns: Words = columns) -> None:
+        def work(first: int, last: int, slab: Slab = slab, columns: tuple[Words, Words] = columns) -> None:
             kernel.add_index_order(
                 slab.query_words,
-                columns,
+                columns[0],
                 slab.query_labels,
-                slab.database_labels,
+                columns[1],
                 first,
                 last,
                 k,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cmh_metrics._checks import is_torch
 from cmh_metrics._codes import CodeRows
 from cmh_metrics._labels import LabelRows
@@ -32,6 +34,10 @@ class Slab:
     query_labels: Words
     database_words: Words
     database_labels: Words
+
+    def columns(self) -> tuple[Words, Words]:
+        """Return codes and labels of the database column by column, `(n_word, n_row)` each."""
+        return np.ascontiguousarray(self.database_words.T), np.ascontiguousarray(self.database_labels.T)
 
 
 class RankingInputs:

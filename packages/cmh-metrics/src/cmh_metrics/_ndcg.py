@@ -108,14 +108,14 @@ def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Ta
     gained = np.zeros((inputs.n_query, inputs.bits + 1))
     graded = np.zeros((inputs.n_query, inputs.n_label + 1), np.int64)
     for slab in inputs.slabs():
-        columns = np.ascontiguousarray(slab.database_words.T)
+        columns = slab.columns()
 
-        def work(first: int, last: int, slab: Slab = slab, columns: Words = columns) -> None:
+        def work(first: int, last: int, slab: Slab = slab, columns: tuple[Words, Words] = columns) -> None:
             kernel.add_gains(
                 slab.query_words,
-                columns,
+                columns[0],
                 slab.query_labels,
-                slab.database_labels,
+                columns[1],
                 gains,
                 first,
                 last,

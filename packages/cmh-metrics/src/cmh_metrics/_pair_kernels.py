@@ -1,6 +1,6 @@
 """Kernels that look at one pair of codes at a time, in database order."""
 
-# ruff: noqa: C901, PLR0912, PLR0917 - compiled: calls by keyword and small functions cost here
+# ruff: noqa: C901, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -29,11 +29,47 @@ def fill_distances(query: Any, database_columns: Any, start: int, stop: int, out
 
 
 @jit
+def fill_shared(wanted: Any, label_columns: Any, start: int, stop: int, out: Any) -> None:
+    """Write how many labels database rows `start` to `stop` share with one query, to `out`, likewise."""
+    w = wanted[0]
+    column = label_columns[0, start:stop]
+    for row in range(stop - start):
+        out[row] = popcount(w & column[row])
+    for word in range(1, wanted.shape[0]):
+        w = wanted[word]
+        column = label_columns[word, start:stop]
+        for row in range(stop - start):
+            out[row] += popcount(w & column[row])
+
+
+@jit
+def add_precisions(distance: Any, shared: Any, rank: Any, found: Any, k: int, first_relevant: bool) -> Any:
+    """Return the sum of precisions at the relevant items of a block within the cut-off, and their number.
+
+    `rank` and `found`, `(bits + 1,)`, belong to one query and advance. Without a branch: whether an item is
+    relevant cannot be foretold, and a wrong guess costs more than a division.
+    """
+    total = 0.0
+    count = 0
+    for row in range(distance.size):
+        d = np.uint64(distance[row])  # unsigned: an index that cannot mean "from the end"
+        relevant = np.int64(shared[row] != 0)
+        place = rank[d] + 1
+        rank[d] = place
+        so_far = found[d] + relevant
+        found[d] = so_far
+        inside = relevant & np.int64((so_far if first_relevant else place) <= k)
+        total += inside * so_far / place
+        count += inside
+    return total, count
+
+
+@jit
 def add_index_order(
     query_words: Any,
     database_columns: Any,
     query_labels: Any,
-    database_labels: Any,
+    label_columns: Any,
     first: int,
     last: int,
     k: int,
@@ -45,31 +81,33 @@ def add_index_order(
 ) -> None:
     """Add the precisions at the relevant items of one slab, for queries `first` to `last`.
 
-    `rank` and `found`, `(n_query, bits + 1)` int64, say how many items, and relevant items, rank before the
-    next item at each distance; both advance. `scores` sums precisions, `counted` the relevant items
-    within the cut-off: rank `k`, or the `k`-th relevant item if `first_relevant`.
+    Codes and labels of the database stand column by column, `(n_word, n)`. `rank` and `found`, `(n_query,
+    bits + 1)` int64, say how many items, and relevant items, rank before the next item at each distance; both
+    advance. `scores` sums precisions, `counted` the relevant items within the cut-off: rank `k`, or the
+    `k`-th relevant item if `first_relevant`.
     """
     block = 1024
     distance = np.empty(block, np.int32)
+    shared = np.empty(block, np.int32)
     for start in range(0, database_columns.shape[1], block):
         stop = min(start + block, database_columns.shape[1])
         for i in range(first, last):
             fill_distances(query_words[i], database_columns, start, stop, distance)
-            total = 0.0
-            count = 0
-            for row in range(start, stop):
-                d = distance[row - start]
-                rank[i, d] += 1
-                shared = np.uint64(0)
-                for word in range(query_labels.shape[1]):
-                    shared |= query_labels[i, word] & database_labels[row, word]
-                if shared != 0:
-                    found[i, d] += 1
-                    if (found[i, d] if first_relevant else rank[i, d]) <= k:
-                        total += found[i, d] / rank[i, d]
-                        count += 1
+            fill_shared(query_labels[i], label_columns, start, stop, shared)
+            total, count = add_precisions(
+                distance[: stop - start], shared, rank[i], found[i], k, first_relevant
+            )
             scores[i] += total
             counted[i] += count
+
+
+@jit
+def count_below(values: Any, bound: int) -> int:
+    """Return how many values are below the bound: without a branch, so that the loop becomes vectors."""
+    count = 0
+    for i in range(values.size):
+        count += np.int32(values[i] < bound)
+    return count
 
 
 @jit
@@ -102,18 +140,15 @@ def update_nearest(
         size = filled[i]
         pool_distance[:size] = distances[i, :size]
         pool_row[:size] = rows[i, :size]
-        bound = distances[i, k - 1] if size == k else n_bin
+        bound = distances[i, k - 1] if size == k else np.int32(n_bin)
         for start in range(0, database_columns.shape[1], block):
             stop = min(start + block, database_columns.shape[1])
             fill_distances(query_words[i], database_columns, start, stop, scratch)
+            scratch[stop - start :] = n_bin
             for part in range(0, stop - start, step):
-                end = min(part + step, stop - start)
-                nearest = scratch[part]
-                for j in range(part + 1, end):
-                    nearest = min(nearest, scratch[j])
-                if nearest >= bound:  # as a rule: whole vectors are passed over
+                if count_below(scratch[part : part + step], bound) == 0:  # as a rule
                     continue
-                for j in range(part, end):
+                for j in range(part, part + step):
                     if scratch[j] < bound:
                         pool_distance[size] = scratch[j]
                         pool_row[size] = offset + start + j
@@ -145,7 +180,7 @@ def add_gains(
     query_words: Any,
     database_columns: Any,
     query_labels: Any,
-    database_labels: Any,
+    label_columns: Any,
     gains: Any,
     first: int,
     last: int,
@@ -155,20 +190,21 @@ def add_gains(
 ) -> None:
     """Add one slab to items and gains by distance and to items by grade, for queries `first` to `last`.
 
-    `gains` `(n_label + 1,)` is the gain of each number of shared labels; `retrieved` and `gained` are
-    `(n_query, bits + 1)`, `graded` is `(n_query, n_label + 1)`.
+    Codes and labels of the database stand column by column, `(n_word, n)`. `gains` `(n_label + 1,)` is the
+    gain of each number of shared labels; `retrieved` and `gained` are `(n_query, bits + 1)`, `graded` is
+    `(n_query, n_label + 1)`.
     """
     block = 1024
     distance = np.empty(block, np.int32)
+    grade = np.empty(block, np.int32)
     for start in range(0, database_columns.shape[1], block):
         stop = min(start + block, database_columns.shape[1])
         for i in range(first, last):
             fill_distances(query_words[i], database_columns, start, stop, distance)
-            for row in range(start, stop):
-                grade = np.int64(0)
-                for word in range(query_labels.shape[1]):
-                    grade += popcount(query_labels[i, word] & database_labels[row, word])
-                d = distance[row - start]
-                retrieved[i, d] += 1
-                gained[i, d] += gains[grade]
-                graded[i, grade] += 1
+            fill_shared(query_labels[i], label_columns, start, stop, grade)
+            items, sums, grades = retrieved[i], gained[i], graded[i]
+            for row in range(stop - start):
+                d, g = np.uint64(distance[row]), np.uint64(grade[row])
+                items[d] += 1
+                sums[d] += gains[g]
+                grades[g] += 1
