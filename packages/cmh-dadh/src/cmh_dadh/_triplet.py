@@ -4,16 +4,13 @@ For anchor a, positives p (s_ap > 0) and negatives n (s_an = 0), with cosine dis
 
     T = sum_a sum_p w_ap sum_n max(0, d_ap - d_an + margin)
 
-The weight of a triplet depends on its anchor and positive only, because a negative shares no label. So the
-inner sum needs no cube: with the anchor's negatives sorted, the terms that are not zero form a prefix, and
-prefix sums give value and gradient in O(b^2 log b) time and O(b^2) memory.
+The weight of a triplet depends on its anchor and positive only, because a negative shares no label.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
+from cmh_train import triplet_hinge_sum
 
 
 def triplet_weights(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -61,42 +58,4 @@ def triplet_losses(
     # d = max(0, 1 - cos), less the 1 that drops out of every difference: smaller numbers, smaller rounding
     # errors.
     distance = (-cosine).clamp(min=-1)
-    sums: torch.Tensor = _HingeSums.apply(torch.stack([distance, distance.T]), weights, negative, margin)
-    return sums
-
-
-class _HingeSums(torch.autograd.Function):
-    """Value and gradient of the sum of hinges, with the distances of the triplets' pairs as input."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,  # torch's context, which has no public type
-        distance: torch.Tensor,  # (2, batch, batch)
-        weights: torch.Tensor,
-        negative: torch.Tensor,
-        margin: float,
-    ) -> torch.Tensor:
-        order = torch.where(negative, distance, torch.inf).sort(dim=2)
-        sorted_negatives = order.values
-        threshold = distance + margin
-        # Negatives nearer than the threshold: the prefix of this length.
-        count = torch.searchsorted(sorted_negatives, threshold)
-        prefix = torch.nn.functional.pad(
-            sorted_negatives.masked_fill(sorted_negatives == torch.inf, 0).cumsum(2), (1, 0)
-        )
-        hinge = count * threshold - prefix.gather(2, count)  # (2, batch, batch), 0 where no negative is near
-        losses = (weights * hinge).sum(dim=(1, 2))
-        # dT/dd_ap = w_ap * count; dT/dd_an = - sum of w_ap over the positives whose prefix holds n.
-        expanded = weights.expand_as(distance)
-        ends = torch.zeros_like(prefix).scatter_add_(2, count, expanded)
-        reach = ends.flip(2).cumsum(2).flip(2)[:, :, 1:]
-        gradient = expanded * count
-        gradient.scatter_add_(2, order.indices, -reach)
-        ctx.save_for_backward(gradient)
-        return losses
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_losses: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * grad_losses[:, None, None], None, None, None
+    return triplet_hinge_sum(torch.stack([distance, distance.T]), weights, negative, margin=margin)
