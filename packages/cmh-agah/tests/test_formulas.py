@@ -103,7 +103,7 @@ def test_dead_features_stay_zero():
 @pytest.mark.parametrize("n", [1, 6])
 def test_gradient_penalty_and_its_gradient(n):
     torch.manual_seed(1)
-    critic = cmh_agah.Critic(8, (7, 5)).double()
+    critic = cmh_agah.critic_layers(8, (7, 5)).double()
     real, fake, share = (torch.rand(n, 8, dtype=torch.float64) for _ in range(3))
     ours = cmh_agah.gradient_penalty(critic, real, fake, share)
     plain = plain_agah.gradient_penalty(critic, real, fake, share)
@@ -116,7 +116,7 @@ def test_gradient_penalty_and_its_gradient(n):
 
 
 def test_critic_loss_is_wasserstein():
-    critic = cmh_agah.Critic(4, (3, 2))
+    critic = cmh_agah.critic_layers(4, (3, 2))
     real, fake, share = torch.rand(5, 4), torch.rand(5, 4), torch.rand(5, 4)
     loss, penalty = cmh_agah.critic_losses(critic, real, fake, share)
     torch.testing.assert_close(loss, critic(fake).mean() - critic(real).mean())

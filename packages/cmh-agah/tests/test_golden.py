@@ -43,9 +43,9 @@ def method(golden):
         for modality, short in (("image", "img"), ("text", "txt"))
         for part in ("weight", "bias")
     } | {
-        f"critic.{modality}.{layer}.{part}": golden[f"init.{short}_discriminator.{place}.{part}"]
+        f"critic.{modality}.{layer}.{part}": golden[f"init.{short}_discriminator.{layer}.{part}"]
         for modality, short in (("image", "img"), ("text", "txt"))
-        for layer, place in (("first", 0), ("second", 2), ("last", 4))
+        for layer in (0, 2, 4)
         for part in ("weight", "bias")
     }
     state = agah.state_dict()

@@ -13,7 +13,7 @@ from cmh_agah._losses import (
     quantisation_loss,
 )
 from cmh_agah._method import AGAH, METHOD
-from cmh_agah._networks import Critic
+from cmh_agah._networks import critic_layers
 from cmh_agah._triplet import cosine_distances, triplet_losses
 from cmh_agah._updates import update_label_codes, update_label_memory
 
@@ -24,11 +24,11 @@ __all__ = [
     "PRESETS",
     "AGAHConfig",
     "Adamax",
-    "Critic",
     "attend",
     "classification_loss",
     "cosine_distances",
     "cosine_quantisation_loss",
+    "critic_layers",
     "critic_losses",
     "gradient_penalty",
     "label_code_loss",

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-
-if TYPE_CHECKING:
-    from cmh_agah._networks import Critic
+from cmh_train import input_gradient
 
 
 def cosine_quantisation_loss(code: torch.Tensor) -> torch.Tensor:
@@ -53,7 +49,7 @@ def quantisation_loss(code: torch.Tensor) -> torch.Tensor:
 
 
 def gradient_penalty(
-    critic: Critic, real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor
+    critic: torch.nn.Sequential, real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor
 ) -> torch.Tensor:
     """Mean of `(|grad_x D(x)| - 1)^2` at `x = share * real + (1 - share) * fake`.
 
@@ -63,13 +59,13 @@ def gradient_penalty(
         fake: `(batch, width)`.
         share: `(batch, width)` in 0..1: the authors draw a weight for every entry, not for every sample.
     """
-    slope = critic.input_gradient(torch.lerp(fake, real, share))  # (batch, width)
+    slope = input_gradient(critic, torch.lerp(fake, real, share))  # (batch, width)
     length: torch.Tensor = torch.linalg.vector_norm(slope, dim=1)
     return (length - 1).square().mean()
 
 
 def critic_losses(
-    critic: Critic, real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor
+    critic: torch.nn.Sequential, real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The Wasserstein loss `-mean D(real) + mean D(fake)` and the gradient penalty, both unweighted.
 

@@ -18,7 +18,7 @@ from cmh_agah._losses import (
     label_code_loss,
     quantisation_loss,
 )
-from cmh_agah._networks import Critic, relu_layers
+from cmh_agah._networks import critic_layers, relu_layers
 from cmh_agah._triplet import triplet_losses
 from cmh_agah._updates import update_label_codes, update_label_memory
 
@@ -83,7 +83,9 @@ class AGAH(HashingMethod):
         self.trunk = torch.nn.ModuleDict({"image": _image_trunk(config, spec), "text": text_trunk})
         self.hash_head = torch.nn.ModuleDict({m: torch.nn.Linear(width, config.bits) for m in _MODALITIES})
         self.class_head = torch.nn.ModuleDict({m: torch.nn.Linear(width, spec.n_label) for m in _MODALITIES})
-        self.critic = torch.nn.ModuleDict({m: Critic(width, config.critic_widths) for m in _MODALITIES})
+        self.critic = torch.nn.ModuleDict(
+            {m: critic_layers(width, config.critic_widths) for m in _MODALITIES}
+        )
         for modality in _MODALITIES:
             self.register_buffer(f"code_{modality}", torch.zeros(spec.n_train, config.bits))
             self.register_buffer(f"feature_{modality}", torch.zeros(spec.n_train, width))
@@ -170,7 +172,10 @@ class AGAH(HashingMethod):
     ) -> dict[str, torch.Tensor]:
         other: Modality = "image" if modality == "text" else "text"
         real, fake = feature[modality].detach(), feature[other].detach()
-        critic, optimiser = cast("Critic", self.critic[modality]), self._optimisers[f"critic_{modality}"]
+        critic, optimiser = (
+            cast("torch.nn.Sequential", self.critic[modality]),
+            self._optimisers[f"critic_{modality}"],
+        )
         loss, penalty = critic_losses(critic, real, fake, share=torch.rand_like(real))
         optimiser.zero_grad()
         torch.autograd.backward(loss + self.config.gradient_penalty * penalty)

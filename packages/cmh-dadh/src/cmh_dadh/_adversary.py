@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from cmh_train import input_gradient
 from torch import nn
 from torch.nn.functional import softplus
 
@@ -29,31 +30,6 @@ def critic_losses(
     slope = input_gradient(critic, mix * real + (1 - mix) * fake)
     penalty = (torch.linalg.vector_norm(slope, dim=1) - 1).square().mean()
     return says_real(real_logits), says_fake(fake_logits), penalty
-
-
-def input_gradient(critic: nn.Sequential, inputs: torch.Tensor) -> torch.Tensor:
-    """Differentiate each row's logit by the row, in a form that has a gradient for the critic's weights.
-
-    A second derivative of ReLU is 0, so its masks are constants here and the weights' products are all there
-    is. Autograd's own way (`create_graph=True`) goes back through the first pass too, with zeros.
-
-    Args:
-        critic: linear layers with ReLU between them, one logit at the end.
-        inputs: `(batch, width)`.
-
-    Returns:
-        `(batch, width)`.
-    """
-    *hidden, last = (layer for layer in critic if isinstance(layer, nn.Linear))
-    masks: list[torch.Tensor] = []  # what ReLU lets through
-    with torch.no_grad():
-        for linear in hidden:
-            inputs = torch.relu(linear(inputs))
-            masks.append(inputs > 0)
-    gradient: torch.Tensor = last.weight  # (1, last width)
-    for linear, mask in zip(reversed(hidden), reversed(masks), strict=True):
-        gradient = (gradient * mask) @ linear.weight  # (batch, in_features)
-    return gradient.to(last.weight.dtype)
 
 
 def says_real(logits: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ from cmh_train._contract import (
     MethodSpec,
     Modality,
 )
+from cmh_train._critics import input_gradient
 from cmh_train._data import TrainingData, image_statistics
 from cmh_train._device import Precision
 from cmh_train._encode import encode_dataset
@@ -45,6 +46,7 @@ __all__ = [
     "find_method",
     "fit",
     "image_statistics",
+    "input_gradient",
     "load_checkpoint",
     "make_config",
     "save_checkpoint",
