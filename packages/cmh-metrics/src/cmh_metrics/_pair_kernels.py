@@ -49,8 +49,8 @@ def add_precisions(distance: Any, shared: Any, rank: Any, found: Any, k: int, fi
     `rank` and `found`, `(bits + 1,)`, belong to one query and advance. Without a branch: whether an item is
     relevant cannot be foretold, and a wrong guess costs more than a division.
     """
-    total = 0.0
-    count = 0
+    total: Any = 0.0
+    count: Any = 0
     for row in range(distance.size):
         d = np.uint64(distance[row])  # unsigned: an index that cannot mean "from the end"
         relevant = np.int64(shared[row] != 0)
@@ -102,9 +102,9 @@ def add_index_order(
 
 
 @jit
-def count_below(values: Any, bound: int) -> int:
+def count_below(values: Any, bound: Any) -> Any:
     """Return how many values are below the bound: without a branch, so that the loop becomes vectors."""
-    count = 0
+    count: Any = 0
     for i in range(values.size):
         count += np.int32(values[i] < bound)
     return count
