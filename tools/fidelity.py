@@ -1,6 +1,6 @@
 """Train every method in the cells of the reference runs and set its mAP beside the original programs'.
 
-    uv run python tools/fidelity.py SHARED OUT [options of umml reproduce]
+    uv run --with scipy python tools/fidelity.py SHARED OUT [options of umml reproduce]
 
 SHARED holds `data/{wikipedia,webnews}.npz` and `reference/`. The grids are `fidelity/*.toml`. OUT is a
 folder of `umml reproduce`, so that an interrupted comparison continues. Prints a Markdown table of the runs
@@ -15,12 +15,14 @@ training rows the reference empties every row below the percentage, `umml` the e
 from __future__ import annotations
 
 import csv
+import math
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import t as student_t
 
 GRIDS = Path(__file__).parent / "fidelity"
 FILES = {"wiki": "wikipedia", "webnews": "webnews"}
@@ -81,7 +83,7 @@ def print_table(found: dict[Cell, list[float]], expected: dict[Cell, list[float]
     """Print each cell; "in sd" divides by the originals' spread, or by ours where they have one seed."""
     print("| data | method | cell | task | ours | sd | seeds | original | sd | seeds | difference | in sd |")
     print("|" + "---|" * 12)
-    inside = []
+    inside, by_chance = [], []
     for cell in sorted(found.keys() & expected.keys()):
         (mine, my_sd), (theirs, their_sd) = (
             (statistics.mean(values), spread(values)) for values in (found[cell], expected[cell])
@@ -90,12 +92,27 @@ def print_table(found: dict[Cell, list[float]], expected: dict[Cell, list[float]
         difference = mine - theirs
         ratio = abs(difference) / yardstick if yardstick else None
         inside.append(ratio <= 2 if ratio is not None else abs(difference) < 5e-4)
+        by_chance.append(chance_outside(found[cell], expected[cell]))
         sds = ["" if sd is None else f"{sd:.4f}" for sd in (my_sd, their_sd)]
         print(
             f"| {' | '.join(cell)} | {mine:.4f} | {sds[0]} | {len(found[cell])} | {theirs:.4f} | {sds[1]} "
             f"| {len(expected[cell])} | {difference:+.4f} | {'' if ratio is None else f'{ratio:.1f}'} |"
         )
-    print(f"\n{sum(inside)} of {len(inside)} values lie within two standard deviations.")
+    print(f"\n{sum(inside)} of {len(inside)} values lie within two standard deviations.", end=" ")
+    print(f"If nothing differed but the seeds, {len(inside) - sum(by_chance):.0f} would be expected to.")
+
+
+def chance_outside(found: list[float], expected: list[float]) -> float:
+    """How often means of samples from one normal distribution lie more than two "sd" apart.
+
+    The yardstick is the spread of few seeds, so the difference of the means over it is Student's t times the
+    root of the sum of the seeds' reciprocals.
+    """
+    n_yardstick = len(found) if len(expected) == 1 else len(expected)
+    if n_yardstick == 1:
+        return 1.0
+    limit = 2 / math.sqrt(1 / len(found) + 1 / len(expected))
+    return float(2 * student_t.sf(limit, n_yardstick - 1))
 
 
 def main() -> int:
