@@ -50,7 +50,7 @@ def describe_run(folder: RunFolder) -> Iterator[tuple[str, Any]]:
 
 
 def compare_runs(first: RunFolder, second: RunFolder) -> Table:
-    """Differing settings, and the difference of both mAPs with its bootstrap interval over queries."""
+    """Differing settings, and the difference of both mAPs with its interval over queries."""
     results = [first.read_result(), second.read_result()]
     if None in results:
         raise UserError("One of the two runs is not complete; only complete runs can be compared.")

@@ -1,9 +1,8 @@
-"""Is a difference more than noise: intervals over seeds, and the paired bootstrap over queries."""
+"""Is a difference more than noise: 95 % intervals from the spread over queries and over seeds."""
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from statistics import stdev
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-RESAMPLES = 1000
-CONFIDENCE = 95
-
-# 97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; beyond, the normal one is near enough.
+# 97.5 % quantiles of Student's t for 1, 2, ... 30 degrees of freedom, and the normal one for infinitely many.
 _STUDENT = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
@@ -34,35 +30,49 @@ def half_width(values: Sequence[float]) -> float | None:
     """
     if len(values) < 2:
         return None
-    quantile = _STUDENT[len(values) - 2] if len(values) - 2 < len(_STUDENT) else _NORMAL
-    return quantile * stdev(values) / math.sqrt(len(values))
+    return _quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values))
 
 
 def difference_interval(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % bootstrap interval of the difference of two mAPs on the same queries.
-
-    Queries are drawn together for both, seeds for each on their own; a single seed leaves the queries' share
-    of the noise alone.
+    """95 % interval of the difference of two mAPs on the same queries.
 
     Args:
         first: `(n_seed, n_query)` average precision.
         second: `(any_seed, n_query)` likewise.
 
     Returns:
-        Lower and upper end of mean(first) - mean(second). The same input gives the same interval.
+        Lower and upper end of mean(first) - mean(second).
     """
-    queries = _weights(first.shape[1], 0)  # (resamples, n_query)
-    resampled = [
-        ((queries @ precision.T) * _weights(len(precision), stream)).sum(axis=1)  # (resamples,)
-        for stream, precision in enumerate((first, second), start=1)
+    difference = float(first.mean() - second.mean())
+    half = combination_half_width([(1, first), (-1, second)])
+    return difference - half, difference + half
+
+
+def combination_half_width(terms: Sequence[tuple[float, NDArray[np.float64]]]) -> float:
+    """Half the width of the 95 % interval of a weighted sum of mAPs on the same queries.
+
+    Its variance is that of the paired bootstrap over queries (averaged over seeds; for a mean it has a closed
+    form, so nothing is drawn) plus s^2 / n of each term over its n seeds. The quantile is Student's t with
+    the degrees of freedom of Welch and Satterthwaite, where the queries' share counts as known. A term with a
+    single seed says nothing of the noise of training: with no other, only the queries' share is left.
+
+    Args:
+        terms: weight and `(n_seed, n_query)` average precision of each mAP.
+    """
+    by_query = np.sum([weight * precision.mean(axis=0) for weight, precision in terms], axis=0)  # (n_query,)
+    over_queries = float(by_query.var()) / len(by_query)
+    over_seeds = [
+        (weight**2 * float(precision.mean(axis=1).var(ddof=1)) / len(precision), len(precision) - 1)
+        for weight, precision in terms
+        if len(precision) > 1
     ]
-    tail = (100 - CONFIDENCE) / 2
-    low, high = np.percentile(resampled[0] - resampled[1], [tail, 100 - tail])
-    return float(low), float(high)
+    variance = over_queries + sum(share for share, _ in over_seeds)
+    uncertainty = sum(share**2 / freedom for share, freedom in over_seeds)
+    freedom = variance**2 / uncertainty if uncertainty else math.inf
+    return _quantile(freedom) * math.sqrt(variance)
 
 
-@lru_cache(maxsize=16)
-def _weights(n: int, stream: int) -> NDArray[np.float64]:
-    """`(RESAMPLES, n)` shares of each of n items in a sample drawn with replacement."""
-    generator = np.random.default_rng((n, stream))
-    return generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
+def _quantile(freedom: float) -> float:
+    """Of Student's t; between two whole degrees of freedom linear in 1 / freedom, which is a little wide."""
+    inverse = [0.0, *(1 / whole for whole in range(len(_STUDENT), 0, -1))]
+    return float(np.interp(1 / freedom, inverse, [_NORMAL, *reversed(_STUDENT)]))

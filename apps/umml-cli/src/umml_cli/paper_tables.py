@@ -31,10 +31,7 @@ if TYPE_CHECKING:
 
 TASK_TITLES = {"i2t": "image → text", "t2i": "text → image", "both": "both"}
 NOISE = "≈"
-NOISE_REMARK = (
-    f"{NOISE} marks a difference inside the noise: its 95 % interval holds zero (paired bootstrap over "
-    "queries and seeds)."
-)
+NOISE_REMARK = f"{NOISE} marks a difference inside the noise of queries and seeds: its 95 % interval holds zero."
 ABSENT = "-"
 
 RowKind = Literal["ours", "published", "difference", "change", "published change"]

@@ -127,7 +127,7 @@ class Series:
         return np.stack([RunPrecision.load(one.precision).task(task, self.selection) for one in folders])
 
     def is_noise(self, cell: Cell, other: Cell, task: str) -> bool:
-        """Whether the 95 % bootstrap interval of the difference of two cells that were run holds zero."""
+        """Whether the 95 % interval of the difference of two cells that were run holds zero."""
         if self.store is None:
             return False
         low, high = difference_interval(self.precision(cell, task), self.precision(other, task))
