@@ -33,11 +33,13 @@ def test_one_seed_each_by_hand():
 
 
 def test_three_seeds_each_by_hand():
-    # All queries alike: the queries' share is 0. Seeds 0.4, 0.5, 0.6 and 0.2, 0.3, 0.4: each s^2 / n = 0.01 / 3,
+    # All queries alike: their share is 0. Seeds 0.4, 0.5, 0.6 and 0.2, 0.3, 0.4: each s^2 / n = 0.01 / 3,
     # together 0.02 / 3; degrees of freedom (2 v)^2 / (v^2 / 2 + v^2 / 2) = 4, t = 2.776.
     first = np.repeat([[0.4], [0.5], [0.6]], 7, axis=1)
     low, high = difference_interval(first, first - 0.2)
-    assert (low, high) == pytest.approx((0.2 - 2.776 * math.sqrt(0.02 / 3), 0.2 + 2.776 * math.sqrt(0.02 / 3)))
+    assert (low, high) == pytest.approx(
+        (0.2 - 2.776 * math.sqrt(0.02 / 3), 0.2 + 2.776 * math.sqrt(0.02 / 3))
+    )
     assert low < 0 < high  # 0.2 apart, and noise all the same
 
 
@@ -73,4 +75,6 @@ def test_it_agrees_with_the_bootstrap_over_queries():
 
 def test_a_weight_scales_its_term():
     precision = np.random.default_rng(4).random((3, 10))
-    assert combination_half_width([(2, precision)]) == pytest.approx(2 * combination_half_width([(1, precision)]))
+    assert combination_half_width([(2, precision)]) == pytest.approx(
+        2 * combination_half_width([(1, precision)])
+    )

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 TASK_TITLES = {"i2t": "image → text", "t2i": "text → image", "both": "both"}
 NOISE = "≈"
-NOISE_REMARK = f"{NOISE} marks a difference inside the noise of queries and seeds: its 95 % interval holds zero."
+NOISE_REMARK = (
+    f"{NOISE} marks a difference inside the noise of queries and seeds: its 95 % interval holds zero."
+)
 ABSENT = "-"
 
 RowKind = Literal["ours", "published", "difference", "change", "published change"]
