@@ -53,7 +53,9 @@ def test_half_a_file(make, tmp_path):
 def test_another_method(make, tmp_path):
     path = tmp_path / "a"
     save_checkpoint(path, make())
-    with pytest.raises(ValueError, match="belongs to another method or other options"):
+    with pytest.raises(
+        ValueError, match=r"belongs to another method or other options .*; build the method as"
+    ):
         load_checkpoint(path, make(bits=16))
 
 
@@ -70,7 +72,7 @@ def test_another_run(make, data, tmp_path, change):
 def test_more_epochs_than_asked(make, data, tmp_path):
     settings = {"batch_size": 16, "seed": 0, "checkpoint": tmp_path / "a"}
     fit(make(), data, epochs=3, **settings)
-    with pytest.raises(ValueError, match="holds 3 epochs already, more than epochs=2"):
+    with pytest.raises(ValueError, match="holds 3 epochs already, more than epochs=2; ask for at least"):
         fit(make(), data, epochs=2, **settings)
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from cmh_train import TrainingData, image_statistics
+from cmh_train._data import is_copied, to_tensor
 
 GOOD = {"image": np.ones((4, 3)), "text": np.ones((4, 2))}
 
@@ -44,6 +45,19 @@ def test_constant_images_have_deviation_one():
 def test_pixels_are_allowed():
     pixels = np.zeros((2, 3, 4, 5), dtype=np.uint8)
     assert TrainingData.from_arrays(image=pixels, text=np.ones((2, 1))).spec.image_shape == (3, 4, 5)
+
+
+@pytest.mark.parametrize("kind", ["<u2", ">u2", ">f4", "<f8", "g", "?", "i1"])
+def test_any_real_numbers_become_a_tensor(kind):
+    array = np.arange(6).reshape(2, 3).astype(kind)
+    tensor = to_tensor(array)
+    np.testing.assert_array_equal(tensor.numpy(), array)
+    shared = np.shares_memory(tensor.numpy(), array)
+    assert shared is not is_copied(array)
+    assert shared == (kind in ("<f8", "?", "i1") or np.dtype(kind) == np.float64)  # "g" is wider where it can be
+    array.flags.writeable = False
+    assert is_copied(array)
+    assert is_copied(np.ones((4, 4))[:, ::2])
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,34 @@ def test_a_method_may_fix_the_batch_size(make, data):
     assert sizes == [10, 10, 10, 10, 1]
 
 
+def test_wide_rows_come_in_small_batches(make):
+    method, sizes = make(), []
+    method.data_spec = None
+    method.encode = lambda _, features: sizes.append(len(features)) or torch.zeros(len(features), 8)
+    encode_dataset(method, "image", np.zeros((60, 3, 224, 224), np.uint8))
+    encode_dataset(method, "image", np.zeros((2050, 5), np.uint8))
+    encode_dataset(method, "image", np.broadcast_to(np.uint8(0), (2, 3, 2000, 2000)))
+    assert sizes == [55, 5, 2048, 2, 1, 1]
+
+
+def test_a_read_only_map_of_a_file_is_encoded_without_a_warning(make, data, tmp_path):
+    path = tmp_path / "image.npy"
+    np.save(path, data.image)
+    method = make()
+    codes = encode_dataset(method, "image", np.load(path, mmap_mode="r"))
+    np.testing.assert_array_equal(codes, encode_dataset(method, "image", data.image))
+
+
 @pytest.mark.parametrize(
     ("modality", "width", "options", "message"),
     [
         ("sound", 6, {}, "modality must be 'image' or 'text', not 'sound'"),
-        ("image", 7, {}, r"image inputs of shape \(6,\), but these have \(7,\)"),
+        (
+            "image",
+            7,
+            {},
+            r"image inputs of shape \(6,\), but these have \(7,\); give features",
+        ),
         ("text", 6, {}, r"text inputs of shape \(5,\), but these have \(6,\)"),
         ("image", 6, {"batch_size": 0}, "batch_size must be at least 1, not 0"),
         ("image", 6, {"precision": "half"}, "precision must be one of"),

@@ -122,16 +122,86 @@ def test_checkpoints_wait_and_the_last_epoch_is_always_saved(make, data, tmp_pat
 def test_a_loss_that_is_not_finite_stops_the_run(make, data):
     method = make()
     method.begin_epoch = lambda epoch: setattr(method, "factor", float("nan") if epoch == 1 else 1.0)
-    with pytest.raises(TrainingDiverged, match="pull became NaN or infinite in epoch 1") as caught:
+    with pytest.raises(TrainingDiverged, match="pull became NaN or infinite in epoch 1, step 0") as caught:
         fit(method, data, epochs=3, **SETTINGS)
-    assert (caught.value.name, caught.value.epoch) == ("pull", 1)
+    assert (caught.value.name, caught.value.epoch, caught.value.step) == ("pull", 1, 0)
 
 
 def test_weights_that_are_not_finite_stop_the_run(make, data):
     method = make()
     method.end_epoch = lambda _: method.image.weight.data.fill_(float("inf"))
-    with pytest.raises(TrainingDiverged, match="weights became NaN or infinite in epoch 0"):
+    with pytest.raises(TrainingDiverged, match="weights became NaN or infinite in epoch 0, step 2"):
         fit(method, data, epochs=3, **SETTINGS)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("losses", "name", "step"),
+    [
+        # The later name goes first; from the next step on everything is NaN.
+        ({"a": [1, 1, NAN], "b": [1, NAN, NAN], "total": [2, NAN, NAN]}, "b", 1),
+        ({"a": [1, NAN, 1], "b": [1, 1, float("inf")]}, "a", 1),  # finite again, as its sum is not
+        ({"a": [NAN, 1, 1], "b": [NAN, 1, 1]}, "a", 0),  # no step before that could have spoiled the weights
+        ({"a": [1, 1, NAN], "b": [1, 1, NAN]}, "weights", 1),
+        ({"a": [1, 1, -float("inf")]}, "a", 2),
+    ],
+)
+def test_the_loss_that_went_first_is_named(make, data, losses, name, step):
+    method = make()
+    method.update = lambda batch: (
+        method.seen.append(batch)
+        or {loss: torch.tensor(float(values[len(method.seen) - 1])) for loss, values in losses.items()}
+    )
+    with pytest.raises(TrainingDiverged) as caught:
+        fit(method, data, epochs=1, **SETTINGS)
+    assert (caught.value.name, caught.value.epoch, caught.value.step) == (name, 0, step)
+
+
+def test_a_gradient_that_is_not_finite_is_seen_in_the_weights(make, data):
+    method = make()
+    method.image.weight.register_hook(lambda gradient: gradient * (NAN if len(method.seen) == 3 else 1))
+    with pytest.raises(TrainingDiverged, match="weights became NaN or infinite in epoch 0, step 2"):
+        fit(method, data, epochs=1, **SETTINGS)
+
+
+def test_convolutions_repeat_and_the_callers_settings_come_back(make, data, monkeypatch):
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "deterministic", False)
+    monkeypatch.setattr(cudnn, "benchmark", True)
+    method, seen = make(), []
+    method.begin_epoch = lambda _: seen.append((cudnn.deterministic, cudnn.benchmark))
+    fit(method, data, epochs=1, **SETTINGS)
+    method.encode = lambda _, features: (
+        seen.append((cudnn.deterministic, cudnn.benchmark)) or torch.zeros(len(features), 8)
+    )
+    encode_dataset(method, "image", data.image)
+    assert seen == [(True, False)] * 2
+    assert (cudnn.deterministic, cudnn.benchmark) == (False, True)
+
+
+def test_the_generators_of_other_devices_are_left_alone(make, data, monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    fit(make(), data, epochs=1, **SETTINGS)  # builds the method too
+    assert not seeded
+
+
+@pytest.mark.parametrize("precisions", [("float32", "float64"), ("float64", "bf16")])
+def test_a_second_training_in_another_precision(make, data, precisions):
+    method = make()
+    for precision in precisions:
+        fit(method, data, epochs=1, precision=precision, **SETTINGS)
+    kept = [
+        value
+        for optimiser in method.optimisers().values()
+        for values in optimiser.state.values()
+        for key, value in values.items()
+        if key != "step"
+    ]
+    expected = torch.float64 if precisions[-1] == "float64" else torch.float32
+    assert {value.dtype for value in kept} == {expected}
 
 
 @pytest.mark.parametrize(
@@ -159,18 +229,31 @@ def test_cuda_where_there_is_none(make, data, monkeypatch):
 def test_a_method_built_for_other_data(make, data):
     method = make()
     method.data_spec = data.spec.__class__(n_train=41, image_shape=(6,), text_width=99)
-    with pytest.raises(ValueError, match="built for text_width=99, but the data have text_width=5"):
+    message = "built for text_width=99, but the data have text_width=5; build it with the spec of these data"
+    with pytest.raises(ValueError, match=message):
         fit(method, data, epochs=1, **SETTINGS)
 
 
 def test_a_batch_too_small_for_the_method(make, data):
     method = make()
     method.smallest_batch = 2
-    with pytest.raises(ValueError, match="batch_size is 1, but this method needs at least 2"):
+    with pytest.raises(
+        ValueError, match=r"batch_size is 1, but this method needs at least 2 .*; make it larger"
+    ):
         fit(method, data, epochs=1, batch_size=1, seed=0)
+
+
+@pytest.mark.parametrize(("built_with", "right"), [(16, 16), (128, 41)])
+def test_a_method_that_counts_on_its_batch(make, data, built_with, right):
+    method = make()
+    method.training_batch_size = built_with
+    fit(method, data, epochs=1, batch_size=right, seed=0)
+    message = f"built with batch_size={built_with}; give fit batch_size={right} or build it with batch_size=8"
+    with pytest.raises(ValueError, match=message):
+        fit(method, data, epochs=1, batch_size=8, seed=0)
 
 
 def test_too_little_memory_is_said_before_the_start(make, data, monkeypatch):
     monkeypatch.setattr("cmh_train._memory.free_memory", lambda _: 100)
-    with pytest.raises(ValueError, match="training needs at least"):
+    with pytest.raises(ValueError, match="training needs about"):
         fit(make(), data, epochs=1, **SETTINGS)

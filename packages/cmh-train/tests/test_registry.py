@@ -110,9 +110,17 @@ def test_the_seed_decides_the_weights_and_nothing_leaks(spec):
     assert first.config.bits == 64
 
 
+def test_methods_are_built_on_the_cpu(spec):
+    with torch.device("meta"):
+        method = build_method(spec, None, DATA, 1)
+    assert torch.equal(method.image.weight, build_method(spec, None, DATA, 1).image.weight)
+
+
 def test_labels_missing_for_a_supervised_method(spec):
     supervised = type(spec)(**{**vars(spec), "supervised": True})
-    with pytest.raises(ValueError, match="method 'toy' learns from labels, but the data have none"):
+    with pytest.raises(
+        ValueError, match=r"method 'toy' learns from labels, but the data have none; give label="
+    ):
         build_method(supervised, None, DATA, 0)
 
 

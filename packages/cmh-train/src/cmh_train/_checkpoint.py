@@ -107,7 +107,8 @@ def load_checkpoint(
             )
     except (RuntimeError, KeyError, ValueError) as error:
         raise ValueError(
-            f"{path} belongs to another method or other options: {str(error).splitlines()[0]}"
+            f"{path} belongs to another method or other options ({str(error).splitlines()[0]}); "
+            "build the method as it was saved or use another file"
         ) from error
     return tuple(EpochRecord(**record) for record in header["epochs"])
 
@@ -127,7 +128,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     if not path.exists():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
+        raise FileNotFoundError(
+            f"there is no checkpoint {path}; give the file that fit or save_checkpoint wrote"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("json", "{}"))

@@ -77,6 +77,8 @@ class HashingMethod(torch.nn.Module):
         drop_last: leave out the last batch of an epoch when it is not full.
         encode_batch_size: rows that `encode` must get at once because codes depend on the batch; None: any
             number.
+        training_batch_size: rows that `fit` must give in a step (all, where there are fewer), for a method
+            that counts on them when it encodes; None: any number.
         smallest_batch: a last batch with fewer samples is left out, for example 2 where batch norm needs a
             variance.
         data_spec: the data it was built for; `build_method` sets it, `fit` and `encode_dataset` check against
@@ -86,6 +88,7 @@ class HashingMethod(torch.nn.Module):
 
     drop_last: ClassVar[bool] = False
     encode_batch_size: int | None = None
+    training_batch_size: int | None = None
     smallest_batch: int = 1
     data_spec: DataSpec | None = None
     config: MethodConfig | None = None
@@ -103,7 +106,11 @@ class HashingMethod(torch.nn.Module):
         """Called before the first batch of every epoch, counted from 0."""
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Take one training step; return its named losses, detached, without waiting for the device."""
+        """Take one training step; return its named losses, detached, without waiting for the device.
+
+        The names are the same in every step. A sum of losses comes after its parts, so that the part that
+        became NaN is named.
+        """
         raise NotImplementedError
 
     def end_epoch(self, epoch: int) -> None:
@@ -141,7 +148,8 @@ class MethodSpec:
             default generator.
         supervised: whether training needs labels.
         presets: named option sets, for example of the paper's data sets. "small" is for data sets of a few
-            thousand rows on a CPU.
+            thousand rows on a CPU. A preset fixes options and no widths of inputs: other features of the same
+            data set may be used with it.
     """
 
     name: str

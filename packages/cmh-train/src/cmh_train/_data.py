@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from cmh_train._contract import DataSpec
 
@@ -131,6 +132,25 @@ def image_statistics(image: npt.ArrayLike) -> tuple[float, float]:
     squares = sum(float(np.square(image[chunk].astype(np.float64) - mean).sum()) for chunk in chunks)
     std = float(np.sqrt(squares / image.size))
     return mean, std if std > 0 else 1.0
+
+
+def to_tensor(array: Array) -> torch.Tensor:
+    """Give a tensor on the CPU that shares the array's memory, or a copy where `is_copied` says so."""
+    return torch.from_numpy(np.require(array, tensor_dtype(array), requirements=("C", "W")))
+
+
+def is_copied(array: Array) -> bool:
+    """Whether torch cannot use the array where it lies: read-only, not in one piece, or of another type."""
+    return tensor_dtype(array) != array.dtype or not (array.flags.c_contiguous and array.flags.writeable)
+
+
+def tensor_dtype(array: Array) -> np.dtype[np.generic]:
+    """The type that the array's numbers have as a tensor: the same wherever torch can calculate with it."""
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        return np.dtype(np.int64)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return np.dtype(np.float64)
+    return array.dtype.newbyteorder("=")
 
 
 def _features(name: str, values: npt.ArrayLike) -> Array:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from cmh_train._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cmh_train._contract import Batch
+from cmh_train._data import to_tensor
 from cmh_train._device import Precision, check_precision, find_device, multiply_in, weight_dtype
 from cmh_train._memory import check_memory
 from cmh_train._record import EpochRecord, FitResult
-from cmh_train._seeds import ORDER, STEPS, check_seed, derive_seed, isolated_random
+from cmh_train._seeds import (
+    ORDER,
+    STEPS,
+    check_seed,
+    derive_seed,
+    isolated_random,
+    repeatable_convolutions,
+    seed_generators,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from cmh_train._contract import HashingMethod
-    from cmh_train._data import Array, TrainingData
+    from cmh_train._data import TrainingData
 
 _WEIGHTS = "weights"
 
@@ -29,18 +38,24 @@ _WEIGHTS = "weights"
 class TrainingDiverged(ValueError):  # noqa: N818 - named like the toolkit's other conditions
     """A loss or the weights became NaN or infinite.
 
+    Gradients are not looked at by themselves: an optimiser that gets one that is not finite makes weights of
+    it that are not, and their norms are read once an epoch.
+
     Args:
-        name: the loss, or "weights".
+        name: the loss that was the first to go, or "weights": all losses went in the same step, so the step
+            before it had spoiled the weights, or no loss has met the weights yet.
         epoch: counted from 0.
+        step: of the epoch, counted from 0.
     """
 
-    def __init__(self, name: str, epoch: int) -> None:
+    def __init__(self, name: str, epoch: int, step: int) -> None:
         super().__init__(
-            f"{name} became NaN or infinite in epoch {epoch}; "
+            f"{name} became NaN or infinite in epoch {epoch}, step {step}; "
             "try a smaller learning rate or precision='float32'"
         )
         self.name = name
         self.epoch = epoch
+        self.step = step
 
 
 def fit(
@@ -61,11 +76,12 @@ def fit(
     an epoch; losses come back once at its end.
 
     Args:
-        method: trained in place; moved to `device` and `precision` first.
+        method: trained in place; moved to `device` and `precision` first, its optimisers too.
         data: the training rows.
         epochs: passes over the rows, `>= 1`.
         batch_size: rows in a step, between 1 and the number of rows. A last batch that is not full is used
-            too, unless the method says otherwise.
+            too, unless the method says otherwise. A method whose codes depend on the batch takes the one it
+            was built with, or all rows where there are fewer.
         device: "cpu", "cuda", "cuda:1".
         precision: "float32"; "bf16": float32 weights, matrix products in bfloat16; "float64".
         seed: non-negative; decides the order of rows and every number that the method draws.
@@ -94,6 +110,7 @@ def fit(
 
     dtype = weight_dtype(precision)
     method.to(place, dtype)
+    _move_optimisers(method)
     rows = _DeviceRows(data, place, dtype)
     run = _describe_run(method, data, batch_size=batch_size, precision=precision, seed=seed)
     records: list[EpochRecord] = []
@@ -101,11 +118,12 @@ def fit(
         records.extend(load_checkpoint(checkpoint.path, method, run=run))
         if len(records) > epochs:
             raise ValueError(
-                f"{checkpoint.path} holds {len(records)} epochs already, more than epochs={epochs}"
+                f"{checkpoint.path} holds {len(records)} epochs already, more than epochs={epochs}; "
+                "ask for at least as many, or give another checkpoint file to train anew"
             )
     resumed_from = len(records)
     last_save = time.monotonic()
-    with isolated_random(place):
+    with isolated_random(place), repeatable_convolutions():
         method.begin_training(rows.label)
         for epoch in range(resumed_from, epochs):
             record = _run_epoch(method, rows, epoch, batch_size=batch_size, seed=seed, precision=precision)
@@ -127,11 +145,11 @@ class _DeviceRows:
         self.dtype = dtype
         self.n_train = data.spec.n_train
         self.device = device
-        self.image = _to_device(data.image, device)
-        self.text = _to_device(data.text, device)
-        self.label = None if data.label is None else _to_device(data.label, device).to(dtype)
-        self.image_present = _to_device(data.image_present, device)
-        self.text_present = _to_device(data.text_present, device)
+        self.image = to_tensor(data.image).to(device)
+        self.text = to_tensor(data.text).to(device)
+        self.label = None if data.label is None else to_tensor(data.label).to(device, dtype)
+        self.image_present = to_tensor(data.image_present).to(device)
+        self.text_present = to_tensor(data.text_present).to(device)
 
     def batches(self, order: torch.Tensor, batch_size: int) -> Iterator[Batch]:
         for index in torch.split(order, batch_size):
@@ -149,27 +167,67 @@ def _run_epoch(
     method: HashingMethod, rows: _DeviceRows, epoch: int, *, batch_size: int, seed: int, precision: Precision
 ) -> EpochRecord:
     started = time.perf_counter()
-    torch.manual_seed(derive_seed(seed, STEPS, epoch))
+    order = _epoch_order(method, rows.n_train, batch_size, derive_seed(seed, ORDER, epoch)).to(rows.device)
+    seed_generators(rows.device, derive_seed(seed, STEPS, epoch))
     method.train()
     method.begin_epoch(epoch)
-    sums: dict[str, torch.Tensor] = {}
-    steps = 0
-    order = _epoch_order(method, rows.n_train, batch_size, derive_seed(seed, ORDER, epoch)).to(rows.device)
+    totals = _LossTotals(rows.dtype)
     for batch in rows.batches(order, batch_size):
         with multiply_in(precision, rows.device):
             losses = method.update(batch)
-        for name, loss in losses.items():
-            sums[name] = sums.get(name, 0) + loss.to(rows.dtype)
-        steps += 1
+        totals.add(losses)
     method.end_epoch(epoch)
-    # One transfer for everything; norms tell NaN weights apart that no loss has met yet.
-    norms = torch.stack([parameter.detach().norm() for parameter in method.parameters()])
-    values = torch.stack([*sums.values(), norms.sum()]).tolist()
-    for name, value in zip([*sums, _WEIGHTS], values, strict=True):
-        if not np.isfinite(value):
-            raise TrainingDiverged(name, epoch)
-    means = {name: value / steps for name, value in zip(sums, values, strict=False)}
+    means = totals.read(method, epoch)
     return EpochRecord(epoch=epoch, losses=means, seconds=time.perf_counter() - started)
+
+
+class _LossTotals:
+    """The losses of an epoch, summed on the device, and how many steps each of them stayed finite."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+        self._names: tuple[str, ...] = ()
+        self._n_step = 0
+
+    def add(self, losses: Mapping[str, torch.Tensor]) -> None:
+        values = torch.stack([loss.to(self._dtype) for loss in losses.values()])
+        if self._n_step == 0:
+            self._names = tuple(losses)
+            self._sums = torch.zeros_like(values)
+            self._finite = torch.ones_like(values, dtype=torch.bool)
+            self._survived = torch.zeros_like(values)
+        self._n_step += 1
+        self._sums += values
+        self._finite &= values.isfinite()
+        self._survived += self._finite
+
+    def read(self, method: HashingMethod, epoch: int) -> dict[str, float]:
+        """Wait for the device, once for everything, and return the means.
+
+        Raises:
+            TrainingDiverged: a loss, or the norm of a weight, is not finite.
+        """
+        # Norms tell NaN weights that no loss has met yet.
+        norms = torch.stack([parameter.detach().norm() for parameter in method.parameters()])
+        values = torch.cat([self._sums, self._survived, norms.sum()[None]]).tolist()
+        n_loss = len(self._names)
+        sums, survived, norm = values[:n_loss], values[n_loss:-1], values[-1]
+        first = int(min(survived))
+        if first < self._n_step:
+            # Of the losses that went in one step the first counts: a sum of losses comes after its parts.
+            if first > 0 and n_loss > 1 and max(survived) == first:
+                raise TrainingDiverged(_WEIGHTS, epoch, first - 1)
+            raise TrainingDiverged(self._names[survived.index(first)], epoch, first)
+        if not math.isfinite(norm):
+            raise TrainingDiverged(_WEIGHTS, epoch, self._n_step - 1)
+        return {name: total / self._n_step for name, total in zip(self._names, sums, strict=True)}
+
+
+def _move_optimisers(method: HashingMethod) -> None:
+    """After an earlier training elsewhere: put what the optimisers keep where the weights are now."""
+    for optimiser in method.optimisers().values():
+        if optimiser.state:
+            optimiser.load_state_dict(optimiser.state_dict())  # casts and moves, and copies nothing else
 
 
 def _epoch_order(method: HashingMethod, n_train: int, batch_size: int, seed: int) -> torch.Tensor:
@@ -178,12 +236,6 @@ def _epoch_order(method: HashingMethod, n_train: int, batch_size: int, seed: int
     if rest and (method.drop_last or rest < method.smallest_batch):
         order = order[:-rest]
     return order
-
-
-def _to_device(array: Array, device: torch.device) -> torch.Tensor:
-    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
-        array = array.astype(np.int64)  # torch has no arithmetic for wider unsigned types
-    return torch.from_numpy(np.require(array, requirements=("C", "W"))).to(device)
 
 
 def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batch_size: int) -> None:
@@ -198,13 +250,24 @@ def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batc
         )
     if batch_size < method.smallest_batch:
         raise ValueError(
-            f"batch_size is {batch_size}, but this method needs at least {method.smallest_batch}"
+            f"batch_size is {batch_size}, but this method needs at least {method.smallest_batch} samples "
+            "in a step; make it larger"
+        )
+    wanted = method.training_batch_size
+    if wanted is not None and batch_size != min(wanted, n_train):
+        raise ValueError(
+            f"batch_size is {batch_size}, but the codes of this method depend on the batch and it was built "
+            f"with batch_size={wanted}; give fit batch_size={min(wanted, n_train)} or build it with "
+            f"batch_size={batch_size}"
         )
     if method.data_spec is not None and method.data_spec != data.spec:
         for name, built in asdict(method.data_spec).items():
             given = getattr(data.spec, name)
             if built != given:
-                raise ValueError(f"the method was built for {name}={built}, but the data have {name}={given}")
+                raise ValueError(
+                    f"the method was built for {name}={built}, but the data have {name}={given}; "
+                    "build it with the spec of these data (TrainingData.spec)"
+                )
 
 
 def _describe_run(

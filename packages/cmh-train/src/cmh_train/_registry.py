@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from cmh_train._contract import MethodConfig, MethodSpec
-from cmh_train._seeds import BUILD, check_seed, derive_seed, isolated_random
+from cmh_train._seeds import BUILD, check_seed, derive_seed, isolated_random, seed_generators
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ def build_method(
 ) -> HashingMethod:
     """Build an untrained method; the same seed gives the same weights.
 
-    Torch's own generators stay as they were.
+    Torch's own generators, those of GPUs too, stay as they were. The method is on the CPU; `fit` moves it.
 
     Args:
         method: a name, or a specification.
@@ -112,9 +112,13 @@ def build_method(
             f"method {spec.name!r} takes a {spec.config_type.__name__}, not a {type(config).__name__}"
         )
     if spec.supervised and data_spec.n_label == 0:
-        raise ValueError(f"method {spec.name!r} learns from labels, but the data have none")
-    with isolated_random(torch.device("cpu")):
-        torch.manual_seed(derive_seed(seed, BUILD))
+        raise ValueError(
+            f"method {spec.name!r} learns from labels, but the data have none; "
+            "give label=... to the data or choose a method that needs none, such as jdsh"
+        )
+    cpu = torch.device("cpu")
+    with isolated_random(cpu), cpu:  # built there whatever the default device is
+        seed_generators(cpu, derive_seed(seed, BUILD))
         built = spec.build(config, data_spec)
     built.data_spec, built.config = data_spec, config
     return built
