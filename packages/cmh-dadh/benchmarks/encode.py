@@ -28,13 +28,14 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=QUERIES + DATABASE)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="where the nets are; scoring stays on the CPU")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     rng = np.random.default_rng(0)
     spec = DataSpec(
         n_train=128, image_shape=(WIDTHS["image"],), text_width=WIDTHS["text"], n_label=LABELS, image_std=2.0
     )
-    method = build_method(METHOD, {"bits": BITS}, spec, seed=0)
+    method = build_method(METHOD, {"bits": BITS}, spec, seed=0).to(options.device)
     features = {
         "image": rng.random((options.rows, WIDTHS["image"]), dtype=np.float32),
         "text": (rng.random((options.rows, WIDTHS["text"]), dtype=np.float32) < 0.01).astype(np.float32),
@@ -65,7 +66,7 @@ def main() -> None:
         score(QUERIES, codes[source], codes[target])
         seconds[f"score {source} to {target}"] = time.perf_counter() - started
     total = sum(seconds.values())
-    print(f"torch {torch.__version__}, {options.threads} thread(s), {options.rows} rows encoded")
+    print(f"torch {torch.__version__}, {options.device}, {options.threads} thread(s), {options.rows} rows")
     print("| part | seconds | share |\n|---|---|---|")
     for part, value in seconds.items():
         print(f"| {part} | {value:.1f} | {100 * value / total:.1f} % |")

@@ -6,7 +6,8 @@
 The plain loop has a per-sample data set behind a DataLoader, cubes of triplets, a second text pass, gradients
 freed and allocated in each step, and reads every loss at once. Both loops run in turns in one process on the
 same data. Wall time and processor time are printed: on a machine that others use, compare processor time.
-`--triplets` times the loss alone.
+`--triplets` times the loss alone. With `--device cuda` each step ends with waiting for the GPU, and the plain
+loop's samples stay in main memory, as the original's.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def cube_loss(codes: torch.Tensor, others: torch.Tensor, label: torch.Tensor) ->
     shared = label @ label.T
     distance = (1 - normalize(codes) @ normalize(others).T).clamp(min=0)
     ranking = shared.sort(dim=1, descending=True).values
-    ideal = ((2**ranking - 1) / torch.log2(torch.arange(len(label)) + 2.0)).sum(dim=1)
+    ideal = ((2**ranking - 1) / torch.log2(torch.arange(len(label), device=label.device) + 2.0)).sum(dim=1)
     weight = (2 ** shared[:, :, None] - 2 ** shared[:, None, :]) / ideal[:, None, None]
     mask = (shared[:, :, None] > 0).float() * (shared[:, None, :] == 0).float()
     hinge = distance[:, :, None] - distance[:, None, :] + MARGIN
@@ -64,13 +65,17 @@ def cube_loss(codes: torch.Tensor, others: torch.Tensor, label: torch.Tensor) ->
 class Plain:
     """The plain loop."""
 
-    def __init__(self, data: TrainingData, batch_size: int) -> None:
+    def __init__(self, data: TrainingData, batch_size: int, device: torch.device) -> None:
+        self.device = device
         self.image, self.text = dense(IMAGE, *WIDTHS, norm=True), dense(TEXT, *WIDTHS, norm=True)
         self.heads = nn.ModuleList(nn.Linear(WIDTHS[-1], BITS) for _ in range(2))
         width = WIDTHS[-1]
         self.critics = [dense(width, width // 2, width // 4, 1, norm=False), dense(BITS, 512, 1, norm=False)]
         self.codes = torch.randn(len(data.image), BITS).sign()
-        everything = nn.ModuleList([self.image, self.text, self.heads])
+        everything = nn.ModuleList([self.image, self.text, self.heads]).to(device)
+        self.codes = self.codes.to(device)
+        for critic in self.critics:
+            critic.to(device)
         self.adam = torch.optim.Adam(everything.parameters(), lr=5e-5, weight_decay=5e-4)
         self.critic_adams = [
             torch.optim.Adam(c.parameters(), lr=5e-5, betas=(0.5, 0.9), weight_decay=1e-4)
@@ -80,7 +85,7 @@ class Plain:
 
     def step(self) -> None:
         """Take one step."""
-        index, image, text, label = next(self.loader)
+        index, image, text, label = (array.to(self.device) for array in next(self.loader))
         features = self.image(image), self.text(text)
         codes = [torch.tanh(head(side)) for head, side in zip(self.heads, features, strict=True)]
         again = torch.tanh(self.heads[1](self.text(text).detach()))
@@ -109,18 +114,19 @@ class Plain:
 class Ours:
     """The package's step."""
 
-    def __init__(self, data: TrainingData, batch_size: int, precision: str) -> None:
-        self.method = build_method(METHOD, {"layer_widths": WIDTHS, "bits": BITS}, data.spec, 0).train()
-        self.arrays = [torch.from_numpy(a) for a in (data.image, data.text, data.label)]
-        self.order = iter(torch.randperm(len(data.image)).split(batch_size))
-        self.precision = precision
+    def __init__(self, data: TrainingData, batch_size: int, precision: str, device: torch.device) -> None:
+        method = build_method(METHOD, {"layer_widths": WIDTHS, "bits": BITS}, data.spec, 0)
+        self.method = method.train().to(device)
+        self.arrays = [torch.from_numpy(a).to(device) for a in (data.image, data.text, data.label)]
+        self.order = iter(torch.randperm(len(data.image)).to(device).split(batch_size))
+        self.precision, self.device = precision, device
 
     def step(self) -> None:
         """Take one step."""
         index = next(self.order)
         image, text, label = (array[index] for array in self.arrays)
-        present = torch.ones(len(index), dtype=torch.bool)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bf16"):
+        present = torch.ones(len(index), dtype=torch.bool, device=self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             self.method.update(
                 Batch(
                     image=image,
@@ -136,9 +142,10 @@ class Ours:
 class Triplets:
     """The triplet loss alone, both directions, with its gradient."""
 
-    def __init__(self, batch: int, *, plain: bool) -> None:
-        self.codes = [torch.tanh(torch.randn(batch, BITS)).requires_grad_() for _ in range(2)]
-        self.label = (torch.rand(batch, LABELS) < 0.15).float()
+    def __init__(self, batch: int, device: torch.device, *, plain: bool) -> None:
+        codes = (torch.tanh(torch.randn(batch, BITS, device=device)) for _ in range(2))
+        self.codes = [code.requires_grad_() for code in codes]
+        self.label = (torch.rand(batch, LABELS, device=device) < 0.15).float()
         self.label[:, 0] = (self.label.sum(dim=1) == 0).float()
         self.plain = plain
 
@@ -152,7 +159,7 @@ class Triplets:
         loss.backward()
 
 
-def measure(loops: dict[str, object], steps: int) -> None:
+def measure(loops: dict[str, object], steps: int, device: torch.device) -> None:
     """Run the loops in turns; the first step of each warms up."""
     wall: dict[str, list[float]] = {name: [] for name in loops}
     processor: dict[str, list[float]] = {name: [] for name in loops}
@@ -160,11 +167,14 @@ def measure(loops: dict[str, object], steps: int) -> None:
         for name, loop in loops.items():
             started = time.perf_counter(), time.process_time()
             loop.step()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
             if step:
                 wall[name].append(time.perf_counter() - started[0])
                 processor[name].append(time.process_time() - started[1])
     baseline = next(iter(loops))
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread(s), {platform.machine()}")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread(s), {name}")
     print("| loop | wall p50 (p25-p75), s | processor p50 (p25-p75), s | ratio, wall | ratio, processor |")
     print("|---|---|---|---|---|")
     for name in loops:
@@ -182,13 +192,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--bf16", action="store_true", help="measure bfloat16 too")
     parser.add_argument("--triplets", action="store_true", help="measure the triplet loss alone")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    device = options.device
     batch_size = 128
     if options.triplets:
         measure(
-            {"plain": Triplets(batch_size, plain=True), "ours": Triplets(batch_size, plain=False)},
+            {name: Triplets(batch_size, device, plain=name == "plain") for name in ("plain", "ours")},
             options.steps,
+            device,
         )
         return
     rng = np.random.default_rng(0)
@@ -202,10 +215,13 @@ def main() -> None:
         image_mean=0.0,
         image_std=1.0,
     )
-    loops = {"plain": Plain(data, batch_size), "ours": Ours(data, batch_size, "float32")}
+    loops = {
+        "plain": Plain(data, batch_size, device),
+        "ours": Ours(data, batch_size, "float32", device),
+    }
     if options.bf16:
-        loops["ours, bf16"] = Ours(data, batch_size, "bf16")
-    measure(loops, options.steps)
+        loops["ours, bf16"] = Ours(data, batch_size, "bf16", device)
+    measure(loops, options.steps, device)
 
 
 if __name__ == "__main__":

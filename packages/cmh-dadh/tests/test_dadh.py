@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from cmh_dadh import DADH, DADH2020, METHOD, CleanDADH
+from cmh_dadh import DADH, DADH2020, METHOD, CleanDADH, DADHConfig
 from cmh_dadh._adversary import critic_losses, says_fake, says_real
 from cmh_dadh._codes import project_labels, signs
 from cmh_dadh._networks import FeatureNet, code_critic
-from cmh_train import Batch, TrainingData, build_method, encode_dataset, fit, make_config
+from cmh_train import Batch, DataSpec, TrainingData, build_method, encode_dataset, fit, make_config
 
 SMALL = {"bits": 16, "layer_widths": (32, 16, 8), "learning_rate": 2e-3, "batch_size": 16}
 
@@ -45,7 +45,9 @@ def agreement(method, data):
         ("umml2022", "float32", 15),
         ("umml2022", "bf16", 15),
         ("icmr2020", "float32", 25),
+        ("icmr2020", "bf16", 25),
         ("clean", "float32", 15),
+        ("clean", "bf16", 15),
     ],
 )
 def test_learns(data, variant, precision, epochs):
@@ -71,10 +73,11 @@ def test_learns(data, variant, precision, epochs):
     assert all(parameter.dtype == torch.float32 for parameter in method.parameters())
 
 
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.5}, {"variant": "icmr2020"}, {"variant": "clean"}])
-def test_resuming_is_bit_identical(data, tmp_path, options):
+def test_resuming_is_bit_identical(data, tmp_path, options, precision):
     whole, first, second = (build_method(METHOD, SMALL | options, data.spec, seed) for seed in (0, 0, 1))
-    settings = {"batch_size": 16, "seed": 2}
+    settings = {"batch_size": 16, "seed": 2, "precision": precision}
     expected = fit(whole, data, epochs=4, **settings)
     fit(first, data, epochs=2, checkpoint=tmp_path / "run", **settings)
     assert fit(second, data, epochs=4, checkpoint=tmp_path / "run", **settings).losses == expected.losses
@@ -205,6 +208,40 @@ def test_the_2020_program_divides_features_by_the_norm_of_the_batch(data):
     assert not any(isinstance(module, torch.nn.BatchNorm1d) for module in method.modules())
 
 
+@pytest.mark.parametrize("variant", ["icmr2020", "clean"])
+def test_discriminators_keep_single_precision_under_autocast(data, variant):
+    methods = [build_method(METHOD, SMALL | {"variant": variant}, data.spec, 0) for _ in range(2)]
+    image, text = (torch.from_numpy(array[:16]).float() for array in (data.image, data.text))
+    losses = []
+    for method, enabled in zip(methods, (False, True), strict=True):
+        sides = torch.rand(16, 8, generator=torch.Generator().manual_seed(0)).chunk(2)
+        torch.manual_seed(1)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            step = method._train_critic("feature_critic", method.feature_critic, sides)
+            losses.append([step, method._deceive(method.feature_critic, *sides)])
+    assert losses[0] == losses[1]
+    if variant == "icmr2020":
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            for features in (methods[0]._image_features(image), methods[0]._text_features(text)):
+                assert features.dtype == torch.float32
+                assert features.norm().item() == pytest.approx(1.0, rel=1e-6)
+
+
+def test_a_second_training_in_double_precision(data):
+    method = build_method(METHOD, SMALL, data.spec, 0)
+    for precision in ("float32", "float64"):
+        fit(method, data, epochs=1, batch_size=16, seed=0, precision=precision)
+    kept = method.optimisers()["generator"].state[method.image_net.linear[0].weight]
+    assert kept["exp_avg"].dtype == torch.float64
+
+
+def test_the_2020_program_counts_on_its_batch(data):
+    method = build_method(METHOD, SMALL | {"variant": "icmr2020"}, data.spec, 0)
+    with pytest.raises(ValueError, match="codes of this method depend on the batch and it was built with"):
+        fit(method, data, epochs=1, batch_size=8, seed=0)
+    fit(build_method(METHOD, SMALL, data.spec, 0), data, epochs=1, batch_size=8, seed=0)
+
+
 def test_pair_loss_by_loops(data):
     method = build_method(METHOD, SMALL | {"variant": "icmr2020"}, data.spec, 0)
     torch.manual_seed(0)
@@ -217,6 +254,37 @@ def test_pair_loss_by_loops(data):
             cosine = float(image[i] @ text[i] / image[i].norm() / text[i].norm()) if i == j else 0.0
             expected += (cosine - (i == j)) ** 2
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_variant_of_2020_alone_means_its_constants():
+    preset = METHOD.presets["icmr2020"]
+    assert preset == make_config(METHOD, options={"variant": "icmr2020"})
+    assert preset == make_config(METHOD, preset="icmr2020")
+    assert (preset.image_layer_widths, preset.layer_widths) == ((4096, 2048), (8192, 4096, 2048))
+    assert (preset.alpha, preset.beta, preset.gamma, preset.theta) == (10.0, 1.0, 0.5, 1.0)
+    assert (preset.margin, preset.mu, preset.ridge, preset.dropout) == (0.4, 1e-5, 1.0, 0.0)
+    assert (preset.learning_rate, preset.learning_rate_decay, preset.epochs) == (6e-4, 0.8, 300)
+    spec = DataSpec(n_train=3, image_shape=(4,), text_width=4, n_label=2)
+    small = {"variant": "icmr2020", "image_layer_widths": (8,), "layer_widths": (8,)}
+    rates = [
+        group["lr"]
+        for optimiser in build_method(METHOD, small, spec, 0).optimisers().values()
+        for group in optimiser.param_groups
+    ]
+    assert rates == pytest.approx([6e-5, 6e-3, 6e-3, 6e-3])
+
+
+def test_what_was_asked_for_stands_beside_the_variant():
+    given = {"variant": "icmr2020", "gamma": 1.0, "learning_rate": 1e-3, "layer_widths": (32, 16)}
+    config = make_config(METHOD, options=given)
+    assert (config.gamma, config.learning_rate, config.image_layer_widths) == (1.0, 1e-3, None)
+    assert make_config(METHOD, preset="small", options={"variant": "icmr2020"}).image_layer_widths is None
+    assert make_config(METHOD, options={"variant": "clean"}).gamma == 1.0
+
+
+def test_every_option_says_where_it_comes_from():
+    for name, field in DADHConfig.model_fields.items():
+        assert any(source in field.description for source in ("program", "UMML paper", "ours")), name
 
 
 def test_presets_build_the_right_program(data):
@@ -250,7 +318,7 @@ def test_bad_options(data, options, message):
 
 def test_bad_data(data):
     pixels = TrainingData.from_arrays(image=np.ones((4, 3, 5, 5)), text=np.ones((4, 2)), label=np.eye(4))
-    with pytest.raises(ValueError, match=r"one row of features an image, not shape \(3, 5, 5\)"):
+    with pytest.raises(ValueError, match=r"a row of features an image, not shape \(3, 5, 5\); give"):
         build_method(METHOD, SMALL, pixels.spec, 0)
     unlabelled = TrainingData.from_arrays(image=np.ones((4, 3)), text=np.ones((4, 2)))
     with pytest.raises(ValueError, match="method 'dadh' learns from labels, but the data have none"):
@@ -258,20 +326,26 @@ def test_bad_data(data):
     method = build_method(METHOD, SMALL, data.spec, 0)
     with pytest.raises(ValueError, match="batch_size is 66, but there are only 65 training rows"):
         fit(method, data, epochs=1, batch_size=66, seed=0)
-    with pytest.raises(ValueError, match="learns from labels, but the training data have none"):
+    with pytest.raises(ValueError, match="learns from labels, but the training data have none; give label"):
         method.begin_training(None)
     present = torch.ones(2, dtype=torch.bool)
-    with pytest.raises(ValueError, match="learns from labels, but the batch has none"):
-        method.update(
-            Batch(
-                image=torch.ones(2, 10),
-                text=torch.ones(2, 12),
-                label=None,
-                index=torch.arange(2),
-                image_present=present,
-                text_present=present,
-            )
-        )
+    batch = {
+        "image": torch.ones(2, 10),
+        "text": torch.ones(2, 12),
+        "label": torch.ones(2, 3),
+        "index": torch.arange(2),
+        "image_present": present,
+        "text_present": present,
+    }
+    for change, message in (
+        ({"label": None}, "learns from labels, but the batch has none; give label"),
+        ({"image": torch.ones(2, 12)}, r"image inputs of shape \(10,\), but got \(12,\); build it with"),
+        ({"text": torch.ones(2, 10)}, r"text inputs of shape \(12,\), but got \(10,\); build it with"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            method.update(Batch(**batch | change))
+    with pytest.raises(ValueError, match=r"text inputs of shape \(12,\), but got \(10,\)"):
+        method.encode("text", torch.ones(2, 10))
 
 
 def test_rows_without_labels_do_no_harm(data):

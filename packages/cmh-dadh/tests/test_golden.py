@@ -1,11 +1,14 @@
 """One whole training step against the original program's numbers, in float64."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from cmh_dadh import DADH, DADHConfig
+from cmh_dadh._adversary import critic_losses
+from cmh_dadh._codes import project_labels
 from cmh_train import Batch, DataSpec
 
 GOLDEN = Path(__file__).parent / "golden" / "dadh_step.npz"
@@ -39,7 +42,7 @@ def load_weights(golden, prefix):
 
 
 @pytest.fixture(scope="module")
-def step():
+def start():
     with np.load(GOLDEN, allow_pickle=False) as file:
         golden = {name: file[name] for name in file.files}
     config = DADHConfig(bits=16, layer_widths=(64, 32, 16))
@@ -49,12 +52,17 @@ def step():
     missing, unexpected = method.load_state_dict(weights, strict=False)
     assert not unexpected
     assert all(name.endswith(("num_batches_tracked", "image_codes", "text_codes")) for name in missing)
+    return golden, method.train()
+
+
+@pytest.fixture(scope="module")
+def step(start):
+    golden, method = start[0], deepcopy(start[1])
     mixes = iter([golden["alpha_feature"], golden["alpha_hash"]])
     method._draw_mix = lambda _: torch.from_numpy(next(mixes))
     index = torch.arange(16)
     arrays = {name: torch.from_numpy(golden[name]) for name in ("images", "texts", "labels")}
     method.begin_training(arrays["labels"])
-    method.train()
     present = torch.ones(16, dtype=torch.bool)
     losses = method.update(
         Batch(
@@ -85,6 +93,27 @@ def test_losses(step):
     ]
     for name, expected in zip(names, golden["losses"], strict=True):
         close(losses[name], expected)
+
+
+def test_features(start):
+    golden, method = start[0], deepcopy(start[1])
+    close(method._image_features(torch.from_numpy(golden["images"][:16])), golden["f_image"])
+    close(method._text_features(torch.from_numpy(golden["texts"][:16])), golden["f_text"])
+
+
+@pytest.mark.parametrize(("kind", "letter"), [("feature", "f"), ("hash", "h")])
+def test_discriminator_parts(start, kind, letter):
+    golden, method = start
+    critic = {"feature": method.feature_critic, "hash": method.code_critic}[kind]
+    inputs = (golden[f"{letter}_image"], golden[f"{letter}_text"], golden[f"alpha_{kind}"])
+    real, fake, penalty = critic_losses(critic, *map(torch.from_numpy, inputs))
+    for actual, expected in zip((real, fake, 10 * penalty), golden[f"disc_{kind}_real_fake_gp"], strict=True):
+        close(actual, expected)
+
+
+def test_label_projection(start):
+    golden, _ = start
+    close(project_labels(*(torch.from_numpy(golden[name]) for name in ("labels", "B0")), 1.0), golden["P"])
 
 
 @pytest.mark.parametrize("kind", ["feature", "hash"])

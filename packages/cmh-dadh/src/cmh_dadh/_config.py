@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from cmh_train import MethodConfig
 from pydantic import Field, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What the configuration file of June 2020 has instead of the defaults below (it is set for NUS-WIDE); the
+# image net learns at a tenth of the learning rate, all else at ten times.
+_ICMR2020: Mapping[str, Any] = MappingProxyType(
+    {"image_layer_widths": (4096, 2048), "learning_rate": 6e-4, "gamma": 0.5}
+)
 
 
 class DADHConfig(MethodConfig):
     """Options of the authors' current program (March 2021), which the UMML paper ran.
 
-    "Program" below means that the constant stands in the authors' code and in no paper.
+    "Program" below is the authors' released code of March 2021, unless a variant is named; of some values it
+    is the only source, the ICMR paper gives others too. With `variant="icmr2020"` the image net's widths, the
+    learning rate and gamma default to those of June 2020.
 
     Example:
         >>> DADHConfig(bits=32, layer_widths=(1024, 512, 256)).learning_rate
         5e-05
     """
 
+    bits: int = Field(default=64, ge=8, le=512, description="code length; 64 in the UMML paper")
+    epochs: int = Field(default=300, ge=1, description="passes over the training set; program, both versions")
+    batch_size: int = Field(default=128, ge=1, description="samples in one step; program, both versions")
     variant: Literal["umml2022", "icmr2020", "clean"] = Field(
         default="umml2022",
         description="umml2022: the program of March 2021, peculiarities kept; icmr2020: that of June 2020; "
-        "clean: the former with loss weights as named, both sides adversarial, gradients through both",
+        "clean: the former with loss weights as named, both sides adversarial, gradients through both (ours)",
     )
     layer_widths: tuple[int, ...] = Field(
         default=(8192, 4096, 2048),
         min_length=1,
-        description="of both feature nets; the last is the width of the feature that the adversary compares",
+        description="of both feature nets; the last is the width of the feature that the adversary compares; "
+        "program",
     )
     image_layer_widths: tuple[int, ...] | None = Field(
         default=None,
         min_length=1,
-        description="of the image net alone, where it differs; the last must be the same",
+        description="of the image net alone, where it differs; the last must be the same; program: "
+        "(4096, 2048) in icmr2020",
     )
-    theta: float = Field(default=1.0, ge=0.0, description="weight of the pair loss, in icmr2020 alone")
+    theta: float = Field(
+        default=1.0, ge=0.0, description="weight of the pair loss, in icmr2020 alone; program"
+    )
     dropout: float = Field(
         default=0.0,
         ge=0.0,
         lt=1.0,
-        description="after every layer; the program has 0.5 for NUS-WIDE, none for MIR-Flickr",
+        description="after every layer; program: 0.5 for NUS-WIDE, none for MIR-Flickr",
     )
-    learning_rate: float = Field(default=5e-5, gt=0.0, description="of all three Adams; NUS-WIDE: 1e-5")
+    learning_rate: float = Field(
+        default=5e-5,
+        gt=0.0,
+        description="of all three Adams; program: 1e-5 for NUS-WIDE; in icmr2020 6e-4, a tenth of it for the "
+        "image net and ten times for all else",
+    )
     learning_rate_decay: float = Field(
         default=0.8, gt=0.0, le=1.0, description="generator only, at the end of epochs 0, 100, 200 (program)"
     )
@@ -50,15 +74,28 @@ class DADHConfig(MethodConfig):
         description="epochs between two decays; the first comes after epoch 0 already (program)",
     )
     smallest_learning_rate: float = Field(default=1e-6, ge=0.0, description="floor of the decay (program)")
-    alpha: float = Field(default=10.0, ge=0.0, description="weight of the triplet loss")
-    beta: float = Field(
-        default=1.0, ge=0.0, description="weight of the quantisation loss; the program trains with beta + 0.1"
+    alpha: float = Field(
+        default=10.0, ge=0.0, description="weight of the triplet loss; program, both versions"
     )
-    gamma: float = Field(default=1.0, ge=0.0, description="weight of the adversarial losses")
-    margin: float = Field(default=0.4, ge=0.0, le=2.0, description="of the triplet loss, in cosine distance")
-    mu: float = Field(default=1e-5, ge=0.0, description="weight of the network's outputs in the code update")
+    beta: float = Field(
+        default=1.0,
+        ge=0.0,
+        description="weight of the quantisation loss; program, which trains with beta + 0.1 in umml2022",
+    )
+    gamma: float = Field(
+        default=1.0, ge=0.0, description="weight of the adversarial losses; program: 0.5 in icmr2020"
+    )
+    margin: float = Field(
+        default=0.4,
+        ge=0.0,
+        le=2.0,
+        description="of the triplet loss, in cosine distance; program, both versions",
+    )
+    mu: float = Field(
+        default=1e-5, ge=0.0, description="weight of the network's outputs in the code update; program"
+    )
     ridge: float = Field(
-        default=1.0, gt=0.0, description="lambda, ridge of the label projection in the code update"
+        default=1.0, gt=0.0, description="lambda, ridge of the label projection in the code update; program"
     )
     penalty: float = Field(default=10.0, ge=0.0, description="weight of the gradient penalty (program)")
     weight_decay: float = Field(default=5e-4, ge=0.0, description="of the generator's Adam (program)")
@@ -68,6 +105,17 @@ class DADHConfig(MethodConfig):
     critic_betas: tuple[float, float] = Field(
         default=(0.5, 0.9), description="of the discriminators' Adams (program)"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_constants(cls, given: Any) -> Any:
+        """Let the variant of 2020 alone mean its constants, where nothing else was asked for."""
+        if not isinstance(given, dict) or given.get("variant") != "icmr2020":
+            return given
+        constants = dict(_ICMR2020)
+        if "layer_widths" in given:  # other widths than the program's: for both nets, unless said otherwise
+            del constants["image_layer_widths"]
+        return constants | given
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -84,15 +132,6 @@ class DADHConfig(MethodConfig):
 
 MIRFLICKR25K = DADHConfig(bits=64, epochs=300, batch_size=128)
 NUSWIDE_TC21 = DADHConfig(bits=64, epochs=300, batch_size=128, learning_rate=1e-5, dropout=0.5)
-# The configuration file of June 2020; the image net learns at a tenth of the rate, all else at ten times.
-ICMR2020 = DADHConfig(
-    bits=64,
-    epochs=300,
-    batch_size=128,
-    variant="icmr2020",
-    image_layer_widths=(4096, 2048),
-    learning_rate=6e-4,
-    gamma=0.5,
-)
+ICMR2020 = DADHConfig(bits=64, epochs=300, batch_size=128, variant="icmr2020")
 # For a few thousand rows on a CPU: narrow layers, and a learning rate that gets there in few steps.
 SMALL = DADHConfig(bits=64, epochs=20, batch_size=128, learning_rate=1e-3, layer_widths=(512, 256, 128))

@@ -50,7 +50,10 @@ class DADH(HashingMethod):
     def __init__(self, config: DADHConfig, data: DataSpec) -> None:
         super().__init__()
         if len(data.image_shape) != 1:
-            raise ValueError(f"DADH takes one row of features an image, not shape {data.image_shape}")
+            raise ValueError(
+                f"DADH takes a row of features an image, not shape {data.image_shape}; "
+                "give features of a network such as CNN-F instead of pixels"
+            )
         self.options, self.data, self.bits = config, data, config.bits
         self.smallest_batch = 2 if self.batch_norm else 1  # batch norm needs a variance
         self._make_networks()
@@ -62,12 +65,16 @@ class DADH(HashingMethod):
 
     def begin_training(self, label: torch.Tensor | None) -> None:
         if label is None:
-            raise ValueError("DADH learns from labels, but the training data have none")
+            raise ValueError(
+                "DADH learns from labels, but the training data have none; give label to the training data"
+            )
         self._label = label
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         if batch.label is None:
-            raise ValueError("DADH learns from labels, but the batch has none")
+            raise ValueError(
+                "DADH learns from labels, but the batch has none; give label to the training data"
+            )
         features = self._image_features(batch.image), self._text_features(batch.text)
         codes = self._hash(self.image_head, features[0]), self._hash(self.text_head, features[1])
         with torch.no_grad():
@@ -149,12 +156,21 @@ class DADH(HashingMethod):
         }
 
     def _image_features(self, image: torch.Tensor) -> torch.Tensor:
+        self._check_shape("image", image, self.data.image_shape)
         features: torch.Tensor = self.image_net((image - self.data.image_mean) / self.data.image_std)
         return features
 
     def _text_features(self, text: torch.Tensor) -> torch.Tensor:
+        self._check_shape("text", text, (self.data.text_width,))
         features: torch.Tensor = self.text_net(text)
         return features
+
+    def _check_shape(self, modality: Modality, sample: torch.Tensor, expected: tuple[int, ...]) -> None:
+        if sample.shape[1:] != expected:
+            raise ValueError(
+                f"this DADH was built for {modality} inputs of shape {expected}, "
+                f"but got {tuple(sample.shape[1:])}; build it with the spec of this data"
+            )
 
     def _hash(self, head: nn.Module, features: torch.Tensor) -> torch.Tensor:
         codes: torch.Tensor = head(features)
@@ -194,7 +210,7 @@ class DADH(HashingMethod):
     def _scale_triplets(self, weights: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
         q = self.options.beta * self.options.gamma + _BETA_EXTRA
         # The program's mask of triplets is single precision always, and so is q in it.
-        masked = torch.tensor(q, dtype=torch.float32).item()
+        masked = torch.tensor(q, dtype=torch.float32, device="cpu").item()
         if self.options.alpha == _WEIGHTED_ALPHA:
             return 10 * q * masked * weights  # program
         return masked * positive.to(weights.dtype)

@@ -17,7 +17,7 @@ _CODE_CRITIC_WIDTH = 512
 
 
 class FeatureNet(nn.Module):
-    """Linear, batch norm and dropout if asked for, ReLU, layer by layer.
+    """Linear, batch norm if asked for, ReLU, dropout, layer by layer.
 
     Args:
         width_in: input width.

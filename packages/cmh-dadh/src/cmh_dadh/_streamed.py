@@ -59,6 +59,7 @@ class _Streamed(torch.autograd.Function):
 class StreamedAdam(torch.optim.Adam):
     """Adam that also takes weight gradients as factors; its state dict is that of `torch.optim.Adam`."""
 
+    one_gradient_at_a_time = True  # for the estimate of the memory that training needs
     _workspace: torch.Tensor | None = None
 
     def zero_grad(self, set_to_none: bool = True) -> None:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 class _SymmetricDADH(DADH):
-    """Both sides are trained against the discriminators, and loss weights are what their names say."""
+    """Both sides are trained against the discriminators, and loss weights are what their names say.
+
+    Discriminators work in the weights' precision under autocast too: they are small, and bfloat16 would leave
+    the gradient penalty two digits.
+    """
 
     def _scale_triplets(self, weights: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         return weights
@@ -35,7 +39,17 @@ class _SymmetricDADH(DADH):
         )
 
     def _deceive(self, critic: nn.Module, image_side: torch.Tensor, text_side: torch.Tensor) -> torch.Tensor:
-        return says_fake(critic(image_side)) + says_real(critic(text_side))
+        with _own_precision(image_side):
+            return says_fake(critic(_at_least_float32(image_side))) + says_real(
+                critic(_at_least_float32(text_side))
+            )
+
+    def _train_critic(
+        self, name: str, critic: nn.Sequential, sides: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        real, fake = sides
+        with _own_precision(real):
+            return super()._train_critic(name, critic, (_at_least_float32(real), _at_least_float32(fake)))
 
 
 class CleanDADH(_SymmetricDADH):
@@ -72,7 +86,7 @@ class DADH2020(_SymmetricDADH):
 
     def __init__(self, config: DADHConfig, data: DataSpec) -> None:
         super().__init__(config, data)
-        self.encode_batch_size = config.batch_size
+        self.encode_batch_size = self.training_batch_size = config.batch_size
         self.register_buffer("text_code_matrix", self.code_matrix.clone())
 
     def _make_networks(self) -> None:
@@ -124,6 +138,16 @@ class DADH2020(_SymmetricDADH):
 
 
 def _divide_by_norm(features: torch.Tensor) -> torch.Tensor:
-    """Divide by the Frobenius norm of the batch, which takes no gradient."""
+    """Divide by the Frobenius norm of the batch, which takes no gradient, in single precision at least."""
+    features = _at_least_float32(features)
     norm: torch.Tensor = torch.linalg.vector_norm(features.detach())
     return features / norm.clamp(min=torch.finfo(features.dtype).tiny)
+
+
+def _own_precision(like: torch.Tensor) -> torch.autocast:
+    """Switch autocast off."""
+    return torch.autocast(like.device.type, enabled=False)
+
+
+def _at_least_float32(values: torch.Tensor) -> torch.Tensor:
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
