@@ -15,6 +15,9 @@ from cmh_train import (
     make_config,
 )
 from pydantic import ValidationError
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
 
 SMALL = {"bits": 16, "hidden_width": 32, "batch_size": 16}
 SPEC = DataSpec(n_train=40, image_shape=(12,), text_width=9)
@@ -58,6 +61,14 @@ def one_batch(n=4, seed=0):
         image_present=torch.ones(n, dtype=torch.bool),
         text_present=torch.ones(n, dtype=torch.bool),
     )
+
+
+class NoTransfer(TorchDispatchMode):
+    """Forbids `.item()` and tensors made of numbers in main memory."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert function not in (aten._local_scalar_dense.default, aten.lift_fresh.default), function
+        return function(*args, **(kwargs or {}))
 
 
 def same_state(first, second):
@@ -186,6 +197,35 @@ def test_codes_do_not_depend_on_the_batch():
         torch.testing.assert_close(method.encode("image", image)[:1], method.encode("image", image[:1]))
 
 
+@pytest.mark.parametrize("options", EVERY_TARGET)
+def test_no_step_reads_a_number_back_or_brings_one_from_outside(options):
+    """On a GPU either would wait for the device."""
+    method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, **options), SPEC).train()
+    method.begin_epoch(0)
+    batch = one_batch()
+    with NoTransfer():
+        method.update(batch)
+
+
+def test_estimated_weights():
+    method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, dsdw="estimate", estimated_weights=(0.3, 0.7)), SPEC)
+    sharpening = method.distribution.sharpening()
+    assert (sharpening["left_weight"], sharpening["right_weight"]) == (0.3, 0.7)
+    default = cmh_jdsh.SimilarityDistribution(bound=1.0).sharpening()
+    assert (default["left_weight"], default["right_weight"]) == (0.1, 0.2)
+
+
+@pytest.mark.parametrize("options", EVERY_TARGET)
+def test_resuming_in_bfloat16(tmp_path, options):
+    data = training_data()
+    whole, _ = trained(data, epochs=4, precision="bf16", **options)
+    for epochs in (2, 4):
+        method = build_method("jdsh", make_config("jdsh", options={**SMALL, **options}), data.spec, 1)
+        settings = {"batch_size": 16, "seed": 1, "precision": "bf16", "checkpoint": tmp_path / "run"}
+        fit(method, data, epochs=epochs, **settings)
+    assert same_state(whole, method)
+
+
 def test_presets():
     spec = find_method("jdsh")
     assert not spec.supervised
@@ -199,9 +239,31 @@ def test_presets():
     assert spec.presets["nuswide-tc10-sigir2020"].image_learning_rate == 0.001
 
 
+NUSWIDE = ("nuswide-tc10", "nuswide-tc21", "umml-nuswide-tc21", "nuswide-tc10-sigir2020")
+
+
+@pytest.mark.parametrize("name", NUSWIDE)
+def test_nuswide_presets_hold_the_programs_constants(name):
+    preset = cmh_jdsh.PRESETS[name]
+    may = name.endswith("sigir2020")
+    assert (preset.image_share, preset.text_share, preset.joint_share) == (0.4, 0.3, 0.3)
+    assert (preset.scale, preset.intra_weight) == (1.47 if may else 1.4, 0.1)
+    assert (preset.image_learning_rate, preset.text_learning_rate) == (0.001 if may else 0.01, 0.01)
+    assert (preset.momentum, preset.weight_decay) == (0.9, 5e-4)
+    assert (preset.batch_size, preset.epochs) == (128 if name.startswith("umml") else 32, 300)
+    assert (preset.dsdw.left_weight, preset.dsdw.right_weight) == (0.2, 0.2)
+    method = cmh_jdsh.JDSH(preset.model_copy(update={"hidden_width": 8}), SPEC)
+    groups = {key: optimiser.param_groups[0] for key, optimiser in method.optimisers().items()}
+    assert groups["image"]["lr"] == preset.image_learning_rate
+    assert groups["text"]["lr"] == preset.text_learning_rate
+    assert all(group["momentum"] == 0.9 and group["weight_decay"] == 5e-4 for group in groups.values())
+
+
 def test_every_option_says_what_it_is():
     fields = {**cmh_jdsh.JDSHConfig.model_fields, **cmh_jdsh.DSDW.model_fields}
     assert all(field.description for field in fields.values())
+    for name, field in cmh_jdsh.JDSHConfig.model_fields.items():
+        assert any(source in field.description for source in ("program", "ours")), name
 
 
 @pytest.mark.parametrize(
@@ -213,7 +275,7 @@ def test_every_option_says_what_it_is():
         (lambda: cmh_jdsh.DSDW(minimum=0), "maximum"),
         (
             lambda: cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL), SPEC).encode("text", torch.ones(2, 12)),
-            r"text inputs of shape \(9,\), but got \(12,\)",
+            r"text inputs of shape \(9,\), but got \(12,\); build it with",
         ),
         (
             lambda: cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL), SPEC).update(

@@ -1,11 +1,15 @@
 """From pixels: crops, the real AlexNet, and both variants' backbones on a slim stand-in."""
 
 import cmh_jdsh
+import numpy as np
 import pytest
 import torch
 import torchvision
-from cmh_train import Batch, DataSpec
+from cmh_train import Batch, DataSpec, TrainingData, build_method, fit
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
 
 SPEC = DataSpec(n_train=8, image_shape=(3, 64, 64), text_width=5)
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -132,12 +136,63 @@ def test_real_alexnet_takes_torchvisions_file(tmp_path):
     assert (feature > 0).all()
 
 
+def test_images_that_lie_on_their_side_are_turned(weights):
+    upright, turned = (
+        cmh_jdsh.JDSH(
+            cmh_jdsh.JDSHConfig(bits=8, alexnet_weights=weights, dropout_backbone=False, pixel_axes=axes),
+            SPEC,
+        )
+        for axes in ("height-width", "width-height")
+    )
+    turned.load_state_dict(upright.state_dict())
+    batch = one_batch()
+    on_its_side = batch.image.transpose(2, 3)
+    torch.testing.assert_close(turned.encode("image", on_its_side), upright.encode("image", batch.image))
+    losses = []
+    for method, image in ((upright, batch.image), (turned, on_its_side)):
+        torch.manual_seed(0)
+        losses.append(method.train().update(Batch(**{**vars(batch), "image": image}))["total"])
+    torch.testing.assert_close(*losses)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize("variant", ["current", "sigir2020"])
+def test_resuming_from_pixels(weights, tmp_path, variant, precision):
+    rng = np.random.default_rng(0)
+    data = TrainingData.from_arrays(
+        image=rng.integers(0, 256, size=(8, 3, 64, 64), dtype=np.uint8), text=rng.random((8, 5))
+    )
+    methods = []
+    for epochs, checkpoint in ((2, None), (1, tmp_path / "run"), (2, tmp_path / "run")):
+        config = cmh_jdsh.JDSHConfig(bits=8, hidden_width=16, alexnet_weights=weights, variant=variant)
+        methods.append(build_method("jdsh", config, data.spec, 0))
+        fit(
+            methods[-1], data, epochs=epochs, batch_size=4, seed=0, precision=precision, checkpoint=checkpoint
+        )
+    whole, _, resumed = (method.state_dict() for method in methods)
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+def test_crops_bring_nothing_from_main_memory():
+    """On a GPU that would wait for the device."""
+    image = one_batch().image
+
+    class NoTransfer(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            assert function not in (aten._local_scalar_dense.default, aten.lift_fresh.default), function
+            return function(*args, **(kwargs or {}))
+
+    with NoTransfer():
+        cmh_jdsh.training_crops(image)
+        cmh_jdsh.centre_crops(image)
+
+
 def test_bad_input(weights, tmp_path):
     other, text = tmp_path / "other.pth", tmp_path / "text.pth"
     torch.save({"weight": torch.zeros(1)}, other)
     text.write_text("no weights")
     table = {
-        tmp_path / "no.pth": "there is no such file",
+        tmp_path / "no.pth": "there is no such file; give the path of torchvision's",
         other: "holds no AlexNet weights",
         text: "holds no AlexNet weights",
     }

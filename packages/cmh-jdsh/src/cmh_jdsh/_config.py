@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation when the class is made
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cmh_train import MethodConfig
 from pydantic import Field
@@ -21,10 +21,12 @@ class JDSHConfig(MethodConfig):
     "Program" below is the authors' released code of December 2020 unless a date says otherwise.
     """
 
+    bits: int = Field(default=64, ge=8, le=512, description="code length; program: 16 to 128")
+    epochs: int = Field(default=300, ge=1, description="passes over the training set; program")
     batch_size: int = Field(default=32, ge=1, description="samples in one step; program")
     variant: Literal["current", "sigir2020"] = Field(
         default="current",
-        description="the program of December 2020, or that of May 2020, which is nearest to the paper",
+        description="program of December 2020, or that of May 2020, which is nearest to the paper",
     )
     standardise: bool = Field(
         default=False,
@@ -42,7 +44,13 @@ class JDSHConfig(MethodConfig):
     scale: float = Field(default=1.4, gt=0, description="factor of the whole target, mu; program")
     dsdw: DSDW | Literal["estimate"] = Field(
         default=MIRFLICKR25K,
-        description="constants of the sharpening, or 'estimate': fitted to the data in the first epoch",
+        description="constants of the sharpening (program), or 'estimate': fitted to the data in the first "
+        "epoch (ours)",
+    )
+    estimated_weights: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] = Field(
+        default=(0.1, 0.2),
+        description="L1 and L2 where dsdw is 'estimate', which does not fit them; program: (0.1, 0.2) for "
+        "MIR-Flickr25K, (0.2, 0.2) for NUS-WIDE",
     )
     intra_weight: float = Field(
         default=0.1, ge=0, description="weight of the losses inside a modality; program"
@@ -52,7 +60,13 @@ class JDSHConfig(MethodConfig):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="program")
     weight_decay: float = Field(default=5e-4, ge=0, description="program")
     alexnet_weights: Path | None = Field(
-        default=None, description="torchvision's AlexNet weights for ImageNet; needed when images are pixels"
+        default=None,
+        description="torchvision's AlexNet weights for ImageNet (program); needed when images are pixels",
+    )
+    pixel_axes: Literal["height-width", "width-height"] = Field(
+        default="height-width",
+        description="axis order of pixel images; h5py reads MATLAB files as (n, 3, width, height), which the "
+        "program turns back",
     )
     dropout_backbone: bool = Field(
         default=True,
@@ -69,6 +83,7 @@ _MAY = {"variant": "sigir2020", "scale": 1.47}
 PRESETS: Mapping[str, JDSHConfig] = MappingProxyType(
     {
         "mirflickr25k": JDSHConfig(),
+        "nuswide-tc10": _NUSWIDE,
         "nuswide-tc21": _NUSWIDE,
         # UMML paper: batches of 128 instead of 32.
         "umml-mirflickr25k": JDSHConfig(batch_size=128),

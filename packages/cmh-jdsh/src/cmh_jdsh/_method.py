@@ -66,7 +66,10 @@ class JDSH(HashingMethod):
         self.register_buffer("code_sharpness", torch.ones(()))
         self.distribution = None
         if config.dsdw == "estimate":
-            self.distribution = SimilarityDistribution(bound=_largest_similarity(config))
+            left_weight, right_weight = config.estimated_weights
+            self.distribution = SimilarityDistribution(
+                _largest_similarity(config), left_weight=left_weight, right_weight=right_weight
+            )
         self._sharpening: Sharpening | None = None  # None: the distribution is still being collected
         if config.dsdw != "estimate":
             self._sharpening = config.dsdw.sharpening()
@@ -140,7 +143,7 @@ class JDSH(HashingMethod):
         if self.backbone is None:
             feature = self._standardised(image)
             return feature, feature
-        crops = training_crops(image)
+        crops = training_crops(self._upright(image))
         if self.target_backbone is None:
             with torch.no_grad():
                 feature = self.backbone(crops)
@@ -186,7 +189,7 @@ class JDSH(HashingMethod):
             return self._code(self.text_net(features))
         if self.backbone is None:
             return self._code(self.image_head(self._standardised(features)))
-        return self._code(self.image_head(self.backbone(centre_crops(features))))
+        return self._code(self.image_head(self.backbone(centre_crops(self._upright(features)))))
 
     def _code(self, hidden: torch.Tensor) -> torch.Tensor:
         return torch.tanh(self.code_sharpness * _at_least_float32(hidden))
@@ -194,12 +197,16 @@ class JDSH(HashingMethod):
     def _standardised(self, image: torch.Tensor) -> torch.Tensor:
         return (image - self._image_mean) / self._image_std if self.config.standardise else image
 
+    def _upright(self, image: torch.Tensor) -> torch.Tensor:
+        """Pixels `(batch, 3, height, width)`."""
+        return image.transpose(2, 3) if self.config.pixel_axes == "width-height" else image
+
     def _check_shape(self, modality: Modality, sample: torch.Tensor) -> None:
         expected = self._input_shape[modality]
         if sample.shape[1:] != expected:
             raise ValueError(
                 f"this JDSH was built for {modality} inputs of shape {expected}, "
-                f"but got {tuple(sample.shape[1:])}"
+                f"but got {tuple(sample.shape[1:])}; build it with the spec of this data"
             )
 
 
@@ -209,7 +216,8 @@ def _backbones(config: JDSHConfig, spec: DataSpec) -> tuple[torch.nn.Module | No
         return None, None
     if len(spec.image_shape) != 3 or spec.image_shape[0] != 3:
         raise ValueError(
-            f"JDSH takes features or pixels of shape (3, height, width), but images have {spec.image_shape}"
+            f"JDSH takes features or pixels of shape (3, height, width), but images have {spec.image_shape}; "
+            "put the three colours first"
         )
     if config.alexnet_weights is None:
         raise ValueError(

@@ -32,9 +32,10 @@ def training_crops(image: torch.Tensor) -> torch.Tensor:
     flipped = torch.rand(n_image, device=device) < 0.5
     image = torch.where(flipped[:, None, None, None], image.flip(3), image)
     image = _resize(image)
-    corner = torch.rand(2, n_image, device=device)  # one draw for each image and axis
-    room = torch.tensor([[side - CROP + 1] for side in image.shape[2:]], device=device)
-    top, left = (corner * room).long()  # (batch,) each
+    corners = torch.rand(2, n_image, device=device)  # one draw for each image and axis
+    top, left = (
+        (corner * (side - CROP + 1)).long() for corner, side in zip(corners, image.shape[2:], strict=True)
+    )  # (batch,) each
     place = torch.arange(CROP, device=device)
     rows = (top[:, None] + place)[:, None, :, None]  # (batch, 1, 224, 1)
     columns = (left[:, None] + place)[:, None, None, :]  # (batch, 1, 1, 224)
@@ -66,7 +67,11 @@ def _resize(image: torch.Tensor) -> torch.Tensor:
 
 
 def _normalise(image: torch.Tensor) -> torch.Tensor:
-    mean, std = (image.new_tensor(values)[:, None, None] for values in (_MEAN, _STD))
+    # Filled on the device; numbers copied from main memory would make it wait.
+    mean, std = (
+        torch.stack([image.new_full((), value) for value in values])[:, None, None]
+        for values in (_MEAN, _STD)
+    )
     return (image / 255 - mean) / std
 
 
@@ -90,7 +95,10 @@ def read_alexnet(path: Path, *, dropout: float) -> torch.nn.Module:
         message = "AlexNet needs torchvision; install it with: pip install 'cmh-jdsh[pixels]'"
         raise ImportError(message) from error
     if not path.is_file():
-        raise ValueError(f"alexnet_weights names {path}, but there is no such file")
+        raise ValueError(
+            f"alexnet_weights names {path}, but there is no such file; "
+            "give the path of torchvision's alexnet-owt-7be5be79.pth"
+        )
     with torch.device("meta"):  # no random weights that the file replaces at once
         network = models.alexnet(weights=None, dropout=dropout)
     try:
