@@ -1,8 +1,10 @@
 import contextlib
 import errno
 import os
+import platform
 import subprocess
 import sys
+from fnmatch import fnmatch
 
 import pytest
 from umml_cli.errors import UserError, describe_os_error
@@ -17,6 +19,17 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise KeyboardInterrupt
     assert read_json(path) == {"map": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_machines_that_share_a_folder_write_under_names_of_their_own(tmp_path, monkeypatch):
+    names = []
+    for machine in ("one", "other"):
+        monkeypatch.setattr(platform, "node", lambda machine=machine: machine)
+        with replacing(tmp_path / "result.json") as temporary:
+            temporary.touch()
+            names.append(temporary.name)
+    assert len(set(names)) == 2
+    assert all(fnmatch(name, ".*.tmp*") for name in names)  # what `umml runs clean` looks for
 
 
 def test_damaged_json_is_named(tmp_path):

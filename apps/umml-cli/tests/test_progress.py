@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 from umml_cli import progress
-from umml_cli.events import EpochEnded, RunFinished, RunStarted
+from umml_cli.events import EpochEnded, RunFailed, RunFinished, RunStarted
 from umml_cli.progress import GridClock, format_seconds, grid_progress
 from umml_cli.specification import RunSpecification
 
@@ -56,3 +56,19 @@ def test_progress_counts_complete_runs_in_bars_and_in_lines(terminal):
         on_event(RunFinished(runs[1].run_id))
     assert "1 of 2 runs are complete already" in screen.getvalue()
     assert ("2/2" if terminal else "[2/2] dadh · emoji · paired · seed 1") in screen.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_run_that_ends_twice_is_counted_once(terminal):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=terminal, width=120, highlight=False)
+    runs = [make(0), make(1), make(2)]
+    with grid_progress(console, runs, runs) as on_event:
+        on_event(RunStarted(runs[0].run_id, first_epoch=0))
+        on_event(RunFailed(runs[0].run_id, "no"))  # and then its worker was lost, so that another took it up
+        on_event(RunStarted(runs[0].run_id, first_epoch=0))
+        on_event(RunFinished(runs[0].run_id))
+        on_event(RunFinished(runs[1].run_id))
+    said = "2/3" if terminal else "[2/3] dadh · emoji · paired · seed 1"
+    assert said in screen.getvalue()
+    assert "3/3" not in screen.getvalue()

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path` at once, on failure it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    writer = f"{platform.node()}.{os.getpid()}"  # of all machines that see the folder
+    temporary = path.with_name(f".{path.stem}.{writer}.tmp{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as written:

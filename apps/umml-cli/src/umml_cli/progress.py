@@ -103,6 +103,7 @@ def _bars(
     )
     specs = {spec.run_id: spec for spec in pending}
     bars: dict[str, TaskID] = {}
+    over: set[str] = set()  # a run whose worker was lost may end twice
     with progress:
         n_complete = len(specifications) - len(pending)
         whole = progress.add_task(
@@ -132,7 +133,8 @@ def _bars(
                 case RunFinished() | RunFailed():
                     if event.run_id in bars:
                         progress.remove_task(bars.pop(event.run_id))
-                    progress.advance(whole)
+                    over.add(event.run_id)
+                    progress.update(whole, completed=n_complete + len(over))
             left = clock.seconds_left
             progress.update(whole, left="" if left is None else f"about {format_seconds(left)} left")
 
@@ -149,16 +151,17 @@ def _lines(
     specs = {spec.run_id: spec for spec in pending}
     n_complete = len(specifications) - len(pending)
 
+    over: set[str] = set()
+
     def on_event(event: RunEvent) -> None:
-        nonlocal n_complete
         clock.update(event)
         if isinstance(event, RunFinished | RunFailed):
-            n_complete += 1
+            over.add(event.run_id)
             left = clock.seconds_left
             failed = f" failed: {event.reason}" if isinstance(event, RunFailed) else ""
             rest = f", about {format_seconds(left)} left" if left else ""
             console.print(
-                f"[{n_complete}/{len(specifications)}] {specs[event.run_id].title}{failed}{rest}",
+                f"[{n_complete + len(over)}/{len(specifications)}] {specs[event.run_id].title}{failed}{rest}",
                 markup=False,
             )
 

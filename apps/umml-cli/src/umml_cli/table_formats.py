@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 from umml_cli.paper_tables import ROW_TITLES
@@ -97,5 +98,6 @@ def _latex(text: str) -> str:
 
 
 def _latex_entry(entry: Entry) -> str:
-    text = f"\\textbf{{{_latex(entry.text)}}}" if entry.bold else _latex(entry.text)
+    text = re.sub(r"(?<!\w)-(?=\d)", "$-$", _latex(entry.text))  # a minus, not a hyphen
+    text = f"\\textbf{{{text}}}" if entry.bold else text
     return text if entry.note is None else f"{text}$^{{{entry.note}}}$"
