@@ -26,6 +26,13 @@ def open_store(out: Path) -> RunStore:
     return RunStore(root)
 
 
+def locked_folder(store: RunStore) -> Path:
+    """The folder that a command which writes these runs holds: that of a grid, or the runs' own."""
+    above = store.root.absolute().parent
+    of_a_grid = any((above / name).exists() for name in ("grid.json", ".lock"))
+    return above if store.root.name == RUNS and of_a_grid else store.root
+
+
 def find_run(store: RunStore, name: str) -> RunFolder:
     """The one run whose name begins like this."""
     found = [folder for folder in store.folders() if folder.path.name.startswith(name)]
@@ -50,7 +57,10 @@ def describe_run(folder: RunFolder) -> Iterator[tuple[str, Any]]:
 
 
 def compare_runs(first: RunFolder, second: RunFolder) -> Table:
-    """Differing settings, and the difference of both mAPs with its interval over queries."""
+    """Differing settings, and the difference of both mAPs with its interval over queries.
+
+    Runs on data that differ have no common queries, so that the difference has no interval.
+    """
     results = [first.read_result(), second.read_result()]
     if None in results:
         raise UserError("One of the two runs is not complete; only complete runs can be compared.")
@@ -61,13 +71,16 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Table:
         if ours != theirs:
             table.add_row(name, *map(str, _differing(ours, theirs)), "")
     table.add_section()
+    same_queries = specs[0]["data_digest"] == specs[1]["data_digest"]
     loaded = [RunPrecision.load(folder.precision) for folder in (first, second)]
     for task in TASKS:
         one, other = (precision.task(task, "last") for precision in loaded)
-        said = f"{other.mean() - one.mean():+.4f}" if len(one) == len(other) else ""
-        if len(one) == len(other):
+        said = f"{other.mean() - one.mean():+.4f}"
+        if same_queries:
             low, high = difference_interval(other[None], one[None])
             said += f" ({low:+.4f} to {high:+.4f}{', noise' if low <= 0 <= high else ''})"
+        else:
+            said += " (other data)"
         table.add_row(TASK_TITLES[task], f"{one.mean():.4f}", f"{other.mean():.4f}", said)
     return table
 
@@ -76,8 +89,12 @@ def _differing(first: Any, second: Any) -> tuple[Any, Any]:
     """Only those entries of two mappings that differ."""
     if not isinstance(first, dict):
         return first, second
-    names = [name for name in first if first[name] != second.get(name)]
-    return {name: first[name] for name in names}, {name: second.get(name) for name in names}
+    names = [
+        name for name in {**first, **second}
+        if name not in first or name not in second or first[name] != second[name]
+    ]  # fmt: skip
+    ours, theirs = ({name: one[name] for name in names if name in one} for one in (first, second))
+    return ours, theirs
 
 
 def leftovers(store: RunStore) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,16 +48,14 @@ class RunState:
     @classmethod
     def of(cls, specification: RunSpecification, folder: RunFolder) -> RunState:
         """Look at the run's folder, which need not exist."""
-        lines = folder.metrics.read_text().splitlines() if folder.metrics.exists() else []
-        measured = [_seconds(line) for line in lines]
-        files = folder.path.glob("*") if folder.path.exists() else ()
+        measured = [line["seconds"] for line in folder.read_metrics()]
         return cls(
             specification=specification,
-            epochs=len(lines),
+            epochs=len(measured),
             seconds=sum(measured),
             complete=folder.result.exists(),
             failed=folder.failure.exists(),
-            size=sum(file.stat().st_size for file in files),
+            size=sum(map(_size, folder.path.glob("*"))),
         )
 
     @property
@@ -83,11 +80,12 @@ class RunState:
         return f"at epoch {self.epochs} of {self.specification.epochs}" if self.epochs else "to do"
 
 
-def _seconds(line: str) -> float:
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 for a temporary one that a live run has renamed meanwhile."""
     try:
-        return float(json.loads(line)["seconds"])
-    except ValueError:  # the last line of a killed run may be cut short
-        return 0.0
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def seconds_left(states: Sequence[RunState], kind: Kind, n_workers: int) -> float | None:

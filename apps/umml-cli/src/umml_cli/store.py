@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ class RunResult(BaseModel):
         definition: which of the field's mAP definitions this is.
         epochs: epochs trained.
         seconds: wall time of training, encoding and evaluation.
-        training_pairs: training samples kept, and how many of them are still true pairs.
+        training_pairs: training rows, how many are "kept", how many of these still true pairs ("paired"), and
+            "batch", the rows in a step, where fewer were kept than the option batch_size asks for.
         plan_digest: digest of the unpairing plan.
         environment: versions, device and threads.
     """
@@ -123,6 +125,17 @@ class RunFolder:
     def read_result(self) -> RunResult | None:
         """The result, or None while the run is not complete."""
         return RunResult.model_validate(read_json(self.result)) if self.result.exists() else None
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """The lines of `metrics.jsonl` that are whole; that of a killed run may end within one."""
+        lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
+        found = []
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                break
+        return found
 
 
 @dataclass(frozen=True)

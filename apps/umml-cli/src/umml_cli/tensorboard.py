@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -27,15 +26,14 @@ def write_events(store: RunStore, target: Path) -> int:
     writer_type = _event_writer()
     n_runs = 0
     for folder in store.folders():
-        lines = folder.metrics.read_text(encoding="utf-8").splitlines() if folder.metrics.exists() else []
-        if not lines:
+        epochs = folder.read_metrics()
+        if not epochs:
             continue
         spec = folder.read_specification()
         place = target / spec.dataset / spec.method / f"{spec.cell.title} seed {spec.seed} {spec.run_id[:6]}"
         shutil.rmtree(place, ignore_errors=True)
         writer = writer_type(str(place))
-        for line in lines:
-            values = json.loads(line)
+        for values in epochs:
             epoch = values.pop("epoch") + 1
             for name, value in values.items():
                 writer.add_scalar(name, value, epoch)

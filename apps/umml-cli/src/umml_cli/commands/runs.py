@@ -103,11 +103,11 @@ def clean(
     import shutil
 
     from umml_cli.files import folder_lock
-    from umml_cli.inspection import leftovers, open_store
+    from umml_cli.inspection import leftovers, locked_folder, open_store
 
     console = Console(highlight=False)
     store = open_store(out)
-    with folder_lock(store.root.parent if store.root != out else out):
+    with folder_lock(locked_folder(store)):
         found = leftovers(store)
         for path in found:
             console.print(("Removed " if yes else "Would remove ") + str(path), soft_wrap=True, markup=False)
