@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from pydantic import ValidationError
 
@@ -19,12 +19,12 @@ class RunsFailed(Exception):  # noqa: N818 - some of the runs; the others are ke
     """Some runs of a grid failed.
 
     Args:
-        reasons: title of a run to why it failed.
+        reasons: title of each that failed, and why.
         n_runs: runs in the grid.
     """
 
-    def __init__(self, reasons: Mapping[str, str], n_runs: int) -> None:
-        title, reason = next(iter(reasons.items()))
+    def __init__(self, reasons: Sequence[tuple[str, str]], n_runs: int) -> None:
+        title, reason = reasons[0]
         others = f" (and {len(reasons) - 1} more, see `umml runs list`)" if len(reasons) > 1 else ""
         super().__init__(
             f"{len(reasons)} of {n_runs} runs failed: {title}: {reason.rstrip('.')}{others}; "

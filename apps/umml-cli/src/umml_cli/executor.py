@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -14,20 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from umml_cli.errors import UserError
+from umml_cli.events import RunEvent, RunFailed, RunFinished, RunStarted
 from umml_cli.store import RunStore
+from umml_cli.worker import WorkOrder, give_up, work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from multiprocessing.queues import Queue
+    from collections.abc import Callable, Iterable, Sequence
+    from multiprocessing.process import BaseProcess
+    from multiprocessing.queues import Queue, SimpleQueue
 
-    from umml_cli.events import RunEvent
     from umml_cli.specification import RunSpecification
-    from umml_cli.worker import WorkOrder
 
 MAX_LOST_WORKERS = 3
 """A run whose worker dies this often is given up: it most likely takes the worker down itself."""
 
-_events: Queue[RunEvent]
+_events: SimpleQueue[tuple[int, RunEvent]]
 
 
 class Executor(Protocol):
@@ -47,7 +47,7 @@ class Executor(Protocol):
             on_event: called in this process for every event.
 
         Raises:
-            UserError: a run's worker died again and again.
+            UserError: workers die before they take up a run.
             OSError: the machine refuses to go on: the disk is full.
         """
 
@@ -57,16 +57,20 @@ class Executor(Protocol):
 
 
 def make_executor(
-    name: str, *, workers: int | None = None, device: str = "cpu", gpus_per_run: float = 0
+    name: str, *, workers: int | None = None, device: str = "cpu", gpus_per_run: float | None = None
 ) -> Executor:
-    """The executor with this name: "local", "ray" (a cluster of this machine) or "ray:ADDRESS"."""
+    """The executor with this name: "local", "ray" (a cluster of this machine) or "ray:ADDRESS".
+
+    Ray hides every GPU from a run that asks for none: on CUDA a run takes one if nothing else is said.
+    """
     kind, _, address = name.partition(":")
     if kind == "local" and not address:
         return LocalExecutor(workers, device)
     if kind == "ray":
         from umml_cli.ray_executor import RayExecutor  # noqa: PLC0415 - an extra
 
-        return RayExecutor(address or None, workers=workers, gpus_per_run=gpus_per_run)
+        share = float(device == "cuda") if gpus_per_run is None else gpus_per_run
+        return RayExecutor(address or None, workers=workers, gpus_per_run=share)
     raise UserError(f"--executor is local, ray or ray:ADDRESS, not {name!r}.")
 
 
@@ -113,27 +117,37 @@ class LocalExecutor:
         store = RunStore(Path(order.root))
         pending = {spec.run_id: spec for spec in specifications}
         lost = dict.fromkeys(pending, 0)
+        idle = 0  # how often in a row workers died and nothing was done
         while pending:
+            n_before = len(pending)
             try:
                 self._run_pool(pending, order, on_event)
-            except BrokenProcessPool:
-                # A worker was killed: what it and its siblings had starts again from its checkpoint.
-                pending = {
-                    name: spec for name, spec in pending.items() if not store.folder(spec).result.exists()
-                }
-                for name, spec in pending.items():
-                    lost[name] += store.folder(spec).specification.exists()
-                    if lost[name] >= MAX_LOST_WORKERS:
-                        raise UserError(
-                            f"The worker process of run {spec.title} died {lost[name]} times; is there "
-                            "enough memory? What is complete is kept; run the same command again to continue."
-                        ) from None
+            except _WorkersLost as error:
+                # What they and their siblings had starts again from its checkpoint.
+                for name in [name for name, spec in pending.items() if store.folder(spec).result.exists()]:
+                    del pending[name]
+                for name in error.runs & pending.keys():
+                    lost[name] += 1
+                    if lost[name] == MAX_LOST_WORKERS:
+                        reason = f"its worker process died {lost[name]} times; is there enough memory?"
+                        give_up(pending.pop(name), store, on_event, reason)
+                idle = 0 if error.runs or len(pending) < n_before else idle + 1
+                if idle == MAX_LOST_WORKERS:
+                    raise UserError(
+                        f"Worker processes died {idle} times before they took up a run; is there memory "
+                        "for the data? What is complete is kept; run the same command again to continue."
+                    ) from None
 
     def _run_pool(
         self, pending: dict[str, RunSpecification], order: WorkOrder, on_event: Callable[[RunEvent], None]
     ) -> None:
+        """Perform pending runs, and take those that are over from them.
+
+        Raises:
+            _WorkersLost: a worker was killed; the others are ended.
+        """
         context = multiprocessing.get_context("spawn")
-        events: Queue[RunEvent] = context.Queue()
+        inbox = _Inbox(context.SimpleQueue(), on_event)
         places: Queue[int] = context.Queue()
         n_workers = min(self.n_workers, len(pending))
         for place in range(n_workers * MAX_LOST_WORKERS):
@@ -142,7 +156,7 @@ class LocalExecutor:
             max_workers=n_workers,
             mp_context=context,
             initializer=_start_worker,
-            initargs=(events, places, self.device, n_workers),
+            initargs=(inbox.events, places, self.device, n_workers),
         )
         try:
             futures = {
@@ -151,29 +165,70 @@ class LocalExecutor:
             }
             while futures:
                 done, _ = wait(futures, timeout=0.1, return_when=FIRST_COMPLETED)
-                _drain(events, on_event)
+                inbox.empty()
                 for future in done:
                     name = futures.pop(future)
                     future.result()
                     del pending[name]
-        except BaseException:
-            for process in list((pool._processes or {}).values()):  # noqa: SLF001 - the pool has no public way to stop at once
+        except BaseException as error:
+            processes = list((pool._processes or {}).values())  # noqa: SLF001 - the pool has no public way to stop at once
+            for process in processes:
                 process.terminate()
-            raise
-        finally:
             pool.shutdown(wait=True, cancel_futures=True)
-            _drain(events, on_event)
+            inbox.empty()
+            if isinstance(error, BrokenProcessPool):
+                raise _WorkersLost(inbox.taken_up_by(processes)) from error
+            raise
+        pool.shutdown(wait=True)
+        inbox.empty()
 
 
-def _drain(events: Queue[RunEvent], on_event: Callable[[RunEvent], None]) -> None:
-    while True:
-        try:
-            on_event(events.get_nowait())
-        except queue.Empty:
-            return
+class _Inbox:
+    """Events of the workers, and which run each of them is at.
+
+    Args:
+        events: (process, event); a worker's event is there when its `put` returns, even if it dies then.
+        on_event: told of each.
+    """
+
+    def __init__(
+        self, events: SimpleQueue[tuple[int, RunEvent]], on_event: Callable[[RunEvent], None]
+    ) -> None:
+        self.events = events
+        self._on_event = on_event
+        self._at_work: dict[int | None, str] = {}
+
+    def empty(self) -> None:
+        while not self.events.empty():
+            process, event = self.events.get()
+            if isinstance(event, RunStarted):
+                self._at_work[process] = event.run_id
+            elif isinstance(event, RunFinished | RunFailed):
+                self._at_work.pop(process, None)
+            self._on_event(event)
+
+    def taken_up_by(self, processes: Iterable[BaseProcess]) -> set[str]:
+        """The runs of workers that died by themselves; the pool and we end the others by SIGTERM."""
+        runs = {process: self._at_work.get(process.pid) for process in processes}
+        died = {run for process, run in runs.items() if process.exitcode != -signal.SIGTERM}
+        return {run for run in died or set(runs.values()) if run is not None}
 
 
-def _start_worker(events: Queue[RunEvent], places: Queue[int], device: str, n_workers: int) -> None:
+class _WorkersLost(Exception):  # noqa: N818 - an event rather than an error
+    """Worker processes were killed.
+
+    Args:
+        runs: names of the runs that they had taken up.
+    """
+
+    def __init__(self, runs: Iterable[str]) -> None:
+        super().__init__()
+        self.runs = frozenset(runs)
+
+
+def _start_worker(
+    events: SimpleQueue[tuple[int, RunEvent]], places: Queue[int], device: str, n_workers: int
+) -> None:
     global _events  # noqa: PLW0603 - an initializer can hand things to its process only this way
     _events = events
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
@@ -195,6 +250,5 @@ def _die_with_parent() -> None:
 
 
 def _work(specification: dict[str, object], order: WorkOrder) -> None:
-    from umml_cli.worker import work  # noqa: PLC0415 - in the worker only
-
-    work(specification, order, _events.put)
+    process = os.getpid()
+    work(specification, order, lambda event: _events.put((process, event)))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
+from umml_cli.store import RunStore
+from umml_cli.worker import WorkOrder, give_up, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,7 +17,6 @@ if TYPE_CHECKING:
 
     from umml_cli.events import RunEvent
     from umml_cli.specification import RunSpecification
-    from umml_cli.worker import WorkOrder
 
 RETRIES = 3
 """How often a run is taken up again when its worker or node died; it continues from its checkpoint."""
@@ -102,10 +104,8 @@ class RayExecutor:
                 except ray.exceptions.RayTaskError as error:
                     raise (error.cause if isinstance(error.cause, OSError) else error) from None
                 except ray.exceptions.RayError as error:
-                    raise UserError(
-                        f"Run {spec.title} lost its worker {RETRIES + 1} times ({type(error).__name__}). "
-                        "What is complete is kept; run the same command again to continue."
-                    ) from None
+                    reason = f"its worker died {RETRIES + 1} times ({type(error).__name__})"
+                    give_up(spec, RunStore(Path(order.root)), on_event, reason)
         for event in ray.get(mailbox.take.remote()):
             on_event(event)
 
@@ -131,8 +131,6 @@ _met: dict[str, PairedDataset] = {}
 def _work(specification: dict[str, Any], order: WorkOrder, dataset: PairedDataset, mailbox: Any) -> None:
     import ray  # noqa: PLC0415 - in the worker only
     import torch  # noqa: PLC0415 - as above
-
-    from umml_cli.worker import work  # noqa: PLC0415 - as above
 
     if specification["device"] == "cpu":
         torch.set_num_threads(1)  # as everywhere, so that results are the same

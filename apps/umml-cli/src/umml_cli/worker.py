@@ -73,9 +73,28 @@ def work(
     except Exception as error:  # noqa: BLE001 - whatever a method raises ends its own run only
         expected = isinstance(error, (UserError, ValueError))
         reason = str(error) if expected else f"{type(error).__name__}: {error}"
-        detail = reason if expected else traceback.format_exc()
-        write_text(store.folder(run).failure, detail.rstrip() + "\n")
-        on_event(RunFailed(run.run_id, reason))
+        give_up(run, store, on_event, reason, detail="" if expected else traceback.format_exc())
+
+
+def give_up(
+    run: RunSpecification,
+    store: RunStore,
+    on_event: Callable[[RunEvent], None],
+    reason: str,
+    *,
+    detail: str = "",
+) -> None:
+    """Say in its folder and as an event why a run cannot be done.
+
+    Args:
+        run: the run.
+        store: where its folder lies.
+        on_event: told of it.
+        reason: a sentence.
+        detail: what stands in the folder instead, where more is known.
+    """
+    write_text(store.folder(run).failure, (detail or reason).rstrip() + "\n")
+    on_event(RunFailed(run.run_id, reason))
 
 
 @lru_cache(maxsize=4)
