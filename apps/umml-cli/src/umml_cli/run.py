@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from cmh_metrics import average_precision, pack_codes
 from cmh_train import Checkpoint, TrainingData, build_method, encode_dataset, fit, image_statistics
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from umml_cli.codes import RunCodes
 from umml_cli.errors import UserError
@@ -59,7 +59,7 @@ def perform(
         keep_weights: write the trained weights, which can be large.
 
     Raises:
-        UserError: the data set is not the one that was specified.
+        UserError: the data set is not the one that was specified, or has fewer training rows than a batch.
         ValueError: the method does not fit the data, or training diverged.
     """
     if dataset.digest != specification.data_digest:
@@ -67,6 +67,7 @@ def perform(
             f"Data set {specification.dataset} has changed since this was planned (digest "
             f"{dataset.digest[:12]}, planned {specification.data_digest[:12]}); start the command again."
         )
+    specification.check_batch(len(dataset.split.train))
     with run_lock(store.folder(specification).path):
         result = store.folder(specification).read_result()
         if result is None:
@@ -112,7 +113,7 @@ class _Run:
                 self._method,
                 self._data,
                 epochs=spec.epochs,
-                batch_size=min(int(str(spec.options["batch_size"])), self._data.spec.n_train),
+                batch_size=spec.batch_size(self._data.spec.n_train),
                 device=spec.device,
                 precision=spec.precision,
                 seed=spec.seed,
@@ -142,6 +143,7 @@ class _Run:
                 "rows": len(plan.kept),
                 "kept": int(plan.kept.sum()),
                 "paired": int((plan.kept & plan.image_present & plan.text_present).sum()),
+                **self._smaller_batch(),
             },
             plan_digest=plan.digest,
             environment=describe_environment(spec.device),
@@ -152,6 +154,12 @@ class _Run:
         if best == len(epochs):
             folder.best_codes.unlink(missing_ok=True)
         return result
+
+    def _smaller_batch(self) -> dict[str, int]:
+        """The rows in a step, where discarding left fewer than the options ask for."""
+        used = self._spec.batch_size(self._data.spec.n_train)
+        asked = self._spec.options["batch_size"]
+        return {} if used == asked or not self._spec.cell.trained else {"batch": used}
 
     def _end_epoch(self, record: EpochRecord) -> None:
         """Evaluate where it is due, and append the epoch to `metrics.jsonl`; epochs may come once more."""
@@ -201,8 +209,9 @@ class _Run:
             name: value.detach().cpu().contiguous().clone()
             for name, value in self._method.state_dict().items()
         }
+        content = save(state, metadata={"specification": self._spec.model_dump_json()})
         with replacing(self._folder.weights) as temporary:
-            save_file(state, temporary, metadata={"specification": self._spec.model_dump_json()})
+            temporary.write_bytes(content)  # where safetensors writes itself, a full disk is no OSError
 
 
 def _training_data(plan: UnpairingPlan, dataset: PairedDataset) -> TrainingData:
@@ -283,7 +292,7 @@ def describe_environment(device: str) -> dict[str, JsonValue]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
-        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
         "packages": {name: version(name) for name in PACKAGES},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from umml_cli.cells import Cell
+from umml_cli.errors import UserError
 
 if TYPE_CHECKING:
     from cmh_train import MethodConfig
@@ -52,8 +53,12 @@ class RunSpecification(BaseModel):
     @property
     def run_id(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the canonical JSON of this specification."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return _digest(self.model_dump(mode="json"))
+
+    @property
+    def setting_id(self) -> str:
+        """The same of everything but cell and seed: runs that share it belong to one series."""
+        return _digest(self.model_dump(mode="json", exclude={"cell", "seed"}))
 
     @property
     def title(self) -> str:
@@ -70,8 +75,30 @@ class RunSpecification(BaseModel):
         """Expected cost, in epochs over the whole training set."""
         return self.epochs * self.cell.kept_share
 
+    def check_batch(self, n_rows: int) -> None:
+        """Refuse a batch larger than the data set's training rows; what discarding leaves may be less.
+
+        Raises:
+            UserError: with the largest batch that is possible.
+        """
+        batch_size = int(str(self.options["batch_size"]))
+        if self.cell.trained and batch_size > n_rows:
+            raise UserError(
+                f"batch_size of {self.method} is {batch_size}, but {self.dataset} has only {n_rows} training "
+                f"rows; make it smaller, for example --set batch_size={n_rows}."
+            )
+
+    def batch_size(self, n_kept: int) -> int:
+        """Rows in a step: as the options say, or all that discarding left where that is less."""
+        return min(int(str(self.options["batch_size"])), n_kept)
+
     def config(self) -> MethodConfig:
         """The method's own options."""
         from cmh_train import make_config  # noqa: PLC0415 - brings torch
 
         return make_config(self.method, options=self.options)
+
+
+def _digest(values: Any) -> str:
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
