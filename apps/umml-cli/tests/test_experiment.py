@@ -1,6 +1,15 @@
+from pathlib import Path
+
 import pytest
 from umml_cli.errors import UserError
-from umml_cli.experiment import built_in_experiment, find_experiments, read_experiment, specify, unite
+from umml_cli.experiment import (
+    built_in_experiment,
+    find_experiments,
+    read_experiment,
+    refuse_unused,
+    specify,
+    unite,
+)
 from umml_cli.methods import parse_method_options, parse_options
 from umml_cli.specification import RunSpecification
 
@@ -42,6 +51,16 @@ def test_an_experiment_file_is_read(tmp_path):
         (GOOD.replace('title = "small"', ""), "title: Field required"),
         ("seeds = 0\n" + GOOD, "seeds: Input should be greater than or equal to 1"),
         ("colour = 1\n" + GOOD, "colour: Extra inputs are not permitted"),
+        (
+            'table = "classes"\n' + GOOD.replace("paired = [0]", "UT = [20]"),
+            r"add paired = \[0\] to the cells",
+        ),
+        (
+            'figure = "classes"\n' + GOOD.replace("paired = [0]", "UT = [20]"),
+            r"add paired = \[0\] to the cells",
+        ),
+        ('figure = "curves"\n' + GOOD.replace("UI = [20, 60]", ""), "add at least one of them to the cells"),
+        ('figure = "classes"\n' + GOOD.replace("UI = [20, 60]", ""), "add at least one of them to the cells"),
     ],
 )
 def test_a_wrong_experiment_file_is_named_with_its_fault(tmp_path, text, message):
@@ -105,8 +124,9 @@ class Source:
     """As much of a data set as planning reads."""
 
     def __init__(self, name):
-        self.dataset = self
+        self.dataset = self.split = self
         self.digest = name * 2
+        self.train = range(1000)
 
 
 def plan(names, data, **options):
@@ -160,3 +180,65 @@ def test_overrides_of_every_method_or_of_one():
 def test_methods_and_seeds_can_be_chosen():
     experiment = built_in_experiment("table3").choose(methods=["agah"], seeds=4)
     assert (list(experiment.methods), experiment.seeds) == (["agah"], 4)
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "message"),
+    [
+        (["table3"], {"methods": ["dadh", "typo"]}, "has the method typo; there are dadh, agah, jdsh"),
+        (["table3"], {"overrides": ["", "dadhh"]}, "--set names the method dadhh, but dadh, agah, jdsh are"),
+        (
+            ["table3"],
+            {"methods": ["dadh"], "overrides": ["agah"]},
+            "--set names the method agah, but dadh are",
+        ),
+        (["table3"], {"data": ["mirflickr25k", "mine"]}, "shows mine beside mirflickr25k"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(names, asked, message):
+    given = {"methods": [], "overrides": [], "data": []} | asked
+    with pytest.raises(UserError, match=message):
+        refuse_unused(find_experiments(names), **given)
+
+
+def test_what_one_of_the_experiments_uses_is_not_refused():
+    experiments = find_experiments(["table3", "table9"])  # table 9 has DADH and MIR-Flickr25K alone
+    refuse_unused(
+        experiments, methods=["agah"], overrides=["", "agah"], data=["mirflickr25k", "nuswide-tc21"]
+    )
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    (tmp_path / "other").mkdir()
+    paths = [
+        str(tmp_path / "mine.toml"),
+        str(tmp_path / "other" / "mine.toml"),
+        str(tmp_path / "table3.toml"),
+    ]
+    for path in paths:
+        Path(path).write_text(GOOD)
+    with pytest.raises(UserError, match="are both called 'mine'"):
+        find_experiments(paths[:2])
+    with pytest.raises(UserError, match="are both called 'table3'"):
+        find_experiments(["all", paths[2]])
+    assert list(find_experiments([paths[0], paths[0], "table3", "table3"])) == ["mine", "table3"]
+
+
+def test_a_batch_larger_than_the_data_is_refused():
+    given = parse_method_options(["dadh.batch_size=1001"])
+    with pytest.raises(
+        UserError, match=r"batch_size of dadh is 1001, but emoji has only 1000 training rows; .*=1000"
+    ):
+        plan(["table3"], ["emoji"], overrides=given)
+
+
+def test_a_batch_shrinks_only_where_discarding_left_fewer_rows():
+    run = make(options={"bits": 64, "epochs": 2, "batch_size": 128})
+    assert [run.batch_size(n_kept) for n_kept in (1000, 128, 20)] == [128, 128, 20]
+
+
+def test_a_setting_is_all_but_cell_and_seed():
+    run = make()
+    assert run.setting_id == make(seed=1).setting_id == make(cell={"discard": 20}).setting_id
+    for change in ({"data_digest": "1"}, {"options": {"bits": 64, "epochs": 3}}, {"device": "cuda"}):
+        assert make(**change).setting_id != run.setting_id

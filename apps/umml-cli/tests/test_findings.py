@@ -2,7 +2,7 @@
 
 import pytest
 from umml_cli.cells import Cell
-from umml_cli.findings import FINDINGS, find, findings_markdown
+from umml_cli.findings import FINDINGS, Evidence, find, findings_markdown
 from umml_cli.published import maps_of
 from umml_cli.results import Score, Series
 from umml_cli.store import TASKS
@@ -66,3 +66,43 @@ def test_markdown_has_one_line_for_each():
     lines = findings_markdown(rows).splitlines()
     assert sum(line.startswith("| ") for line in lines) == len(rows) + 2
     assert all(line.count("|") == 7 for line in lines if line.startswith("|"))
+
+
+class Stored(Series):
+    """A series whose mAPs all have the same interval."""
+
+    def half_width(self, weights):
+        return 0.05 * max(abs(weight) for weight in weights.values())
+
+
+def test_what_lies_inside_the_noise_counts_for_neither_side():
+    # Against 0.70 and 0.30 of SD, half width 0.05: 0.60 is worse, 0.40 better, 0.72 neither.
+    cells = {("SD", 20): (0.7, 0.3), ("UI", 20): (0.6, 0.4), ("UT", 20): (0.72, 0.4)}
+    known = series(cells)
+    (row,) = find([Stored(known.dataset, known.method, known.bits, known.scores)])
+    assert str(row.evidence) == "2 of 4; 1 the other way, 1 inside the noise"
+    assert row.evidence.verdict == "unclear"
+    assert str(find([known])[0].evidence) == "3 of 4"
+
+
+def test_a_larger_part_is_told_from_noise_as_well():
+    # UI 20 % keeps 0.60 / 0.90 and 0.40 / 0.50, 13 % apart; UI 40 % 5 %. The noise is 0.05 / 0.5.
+    cells = {("paired", 0): (0.9, 0.5), ("UI", 20): (0.6, 0.4), ("UI", 40): (0.6, 0.36)}
+    known = series(cells)
+    (row,) = find([Stored(known.dataset, known.method, known.bits, known.scores)])
+    assert str(row.evidence) == "1 of 2; 0 the other way, 1 inside the noise"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "verdict"),
+    [
+        (Evidence(8, 8, 0), "yes"),
+        (Evidence(5, 8, 3), "mostly"),
+        (Evidence(4, 8, 1), "unclear"),
+        (Evidence(4, 8, 0), "no"),
+        (Evidence(4, 8), "no"),
+        (Evidence(0, 8, 4), "no"),
+    ],
+)
+def test_the_verdict_leaves_open_what_the_noise_decides(evidence, verdict):
+    assert evidence.verdict == verdict

@@ -6,7 +6,7 @@ from cmh_metrics import pack_codes
 from umml_cli.cells import Cell
 from umml_cli.codes import RunCodes
 from umml_cli.experiment import built_in_experiment, find_experiments
-from umml_cli.figures import class_figure, scheme_figure
+from umml_cli.figures import class_figure, line_style, save_figure, scheme_figure, share_figure
 from umml_cli.paper_tables import NOISE, paper_tables
 from umml_cli.precision import RunPrecision
 from umml_cli.published import published_maps
@@ -120,6 +120,27 @@ def test_data_that_the_paper_does_not_have_shows_ours_alone():
     assert entries(table, "image → text", "DADH", kind="ours")["wikipedia UI 20 %"].text == "0.550 ±0.635"
 
 
+def test_a_difference_to_the_paper_is_marked_where_our_interval_holds_the_published_number():
+    published = published_maps()["mirflickr25k", "dadh", Cell.of("paired"), "i2t"]
+    scores = {
+        (Cell.of("paired"), "i2t"): Score.of([published - 0.01, published + 0.02]),  # +0.005, half width 0.19
+        (Cell.of("UI", 20), "i2t"): Score.of([0.1, 0.1001]),
+        (Cell.of("UI", 40), "i2t"): Score.of([0.1]),  # one seed: nothing is known
+    }
+    table = table_of("table3", [Series("mirflickr25k", "dadh", 64, scores)])
+    row = entries(table, "image → text", "DADH", kind="difference")
+    assert row["mirflickr25k paired"].text == f"+0.005{NOISE}"
+    assert NOISE not in row["mirflickr25k UI 20 %"].text + row["mirflickr25k UI 40 %"].text
+    assert any("the published number lies inside" in remark for remark in table.remarks)
+
+
+def test_latex_has_minus_signs_in_numbers_and_hyphens_in_names():
+    latex = to_latex(table_of("table3", published_series(shift=-0.01)))
+    assert "$-$0.010" in latex
+    assert "nuswide-tc21" in latex
+    assert not [line for line in latex.splitlines() if " -0." in line]
+
+
 def test_markdown_csv_and_latex_say_the_same():
     table = table_of("table7", published_series())
     markdown, latex = to_markdown(table), to_latex(table)
@@ -129,7 +150,7 @@ def test_markdown_csv_and_latex_say_the_same():
     for row in rows:
         for text in row:
             assert text in markdown
-            assert text.replace("%", r"\%").replace("→", r"$\to$").replace("-", "--") in latex
+            assert text.replace("%", r"\%").replace("→", r"$\to$") in latex
     number = table.notes.index("printed UT +26.61; the paper's Tables 3 to 6 give UT +33.40") + 1
     assert f"UT +26.61$^{{{number}}}$" in latex
     assert f"UT +26.61 [{number}]" in markdown
@@ -212,10 +233,60 @@ def test_a_difference_inside_the_noise_is_marked(stored):
     assert same.text == f"+0.0{NOISE}"
 
 
+def test_an_untrained_cell_has_no_published_number_in_table_9(stored):
+    experiment = built_in_experiment("table9")
+    experiment = experiment.model_copy(update={"cells": {**experiment.cells, "untrained": (0.0,)}})
+    (table,) = paper_tables("table9", experiment, stored, label_names={"mirflickr25k": ("Sea", "odd")})
+    printed = entries(table, "Sea", kind="published")
+    assert printed["paired image → text"].text != "-"
+    assert printed["untrained image → text"].text == "-"
+
+
+def labels_of(figure):
+    return [label.get_text() for label in figure.legends[0].get_texts()]
+
+
+def many_series(n_methods):
+    cells = [Cell.of("paired"), Cell.of("UI", 20), Cell.of("untrained")]
+    scores = {(cell, task): Score.of([0.5, 0.6, 0.7]) for cell in cells for task in ("i2t", "t2i")}
+    return [Series("emoji", f"m{number}", 64, scores) for number in range(n_methods)]
+
+
+def test_more_than_five_lines_are_all_drawn_and_distinct():
+    figure = scheme_figure(built_in_experiment("figure5"), many_series(12))
+    named = [label for label in labels_of(figure) if label.endswith("bits")]
+    assert named == [f"M{number} 64 bits" for number in range(12)]
+    styles = {(str(line_style(n)["linestyle"]), line_style(n)["marker"]) for n in range(45)}
+    assert len(styles) == 45
+    assert "M0 untrained" in labels_of(figure)
+
+
+def test_the_legend_speaks_of_every_panel():
+    known = {(Cell.of(*cell), "i2t"): Score.of([0.5]) for cell in (("paired", 0), ("UI", 20))}
+    elsewhere = Series("other", "agah", 64, known)
+    figure = scheme_figure(built_in_experiment("figure5"), [*many_series(1), elsewhere])
+    assert {"M0 64 bits", "AGAH 64 bits"} <= set(labels_of(figure))
+
+
+def test_bars_are_the_interval_and_the_figure_says_so(tmp_path):
+    (series,) = many_series(1)
+    figure = share_figure(series)
+    (bars,) = figure.axes[0].containers
+    lower = bars.lines[1][0].get_ydata()
+    assert lower == pytest.approx(0.6 - 4.303 * 0.1 / 3**0.5, abs=1e-4)
+    assert "95 % interval" in figure.get_supxlabel()
+    assert "untrained" in labels_of(figure)
+    save_figure(figure, tmp_path / "figure")
+    assert (
+        "matplotlib.org"
+        not in (tmp_path / "figure.svg").read_text().partition("<defs>")[0].partition("<metadata>")[2]
+    )
+
+
 def test_figures_draw_every_class_and_every_panel(stored):
     (series,) = stored
     classes = class_figure(built_in_experiment("figure10"), series, ("Sea", "odd"))
     assert [len(ax.patches) for ax in classes.axes] == [4, 4]  # two schemes, two classes
     curves = scheme_figure(built_in_experiment("figure8"), stored)
     assert len(curves.axes) == 3 * 2  # schemes and tasks
-    assert [label.get_text() for label in curves.legends[0].get_texts()] == ["DADH published", "DADH 64 bits"]
+    assert labels_of(curves) == ["DADH published", "DADH 64 bits"]

@@ -19,13 +19,13 @@ def make_series(**maps):
     return Series("emoji", "dadh", 64, scores)
 
 
-def make_result(cell, seed, i2t, t2i):
+def make_result(cell, seed, i2t, t2i, **options):
     specification = RunSpecification(
         dataset="emoji",
         data_digest="0",
         method="dadh",
         method_version="0.1.0",
-        options={"bits": 64},
+        options={"bits": 64, **options},
         cell=cell,
         seed=seed,
     )
@@ -76,24 +76,47 @@ def test_the_table_names_the_better_of_unpaired_and_discarded():
     assert entry(series, cell, "t2i").against_discarding == "discarded -9 %"
 
 
-def test_seeds_give_mean_and_deviation():
+def test_seeds_give_mean_and_interval():
     cell = Cell.of("UI", 20)
     (series,) = collect([make_result(cell, 0, 0.1, 0.5), make_result(cell, 1, 0.3, 0.5)])
     score = series.scores[cell, "i2t"]
     assert (score.mean, score.seeds) == (pytest.approx(0.2), 2)
     assert score.deviation == pytest.approx(0.02**0.5)
-    assert str(score) == "0.200 ±0.141"
+    assert score.half_width == pytest.approx(12.706 * 0.1)  # Student's t, one degree of freedom
+    assert str(score) == "0.200 ±1.271"
 
 
-def test_summary_holds_one_row_for_each_cell_and_task():
-    results = [make_result(Cell.of("UIT", 60), 0, 0.25, 0.5), make_result(Cell.of("paired"), 0, 0.5, 1.0)]
+def test_runs_with_other_options_are_no_seeds_of_one_another():
+    cell = Cell.of("UI", 20)
+    results = [
+        make_result(cell, 0, 0.1, 0.5, margin=0.4, epochs=3),
+        make_result(cell, 0, 0.3, 0.5, margin=0.5, epochs=3),
+        make_result(cell, 1, 0.2, 0.5, margin=0.4, epochs=3),
+    ]
+    first, second = collect(results)
+    assert [series.scores[cell, "i2t"].seeds for series in (first, second)] == [2, 1]
+    assert first.scores[cell, "i2t"].mean == pytest.approx(0.15)
+    assert (first.variant, second.variant) == ("margin 0.4", "margin 0.5")
+    assert second.title == "DADH on emoji, 64 bits (margin 0.5)"
+    (alone,) = collect(results[1:2])
+    assert (alone.variant, alone.title) == ("", "DADH on emoji, 64 bits")
+
+
+def test_summary_holds_one_row_for_each_cell_and_task_and_names_the_epoch():
+    paired = Cell.of("paired")
+    results = [
+        make_result(Cell.of("UIT", 60), 0, 0.25, 0.5),
+        make_result(paired, 0, 0.4, 1.0),
+        make_result(paired, 1, 0.6, 1.0),
+    ]
     assert summary_csv(collect(results)) == (
-        "dataset,method,bits,scheme,percent,task,seeds,map,map_sd\n"
-        "emoji,dadh,64,UIT,60,i2t,1,0.250000,\n"
-        "emoji,dadh,64,UIT,60,t2i,1,0.500000,\n"
-        "emoji,dadh,64,paired,0,i2t,1,0.500000,\n"
-        "emoji,dadh,64,paired,0,t2i,1,1.000000,\n"
+        "dataset,method,bits,variant,scheme,percent,task,selection,seeds,map,map_sd,map_half_width\n"
+        "emoji,dadh,64,,UIT,60,i2t,last,1,0.250000,,\n"
+        "emoji,dadh,64,,UIT,60,t2i,last,1,0.500000,,\n"
+        "emoji,dadh,64,,paired,0,i2t,last,2,0.500000,0.141421,1.270600\n"
+        "emoji,dadh,64,,paired,0,t2i,last,2,1.000000,0.000000,0.000000\n"
     )
+    assert ",paper,1,0.260000," in summary_csv(collect(results, selection="paper"))
 
 
 def test_the_best_epoch_stands_in_a_table_only_by_name():

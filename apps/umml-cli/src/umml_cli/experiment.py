@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from umml_cli.cells import Cell
 from umml_cli.errors import UserError, describe_validation
@@ -73,6 +73,17 @@ class Experiment(BaseModel):
     table: Literal["cells", "best", "unpaired", "classes"] | None = None
     figure: Literal["curves", "classes"] | None = None
 
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> Self:
+        cells = self.grid()
+        if "classes" in {self.table, self.figure} and Cell.of("paired") not in cells:
+            raise ValueError('"classes" shows changes against paired training; add paired = [0] to the cells')
+        if self.figure is not None and not any(cell.percent for cell in cells):
+            raise ValueError(
+                "a figure shows what UI, UT, UIT or SD change; add at least one of them to the cells"
+            )
+        return self
+
     def grid(self) -> list[Cell]:
         """The cells in the file's order."""
         return [Cell.of(scheme, percent) for scheme, percents in self.cells.items() for percent in percents]
@@ -81,6 +92,15 @@ class Experiment(BaseModel):
         """The same experiment with some of its methods, or another number of seeds."""
         kept = {name: choice for name, choice in self.methods.items() if not methods or name in methods}
         return self.model_copy(update={"methods": kept, "seeds": seeds or self.seeds})
+
+    def plans(self, run: RunSpecification) -> bool:
+        """Whether a run of one of its settings is in the grid."""
+        return run.cell in self.grid() and run.seed < self.seeds
+
+    def covers(self, run: RunSpecification, given: Iterable[str]) -> bool:
+        """Whether a run on the data sets that were given is one of its own, whatever the options."""
+        known = run.method in self.methods and run.dataset in self.data_sets(given)
+        return known and self.plans(run) and (not self.bits or run.options["bits"] in self.bits)
 
     def shown(self, all_series: Iterable[Series]) -> list[Series]:
         """Those of the series that it speaks of."""
@@ -128,12 +148,19 @@ def find_experiments(names: Iterable[str]) -> dict[str, Experiment]:
     """Experiments by name: built-in ones, files by their path, "all" for everything of the paper."""
     known = [name for name in built_in_names() if name.startswith(("table", "figure"))]
     wanted = [each for name in names for each in (known if name == "all" else [name])]
-    found = {}
+    found: dict[str, Experiment] = {}
+    origins: dict[str, str] = {}
     for name in wanted:
+        short = name if name in known else Path(name).stem
+        if origins.setdefault(short, name) != name:
+            raise UserError(
+                f"{origins[short]} and {name} are both called {short!r}, and so would be their tables; "
+                "rename one."
+            )
         if name in known:
-            found[name] = built_in_experiment(name)
+            found[short] = built_in_experiment(name)
         elif name.endswith(".toml"):
-            found[Path(name).stem] = read_experiment(Path(name))
+            found[short] = read_experiment(Path(name))
         else:
             raise UserError(
                 f"There is no experiment {name!r}; there are {', '.join(known)}, all, or a file NAME.toml."
@@ -178,9 +205,50 @@ def open_sources(assignments: Iterable[str]) -> dict[str, DataSource]:
         name, _, location = assignment.partition("=")
         if not name or (not location and "/" in name):
             raise UserError(f"--data takes NAME=PATH, got {assignment!r}.")
+        if name in sources:
+            raise UserError(f"--data names {name} twice; give each data set a name of its own.")
         dataset = replace(cmh_data.load(location or name), name=name)
         sources[name] = DataSource(str(Path(location).resolve()) if location else name, dataset)
     return sources
+
+
+def refuse_unused(
+    experiments: Mapping[str, Experiment],
+    *,
+    methods: Iterable[str],
+    overrides: Iterable[str],
+    data: Iterable[str],
+) -> None:
+    """Refuse what was asked for and would change nothing, most likely a slip of the pen.
+
+    Args:
+        experiments: as in their files.
+        methods: those to keep; empty: all.
+        overrides: methods whose options are changed; "" for every method.
+        data: data sets that were given.
+    """
+    known = dict.fromkeys(name for each in experiments.values() for name in each.methods)
+    methods = list(methods)
+    unknown = [name for name in methods if name not in known]
+    if unknown:
+        raise UserError(
+            f"None of these experiments has the method {', '.join(unknown)}; there are {', '.join(known)}."
+        )
+    kept = methods or list(known)
+    unknown = [name for name in overrides if name and name not in kept]
+    if unknown:
+        raise UserError(
+            f"--set names the method {', '.join(unknown)}, but {', '.join(kept)} are what is trained; "
+            "options are METHOD.NAME=VALUE, or NAME=VALUE for every method."
+        )
+    data = list(data)
+    unused = [name for name in data if all(name not in each.data_sets(data) for each in experiments.values())]
+    if unused:
+        shown = [name for name in data if name not in unused]
+        raise UserError(
+            f"None of these experiments shows {', '.join(unused)} beside {', '.join(shown)}; data of "
+            "your own take the place of those that an experiment names: give them in a command of their own."
+        )
 
 
 def specify(
@@ -219,7 +287,9 @@ def specify(
             "evaluate_every": choice.evaluate_every if evaluate_every is None else evaluate_every,
         })  # fmt: skip
     for seed, common, cell in product(range(experiment.seeds), alike, experiment.grid()):
-        yield RunSpecification.model_validate({**common, "cell": cell, "seed": seed})
+        run = RunSpecification.model_validate({**common, "cell": cell, "seed": seed})
+        run.check_batch(len(sources[run.dataset].dataset.split.train))
+        yield run
 
 
 def unite(specifications: Iterable[RunSpecification]) -> list[RunSpecification]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from umml_cli.files import replacing
 from umml_cli.paper_tables import TASK_TITLES, class_scores
 from umml_cli.published import BITS, maps_of
+from umml_cli.results import spread_remark
 from umml_cli.store import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -29,20 +30,27 @@ STYLES = {
 }
 
 
-METHOD_STYLES: tuple[dict[str, Any], ...] = (
-    {"color": "#0072B2", "marker": "o", "linestyle": "-"},
-    {"color": "#D55E00", "marker": "s", "linestyle": "--"},
-    {"color": "#009E73", "marker": "^", "linestyle": "-."},
-    {"color": "#CC79A7", "marker": "D", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
-    {"color": "#555555", "marker": "v", "linestyle": ":"},
+# The lengths have no common divisor, so that the first 45 lines are all distinct.
+_COLOURS: tuple[dict[str, Any], ...] = (
+    {"color": "#0072B2", "linestyle": "-"},
+    {"color": "#D55E00", "linestyle": "--"},
+    {"color": "#009E73", "linestyle": "-."},
+    {"color": "#CC79A7", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
+    {"color": "#555555", "linestyle": ":"},
 )
+_MARKERS = "os^Dv<>P*"
+
+
+def line_style(position: int) -> dict[str, Any]:
+    """Colour, dash and marker of the line at a position, distinct also in grey."""
+    return {**_COLOURS[position % len(_COLOURS)], "marker": _MARKERS[position % len(_MARKERS)]}
 
 
 def scheme_figure(experiment: Experiment, all_series: Sequence[Series]) -> Figure:
     """MAP against the share changed, a line for each method (UMML paper, Figures 5 to 9).
 
     A row of panels for each data set and scheme of the experiment, a column for each task. Published numbers
-    are hollow grey marks.
+    are hollow grey marks, bars half of the 95 % interval over seeds.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second of import
 
@@ -51,58 +59,62 @@ def scheme_figure(experiment: Experiment, all_series: Sequence[Series]) -> Figur
     panels = [(dataset, scheme) for dataset in datasets for scheme in schemes]
     figure = Figure(figsize=(9, 0.9 + 2.9 * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), len(TASKS), sharey="row", squeeze=False)
+    lines = list(dict.fromkeys((series.method, series.bits) for series in all_series))
     for axes, (dataset, scheme) in zip(grid, panels, strict=True):
         here = [series for series in all_series if series.dataset == dataset]
         for ax, task in zip(axes, TASKS, strict=True):
-            for series, style in zip(here, METHOD_STYLES, strict=False):
+            for series in here:
+                style = line_style(lines.index((series.method, series.bits)))
                 _plot_scheme(ax, series, scheme, task, style)
             _dress(ax, f"{dataset}, {scheme}: {TASK_TITLES[task]}")
         axes[0].set_ylabel("mAP")
         axes[0].set_ylim(bottom=0)
-    labels = {label: handle for handle, label in zip(*grid[0][0].get_legend_handles_labels(), strict=True)}
-    _add_legend(figure, list(labels.values()), list(labels), columns=4)
+    _add_legend(figure, columns=4)
     figure.suptitle(experiment.title, fontsize=11)
+    _say_what_bars_are(figure, all_series)
     return figure
 
 
 def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[str, Any]) -> None:
-    def points(scores: dict[tuple[Cell, str], Score]) -> list[tuple[float, Score]]:
-        return sorted(
-            (cell.percent, score)
-            for (cell, of), score in scores.items()
+    def points(scores: Mapping[tuple[Cell, str], Any]) -> list[tuple[float, Any]]:
+        found = [
+            (cell.percent, value)
+            for (cell, of), value in scores.items()
             if of == task and cell.scheme in {scheme, "paired"}
-        )
+        ]
+        return sorted(found, key=lambda point: point[0])
 
-    name = f"{series.method.upper()} {series.bits} bits"
-    ours = points(dict(series.scores))
-    if ours:
-        spread = None if ours[0][1].half_width is None else [score.half_width or 0.0 for _, score in ours]
-        ax.errorbar(
-            [percent for percent, _ in ours],
-            [score.mean for _, score in ours],
-            yerr=spread,
-            capsize=3,
-            label=name,
-            **style,
-        )
+    _plot_scores(ax, points(series.scores), label=f"{series.method.upper()} {series.bits} bits", **style)
     untrained = series.score("untrained", 0, task)
     if untrained is not None:
-        ax.axhline(untrained.mean, color=style["color"], linewidth=0.7, linestyle=(0, (1, 3)))
-    if series.bits == BITS:
-        published = sorted(
-            (cell.percent, value)
-            for (cell, of), value in maps_of(series.dataset, series.method).items()
-            if of == task and cell.scheme in {scheme, "paired"}
+        ax.axhline(
+            untrained.mean, color=style["color"], linewidth=0.7, linestyle=(0, (1, 3)),
+            label=f"{series.method.upper()} untrained",
+        )  # fmt: skip
+    published = points(maps_of(series.dataset, series.method)) if series.bits == BITS else []
+    if published:
+        ax.plot(
+            *zip(*published, strict=True),
+            color="#888888",
+            marker=style["marker"],
+            markerfacecolor="none",
+            linestyle="none",
+            label=f"{series.method.upper()} published",
         )
-        if published:
-            ax.plot(
-                *zip(*published, strict=True),
-                color="#888888",
-                marker=style["marker"],
-                markerfacecolor="none",
-                linestyle="none",
-                label=f"{series.method.upper()} published",
-            )
+
+
+def _plot_scores(ax: Axes, points: Sequence[tuple[float, Score]], **style: Any) -> None:
+    """A line of means, with bars where there are several seeds."""
+    if not points:
+        return
+    several = any(score.half_width is not None for _, score in points)
+    ax.errorbar(
+        [percent for percent, _ in points],
+        [score.mean for _, score in points],
+        yerr=[score.half_width or 0.0 for _, score in points] if several else None,
+        capsize=3,
+        **style,
+    )
 
 
 def class_figure(experiment: Experiment, series: Series, names: Sequence[str]) -> Figure:
@@ -131,20 +143,33 @@ def class_figure(experiment: Experiment, series: Series, names: Sequence[str]) -
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(scores.names)), scores.names)
     axes[0].invert_yaxis()
-    _add_legend(figure, *axes[0].get_legend_handles_labels(), columns=len(changed))
+    _add_legend(figure, columns=len(changed))
     figure.suptitle(f"{experiment.title}: {series.method.upper()} on {series.dataset}", fontsize=11)
     return figure
 
 
-def _add_legend(figure: Figure, handles: list[Any], labels: list[str], *, columns: int) -> None:
+def _add_legend(figure: Figure, *, columns: int) -> None:
+    """One legend for what any panel shows."""
+    entries = {
+        label: handle
+        for ax in figure.axes
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
     figure.legend(
-        handles,
-        labels,
+        list(entries.values()),
+        list(entries),
         loc="outside lower center",
-        ncols=min(columns, len(labels)),
+        ncols=min(columns, len(entries)),
         frameon=False,
         fontsize=9,
     )
+
+
+def _say_what_bars_are(figure: Figure, all_series: Iterable[Series]) -> None:
+    if spread_remark(all_series):
+        figure.supxlabel(
+            "Bars: half of the 95 % interval over seeds (Student's t), to either side.", fontsize=8
+        )
 
 
 def _dress(ax: Axes, title: str) -> None:
@@ -155,7 +180,10 @@ def _dress(ax: Axes, title: str) -> None:
 
 
 def share_figure(series: Series) -> Figure:
-    """MAP of both tasks against the share of changed training pairs (UMML paper, Figures 5 to 7 and 9)."""
+    """MAP of both tasks against the share of changed training pairs (UMML paper, Figures 5 to 7 and 9).
+
+    Bars are half of the 95 % interval over seeds.
+    """
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second of import
 
     figure = Figure(figsize=(9, 3.8), layout="constrained")
@@ -166,19 +194,8 @@ def share_figure(series: Series) -> Figure:
                 (cell.percent, series.scores[cell, task]) for cell in series.cells if cell.scheme == scheme
             ]
             paired = series.score("paired", 0, task)
-            points = sorted(
-                [*([(0.0, paired)] if paired and points else []), *points], key=lambda point: point[0]
-            )
-            if points:
-                ax.errorbar(
-                    [percent for percent, _ in points],
-                    [score.mean for _, score in points],
-                    yerr=None
-                    if points[-1][1].deviation is None
-                    else [score.deviation or 0 for _, score in points],
-                    capsize=3,
-                    **style,
-                )
+            start = [(0.0, paired)] if paired and points else []
+            _plot_scores(ax, sorted([*start, *points], key=lambda point: point[0]), **style)
         untrained = series.score("untrained", 0, task)
         if untrained is not None:
             ax.axhline(
@@ -187,9 +204,9 @@ def share_figure(series: Series) -> Figure:
         _dress(ax, TASK_TITLES[task])
     axes[0].set_ylabel("mAP")
     axes[0].set_ylim(bottom=0)
-    handles, labels = axes[0].get_legend_handles_labels()
-    _add_legend(figure, handles, labels, columns=len(labels))
-    figure.suptitle(f"{series.method.upper()} on {series.dataset}, {series.bits} bits", fontsize=11)
+    _add_legend(figure, columns=5)
+    figure.suptitle(series.title, fontsize=11)
+    _say_what_bars_are(figure, [series])
     return figure
 
 
@@ -198,6 +215,6 @@ def save_figure(figure: Figure, path: Path) -> None:
     from matplotlib import rc_context  # noqa: PLC0415 - half a second of import
 
     with rc_context({"svg.hashsalt": "umml", "svg.fonttype": "path"}):
-        for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
+        for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
             with replacing(path.with_suffix(suffix)) as temporary:
                 figure.savefig(temporary, dpi=150, metadata=metadata)

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 
 from umml_cli.cells import Cell
 from umml_cli.published import BITS, maps_of, published_maps
-from umml_cli.results import UNPAIRED, discarded_cell
+from umml_cli.results import UNPAIRED, Score, Series, discarded_cell
 from umml_cli.store import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from umml_cli.results import Series
-
-Maps = dict[tuple[Cell, str], float]  # (cell, task) to mAP
 
 FALLEN = 0.1
 """Share of what training gained over the untrained network, up to which a cell has fallen to it."""
@@ -26,36 +22,66 @@ FAR_ABOVE = 0.25
 
 @dataclass(frozen=True)
 class Evidence:
-    """How often a finding shows, and the numbers where they say more than the count."""
+    """How often a finding shows, and the numbers where they say more than the count.
+
+    Args:
+        shown: in how many cases.
+        of: of how many.
+        noise: cases inside the noise, either way; None where nothing is known of it.
+        numbers: shares that the count was made of.
+    """
 
     shown: int
     of: int
+    noise: int | None = None
     numbers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         said = f"{self.shown} of {self.of}"
+        if self.noise is not None:
+            opposite = self.of - self.shown - self.noise
+            said += f"; {opposite} the other way, {self.noise} inside the noise"
         return f"{said} ({', '.join(self.numbers)})" if self.numbers else said
 
     @property
     def verdict(self) -> str:
-        """Yes where it always shows, mostly where in more than half of the cases, else no."""
+        """Yes: always; mostly: in more than half of the cases; unclear: the noise decides; else no."""
         if self.shown == self.of:
             return "yes"
-        return "mostly" if 2 * self.shown > self.of else "no"
+        if 2 * self.shown > self.of:
+            return "mostly"
+        return "unclear" if 2 * (self.shown + (self.noise or 0)) > self.of else "no"
 
 
-def _hurts_more(maps: Maps, scheme: str, hurt: str, spared: str) -> Evidence | None:
+def _count(differences: Sequence[tuple[float, float | None]]) -> Evidence:
+    """Differences that should be positive, each with half of its 95 % interval."""
+    clear = [value for value, half in differences if half is None or abs(value) > half]
+    known = all(half is not None for _, half in differences)
+    shown = sum(value > 0 for value in clear)
+    return Evidence(shown, len(differences), len(differences) - len(clear) if known else None)
+
+
+def _hurts_more(series: Series, scheme: str, hurt: str, spared: str) -> Evidence | None:
     """In how many shares a scheme lowers one task's mAP by a larger part than the other's."""
-    paired = Cell.of("paired")
+    maps, paired = _maps(series), Cell.of("paired")
     cells = [cell for cell, task in maps if cell.scheme == scheme and task == hurt]
     if not cells or (paired, hurt) not in maps:
         return None
-    left = {task: [maps[cell, task] / maps[paired, task] for cell in cells] for task in (hurt, spared)}
-    return Evidence(sum(a < b for a, b in zip(left[hurt], left[spared], strict=True)), len(cells))
+    differences = []
+    for cell in cells:
+        weights: dict[tuple[Cell, str], float] = {}  # how the difference moves with each mAP
+        left = {}
+        for task, sign in ((spared, 1), (hurt, -1)):
+            left[task] = maps[cell, task] / maps[paired, task]
+            weights[cell, task] = sign / maps[paired, task]
+            weights[paired, task] = -sign * left[task] / maps[paired, task]
+        differences.append((left[spared] - left[hurt], series.half_width(weights)))
+    return _count(differences)
 
 
-def _kept_gain(maps: Maps, scheme: str) -> list[float] | None:
+def _kept_gain(series: Series, scheme: str) -> list[float] | None:
     """Of what paired training gained over the untrained network, the share left at 100 %; by task."""
+    maps = _maps(series)
     ends = [Cell.of("untrained"), Cell.of("paired"), Cell.of(scheme, 100)]
     if any((cell, task) not in maps for cell in ends for task in TASKS):
         return None
@@ -63,40 +89,48 @@ def _kept_gain(maps: Maps, scheme: str) -> list[float] | None:
     return [(cell - untrained) / (paired - untrained) for untrained, paired, cell in values]
 
 
-def _one_sided_falls(maps: Maps) -> Evidence | None:
-    kept = {scheme: gains for scheme in ("UI", "UT") if (gains := _kept_gain(maps, scheme)) is not None}
+def _one_sided_falls(series: Series) -> Evidence | None:
+    kept = {scheme: gains for scheme in ("UI", "UT") if (gains := _kept_gain(series, scheme)) is not None}
     if not kept:
         return None
     shares = [gain for gains in kept.values() for gain in gains]
     numbers = tuple(f"{scheme} {_percents(gains)}" for scheme, gains in kept.items())
-    return Evidence(sum(share <= FALLEN for share in shares), len(shares), numbers)
+    return Evidence(sum(share <= FALLEN for share in shares), len(shares), numbers=numbers)
 
 
-def _halves_stay(maps: Maps) -> Evidence | None:
-    gains = _kept_gain(maps, "UIT")
+def _halves_stay(series: Series) -> Evidence | None:
+    gains = _kept_gain(series, "UIT")
     if gains is None:
         return None
-    return Evidence(sum(gain >= FAR_ABOVE for gain in gains), len(gains), (_percents(gains),))
+    return Evidence(sum(gain >= FAR_ABOVE for gain in gains), len(gains), numbers=(_percents(gains),))
 
 
 def _percents(shares: Sequence[float]) -> str:
     return " / ".join(f"{100 * share:.0f} %" for share in shares)
 
 
-def _keeping_wins(maps: Maps) -> Evidence | None:
-    pairs = [
-        (value, maps[discarded_cell(cell.percent), task]) for (cell, task), value in maps.items()
-        if cell.scheme in UNPAIRED and (discarded_cell(cell.percent), task) in maps
-    ]  # fmt: skip
-    return Evidence(sum(kept > discarded for kept, discarded in pairs), len(pairs)) if pairs else None
+def keeping_wins(series: Series) -> Evidence | None:
+    """In how many schemes, shares and tasks keeping unpaired samples beats discarding as many."""
+    maps = _maps(series)
+    differences = []
+    for (cell, task), value in maps.items():
+        rival = discarded_cell(cell.percent) if cell.scheme in UNPAIRED else None
+        if rival is not None and (rival, task) in maps:
+            half = series.half_width({(cell, task): 1, (rival, task): -1})
+            differences.append((value - maps[rival, task], half))
+    return _count(differences) if differences else None
 
 
-FINDINGS: Mapping[str, Callable[[Maps], Evidence | None]] = {
-    "UI lowers image → text more than text → image": lambda maps: _hurts_more(maps, "UI", "i2t", "t2i"),
-    "UT lowers text → image more than image → text": lambda maps: _hurts_more(maps, "UT", "t2i", "i2t"),
+def _maps(series: Series) -> dict[tuple[Cell, str], float]:
+    return {key: score.mean for key, score in series.scores.items()}
+
+
+FINDINGS: Mapping[str, Callable[[Series], Evidence | None]] = {
+    "UI lowers image → text more than text → image": lambda series: _hurts_more(series, "UI", "i2t", "t2i"),
+    "UT lowers text → image more than image → text": lambda series: _hurts_more(series, "UT", "t2i", "i2t"),
     "all pairs one-sided (UI or UT 100 %): falls to the untrained value": _one_sided_falls,
     "no pair left, half of each side (UIT 100 %): stays far above it": _halves_stay,
-    "keeping unpaired samples beats discarding as many": _keeping_wins,
+    "keeping unpaired samples beats discarding as many": keeping_wins,
 }
 
 
@@ -119,13 +153,14 @@ class FindingRow:
     @property
     def entries(self) -> tuple[str, ...]:
         """What is printed, in the order of `TITLES`."""
-        where = f"{self.series.dataset} {self.series.bits} bits"
+        where = f"{self.series.dataset} {self.series.bits} bits {self.series.variant}".strip()
         method = self.series.method.upper()
         return (self.finding, method, where, str(self.evidence), self.evidence.verdict, self.published)
 
 
 TITLES = ("finding", "method", "data set", "ours", "holds", "published")
 REMARKS = (
+    "Inside the noise of queries and seeds: the 95 % interval of the difference holds zero.",
     "Counts are of shares of unpaired samples (UI, UT), of tasks (100 %), of scheme, share and task (last).",
     "Percentages: what is left, image → text / text → image, of the mAP gained by paired training over none.",
     f"Fallen: at most {100 * FALLEN:.0f} % of it are left; far above: at least {100 * FAR_ABOVE:.0f} %.",
@@ -140,7 +175,7 @@ def find(all_series: Iterable[Series]) -> list[FindingRow]:
         FindingRow(finding, series, evidence, _published(look, series))
         for finding, look in FINDINGS.items()
         for series in all_series
-        if (evidence := look({key: score.mean for key, score in series.scores.items()})) is not None
+        if (evidence := look(series)) is not None
     ]
 
 
@@ -151,11 +186,16 @@ def findings_markdown(rows: Iterable[FindingRow]) -> str:
     return "\n".join([*lines, *(f"{remark}  " for remark in REMARKS)]) + "\n"
 
 
-def _published(look: Callable[[Maps], Evidence | None], series: Series) -> str:
+def _published(look: Callable[[Series], Evidence | None], series: Series) -> str:
     """The same from the paper's numbers: of this data set or, where the paper lacks it, of all of its own."""
     if series.bits != BITS:
         return "-"
     known = list(dict.fromkeys(key[0] for key in published_maps()))
     names = [series.dataset] if series.dataset in known else known
-    found = {name: look(maps_of(name, series.method)) for name in names}
+    found = {
+        name: look(Series(name, series.method, BITS, {
+            key: Score.of([value]) for key, value in maps_of(name, series.method).items()
+        }))
+        for name in names
+    }  # fmt: skip
     return "; ".join(f"{name} {evidence}" for name, evidence in found.items() if evidence) or "-"

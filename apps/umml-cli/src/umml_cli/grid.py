@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from umml_cli.errors import RunsFailed
-from umml_cli.events import RunEvent, RunFailed
+from umml_cli.events import RunEvent, RunFailed, RunFinished
 from umml_cli.executor import LocalExecutor
 from umml_cli.figures import class_figure, save_figure, scheme_figure, share_figure
 from umml_cli.files import folder_lock, write_text
 from umml_cli.findings import find, findings_markdown
 from umml_cli.paper_tables import one_of, paper_tables
 from umml_cli.progress import grid_progress
-from umml_cli.results import collect, runs_csv, summary_csv
+from umml_cli.results import collect, data_of, runs_csv, summary_csv
 from umml_cli.store import RunStore
 from umml_cli.table_formats import to_csv, to_latex, to_markdown
 from umml_cli.worker import WorkOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from cmh_data import PairedDataset
@@ -62,7 +62,7 @@ def run_grid(
         What failed, or None when every run is complete.
 
     Raises:
-        UserError: a run's worker died again and again.
+        UserError: workers die before they take up a run.
         OSError: the machine refuses to go on.
     """
     store = RunStore(out / RUNS)
@@ -73,18 +73,45 @@ def run_grid(
         keep_weights=keep_weights,
         checkpoint_minutes=checkpoint_minutes,
     )
+    for note in small_batches(
+        pending, {name: len(source.dataset.split.train) for name, source in sources.items()}
+    ):
+        console.print(f"Note: {note}", markup=False, soft_wrap=True)
     titles = {spec.run_id: spec.title for spec in specifications}
-    failed: dict[str, str] = {}
+    failed: dict[str, str] = {}  # run to reason
     with grid_progress(console, specifications, pending) as show:
 
         def on_event(event: RunEvent) -> None:
             if isinstance(event, RunFailed):
-                failed[titles[event.run_id]] = event.reason
+                failed[event.run_id] = event.reason
+            elif isinstance(event, RunFinished):  # failed in a worker that then was lost, and tried again
+                failed.pop(event.run_id, None)
             show(event)
 
         if pending:
             (executor or LocalExecutor()).run_all(pending, order, on_event)
-    return RunsFailed(failed, len(specifications)) if failed else None
+    reasons = [(titles[run_id], reason) for run_id, reason in failed.items()]
+    return RunsFailed(reasons, len(specifications)) if reasons else None
+
+
+def small_batches(specifications: Iterable[RunSpecification], rows: Mapping[str, int]) -> list[str]:
+    """A sentence for each method and cell whose steps take fewer rows than its options say.
+
+    Args:
+        specifications: the runs.
+        rows: data set to its number of training rows.
+    """
+    said = {}
+    for spec in specifications:
+        if not spec.cell.trained or spec.dataset not in rows or not spec.cell.discard:
+            continue
+        kept = int(spec.cell.plan(rows[spec.dataset]).kept.sum())
+        if kept < int(str(spec.options["batch_size"])):
+            said[spec.method, spec.dataset, spec.cell] = (
+                f"{spec.method} on {spec.dataset}, {spec.cell.title}: discarding leaves {kept} training "
+                f"rows, fewer than a batch of {spec.options['batch_size']}; a step takes all of them."
+            )
+    return list(said.values())
 
 
 def perform_here(
@@ -104,6 +131,8 @@ def perform_here(
         store = RunStore(out)
         result = store.folder(specification).read_result()
         pending = [specification] if result is None else []
+        for note in small_batches(pending, {specification.dataset: len(dataset.split.train)}):
+            console.print(f"Note: {note}", markup=False, soft_wrap=True)
         with grid_progress(console, [specification], pending) as on_event:
             return result or perform(specification, dataset, store=store, on_event=on_event)
 
@@ -114,7 +143,7 @@ def write_outputs(
     *,
     datasets: Mapping[str, PairedDataset],
     out: Path,
-    experiments: Mapping[str, Experiment] | None = None,
+    exhibited: Mapping[str, tuple[Experiment, Collection[str]]] | None = None,
     selection: Selection = "last",
 ) -> list[Series]:
     """Write numbers, tables and figures of experiments, and the report, from the runs that are complete.
@@ -124,37 +153,44 @@ def write_outputs(
         results: finished runs.
         datasets: data sets by name, for retrievals and label names; those that are missing are done without.
         out: output folder.
-        experiments: what to show in the paper's layout.
+        exhibited: name to an experiment to show in the paper's layout, and the settings of its runs.
         selection: which epoch stands in tables and figures.
 
     Returns:
-        The series, one for each data set, method and code length.
+        The series, one for each data set, method and setting.
     """
     from umml_cli.report import Section, render_report  # noqa: PLC0415 - templates only when there is something to show
     from umml_cli.run_pages import run_pages  # noqa: PLC0415 - as above
 
     store = RunStore(out / RUNS)
+    exhibits = []
     all_series = collect(results, selection=selection, store=store)
-    exhibits = [
-        exhibit
-        for name, experiment in (experiments or {}).items()
-        for exhibit in _write_exhibit(name, experiment, all_series, datasets=datasets, out=out)
-    ]
+    for name, (experiment, settings) in (exhibited or {}).items():
+        own = [
+            result
+            for series in all_series if series.setting_id in settings
+            for result in series.results if result.specification.seed < experiment.seeds
+        ]  # fmt: skip
+        own_series = collect(own, selection=selection, store=store)
+        exhibits += _write_exhibit(name, experiment, own_series, datasets=datasets, out=out)
     sections = []
+    taken: set[str] = set()
     for series in all_series:
-        path = out / "figures" / f"{series.dataset}-{series.method}-{series.bits}"
+        name = f"{series.dataset}-{series.method}-{series.bits}"
+        name = f"{name}-{series.setting_id[:8]}" if name in taken else name
+        taken.add(name)
+        path = out / "figures" / name
         save_figure(share_figure(series), path)
+        dataset = data_of(series, datasets)
         sections.append(
             Section(
                 series=series,
                 figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8"),
-                gallery=_gallery(datasets[series.dataset], series.results, store)
-                if series.dataset in datasets
-                else None,
+                gallery=None if dataset is None else _gallery(dataset, series.results, store),
                 results=series.results,
             )
         )
-    pages = run_pages(all_series, datasets) if experiments else None
+    pages = run_pages(all_series, datasets) if exhibited else None
     findings = find(all_series)
     if findings:
         write_text(out / "findings.md", findings_markdown(findings))
@@ -175,7 +211,11 @@ def _write_exhibit(
     """Write the tables and figures of one experiment, and return them for the report."""
     from umml_cli.report import Exhibit  # noqa: PLC0415 - as above
 
-    label_names = {name: dataset.label_names for name, dataset in datasets.items()}
+    label_names = {
+        series.dataset: dataset.label_names
+        for series in all_series
+        if (dataset := data_of(series, datasets)) is not None
+    }
     exhibits = []
     for table in paper_tables(name, experiment, all_series, label_names=label_names):
         for suffix, render in ((".md", to_markdown), (".csv", to_csv), (".tex", to_latex)):

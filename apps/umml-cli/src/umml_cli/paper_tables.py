@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from umml_cli.experiment import Experiment
-    from umml_cli.results import Series
+    from umml_cli.results import Score, Series
 
 TASK_TITLES = {"i2t": "image → text", "t2i": "text → image", "both": "both"}
 NOISE = "≈"
 NOISE_REMARK = (
     f"{NOISE} marks a difference inside the noise of queries and seeds: its 95 % interval holds zero."
 )
+PUBLISHED_REMARK = f"{NOISE} of a difference: the published number lies inside our 95 % interval over seeds."
 ABSENT = "-"
 
 RowKind = Literal["ours", "published", "difference", "change", "published change"]
@@ -155,8 +156,18 @@ def _remarks(shown: Sequence[Series]) -> tuple[str, ...]:
     )
 
 
-def _signed(value: float, digits: int = 3) -> Entry:
-    return Entry(f"{value:+.{digits}f}", value)
+def _difference(score: Score | None, published: float | None) -> Entry:
+    """Ours minus published; inside the noise where the published number lies in our interval."""
+    if score is None or published is None:
+        return Entry()
+    value = score.mean - published
+    noise = score.half_width is not None and abs(value) < score.half_width
+    return Entry(f"{value:+.3f}{NOISE if noise else ''}", value)
+
+
+def _published_remark(rows: Sequence[Row]) -> tuple[str, ...]:
+    marked = any(NOISE in entry.text for row in rows if row.kind == "difference" for entry in row.entries)
+    return (PUBLISHED_REMARK,) if marked else ()
 
 
 def _change(value: float | None, *, noise: bool = False) -> Entry:
@@ -211,9 +222,7 @@ def _cells_table(name: str, experiment: Experiment, shown: Sequence[Series]) -> 
                             f"{known:.3f}", known, bold=known == published_best_here[dataset, cell]
                         )
                     )  # fmt: skip
-                    entries["difference"].append(
-                        Entry() if score is None or known is None else _signed(score.mean - known)
-                    )
+                    entries["difference"].append(_difference(score, known))
                     has_change = series is not None and score is not None and cell != paired
                     change = series.change_percent(cell, task) if series and has_change else None
                     noise = change is not None and series is not None and series.is_noise(cell, paired, task)
@@ -231,7 +240,12 @@ def _cells_table(name: str, experiment: Experiment, shown: Sequence[Series]) -> 
             ]  # fmt: skip
     columns = tuple((dataset, cell.title) for dataset in datasets for cell in cells)
     return PaperTable(
-        name, experiment.title, ("task", "method"), columns, tuple(rows), remarks=_remarks(shown)
+        name,
+        experiment.title,
+        ("task", "method"),
+        columns,
+        tuple(rows),
+        remarks=(*_remarks(shown), *_published_remark(rows)),
     )
 
 
@@ -324,7 +338,7 @@ def _unpaired_table(name: str, experiment: Experiment, shown: Sequence[Series]) 
                 Entry() if score is None else Entry(_interval(score.mean, score.half_width), score.mean)
             )
             known.append(_plain(value))
-            difference.append(Entry() if score is None or value is None else _signed(score.mean - value))
+            difference.append(_difference(score, value))
         rows.append(Row(label, "ours", tuple(ours), method))
         if any(entry.value is not None for entry in known):
             rows += [
@@ -335,6 +349,7 @@ def _unpaired_table(name: str, experiment: Experiment, shown: Sequence[Series]) 
     remarks = (
         *_remarks(shown)[:2],
         "Ours: 50 % of the images without text and 50 % of the texts without image, so that no pair is left.",
+        *_published_remark(rows),
     )
     return PaperTable(name, experiment.title, ("method",), titles, tuple(rows), remarks=remarks)
 
@@ -385,7 +400,7 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
     for cell in cells:
         for task in TASKS:
             columns.append((cell.title, TASK_TITLES[task]))
-            printed = f"{cell.scheme}{cell.percent:g}_{task}" if cell.percent else f"paired_{task}"
+            printed = f"{cell.scheme}{cell.percent:g}_{task}" if cell.percent else f"{cell.scheme}_{task}"
             numbers.append((_reader(scores.maps.get((cell, task))), printed, 3))
     for cell in changed:
         for task in TASKS:

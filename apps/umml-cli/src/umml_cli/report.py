@@ -11,9 +11,9 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from umml_cli.cells import SCHEME_TITLES
-from umml_cli.findings import REMARKS, TITLES
-from umml_cli.paper_tables import ROW_TITLES, TASK_TITLES
-from umml_cli.results import SELECTION_TITLES, UNPAIRED
+from umml_cli.findings import REMARKS, TITLES, keeping_wins
+from umml_cli.paper_tables import NOISE_REMARK, ROW_TITLES, TASK_TITLES
+from umml_cli.results import SELECTION_TITLES, UNPAIRED, spread_remark
 from umml_cli.store import TASKS
 from umml_cli.tables import entry
 
@@ -80,15 +80,9 @@ def headline(series: Series) -> list[str]:
         if None not in change.values():
             said = ", ".join(f"{TASK_TITLES[task]} by {change[task]:+.0f} %" for task in TASKS)
             sentences.append(f"60 % {SCHEME_TITLES[scheme]} changes {said}.")
-    gains = [
-        gain for cell in series.cells for task in TASKS
-        if (gain := series.gain_over_discarding(cell, task)) is not None
-    ]  # fmt: skip
-    if gains:
-        wins = sum(gain > 0 for gain in gains)
-        sentences.append(
-            f"Keeping the unpaired samples beats throwing as many away in {wins} of {len(gains)} comparisons."
-        )
+    kept = keeping_wins(series)
+    if kept is not None:
+        sentences.append(f"Keeping the unpaired samples beats throwing as many away in {kept} comparisons.")
     return sentences
 
 
@@ -127,6 +121,8 @@ def render_report(
         tasks=TASKS,
         task_titles=TASK_TITLES,
         scheme_titles=SCHEME_TITLES,
+        noise_remark=NOISE_REMARK,
+        spread_remark=spread_remark,
         entry=entry,
         headline=headline,
         inline_svg=inline_svg,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict
+from cmh_data import DataError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from umml_cli.errors import UserError
-from umml_cli.experiment import Experiment, specify, unite
+from umml_cli.errors import UserError, describe_validation
+from umml_cli.experiment import Experiment, open_sources, specify, unite
 from umml_cli.files import read_json, write_json
 from umml_cli.grid import RUNS, write_outputs
 from umml_cli.results import Selection
@@ -15,7 +17,7 @@ from umml_cli.specification import RunSpecification
 from umml_cli.store import RunStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -36,6 +38,7 @@ class Reproduction(BaseModel):
         locations: data set to where it was loaded from.
         specifications: every run, once.
         selection: which epoch stands in the tables.
+        settings: experiment to the settings of its runs; two may train the same method with other options.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +47,7 @@ class Reproduction(BaseModel):
     locations: dict[str, str]
     specifications: tuple[RunSpecification, ...]
     selection: Selection = "last"
+    settings: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @classmethod
     def of(
@@ -66,32 +70,124 @@ class Reproduction(BaseModel):
             evaluate_every: epochs between two evaluations; None: as the experiments say.
             selection: "last" or "paper".
         """
-        specifications = unite(
-            spec
-            for experiment in experiments.values()
-            for spec in specify(
-                experiment, sources, overrides=overrides, device=device, evaluate_every=evaluate_every
+        runs = {
+            name: list(
+                specify(
+                    experiment, sources, overrides=overrides, device=device, evaluate_every=evaluate_every
+                )
             )
-        )
+            for name, experiment in experiments.items()
+        }
         return cls.model_validate(
             {
                 "experiments": experiments,
                 "locations": {name: source.location for name, source in sources.items()},
-                "specifications": specifications,
+                "specifications": unite(chain.from_iterable(runs.values())),
                 "selection": selection,
+                "settings": {
+                    name: tuple(dict.fromkeys(spec.setting_id for spec in specs))
+                    for name, specs in runs.items()
+                },
             }
         )
 
     @classmethod
-    def load(cls, out: Path) -> Self:
-        """Read what `save` wrote."""
+    def load(cls, out: Path, *, replaced: Collection[str] = ()) -> Self:
+        """Read what `save` wrote; of experiments that are about to be replaced the runs are left out."""
         if not (out / FILE).exists():
             raise UserError(f"{out} is no folder of umml reproduce: it has no {FILE}.")
-        return cls.model_validate(read_json(out / FILE))
+        try:
+            found = cls.model_validate(read_json(out / FILE))
+        except ValidationError as error:
+            raise UserError(f"{out / FILE} is not understood: {describe_validation(error)}.") from error
+        settings = {
+            name: found.settings[name] if name in found.settings else _guess_settings(found, name)
+            for name in found.experiments
+            if name not in replaced
+        }
+        return found.model_copy(update={"settings": settings})
 
     def save(self, out: Path) -> None:
         """Write `grid.json`."""
         write_json(out / FILE, self.model_dump(mode="json"))
+
+    def beside(self, out: Path, *, keep_selection: bool = False) -> Self:
+        """This reproduction together with the experiments that the folder holds already, if any.
+
+        They keep their runs, whatever settings this one has; those named again are replaced.
+
+        Args:
+            out: the folder.
+            keep_selection: show the epochs that the folder shows.
+        """
+        if not (out / FILE).exists():
+            return self
+        before = type(self).load(out, replaced=self.experiments)
+        kept = [
+            spec for spec in before.specifications
+            if any(
+                spec.setting_id in settings and before.experiments[name].plans(spec)
+                for name, settings in before.settings.items()
+            )
+        ]  # fmt: skip
+        specifications = unite([*kept, *self.specifications])
+        shown = {spec.dataset for spec in specifications}
+        locations = {**before.locations, **self.locations}
+        return self.model_copy(
+            update={
+                "experiments": {**before.experiments, **self.experiments},
+                "locations": {name: place for name, place in locations.items() if name in shown},
+                "specifications": tuple(specifications),
+                "settings": {**before.settings, **self.settings},
+                "selection": before.selection if keep_selection else self.selection,
+            }
+        )
+
+    def open_data(self, known: Mapping[str, PairedDataset]) -> tuple[dict[str, PairedDataset], list[str]]:
+        """The data sets for retrievals and label names, and a sentence for what has to do without.
+
+        Args:
+            known: data sets that are open already.
+        """
+        datasets, notes = dict(known), []
+        for name, location in self.locations.items():
+            if name not in known:
+                try:
+                    source = open_sources([name if name == location else f"{name}={location}"])
+                except (DataError, OSError) as error:
+                    notes.append(f"Without retrievals of {name}: {error}")
+                    continue
+                datasets[name] = source[name].dataset
+            digest = datasets[name].digest
+            n_others = sum(
+                spec.dataset == name and spec.data_digest != digest for spec in self.specifications
+            )
+            if n_others:
+                notes.append(
+                    f"{n_others} runs of the tables saw {name} as it was before {location} changed, and "
+                    "stand without retrievals; name their experiments again to train on what it holds now."
+                )
+        return datasets, notes
+
+    def outdated(self, out: Path, digests: Mapping[str, str]) -> list[str]:
+        """A sentence for each data set that has changed: how many complete runs no longer count.
+
+        Args:
+            out: the folder.
+            digests: data set to its digest now.
+        """
+        wanted = {spec.run_id for spec in self.specifications}
+        old: dict[str, int] = {}
+        for folder in RunStore(out / RUNS).folders():
+            if folder.path.name in wanted or not folder.result.exists():
+                continue
+            spec = folder.read_specification()
+            if digests.get(spec.dataset, spec.data_digest) != spec.data_digest:
+                old[spec.dataset] = old.get(spec.dataset, 0) + 1
+        return [
+            f"the data of {name} have changed: {count} older runs no longer count."
+            for name, count in old.items()
+        ]
 
     def write(self, out: Path, datasets: Mapping[str, PairedDataset]) -> list[Series]:
         """Write numbers, tables, figures and report from the runs that are complete."""
@@ -101,6 +197,20 @@ class Reproduction(BaseModel):
             results,
             datasets=datasets,
             out=out,
-            experiments=self.experiments,
+            exhibited={
+                name: (experiment, self.settings[name]) for name, experiment in self.experiments.items()
+            },
             selection=self.selection,
         )
+
+
+def _guess_settings(found: Reproduction, name: str) -> tuple[str, ...]:
+    """The settings of an experiment, from a file of the time before it named them."""
+    runs = [spec for spec in found.specifications if found.experiments[name].covers(spec, found.locations)]
+    settings = dict.fromkeys(spec.setting_id for spec in runs)
+    if len(settings) > len({(spec.dataset, spec.method, spec.options["bits"]) for spec in runs}):
+        raise UserError(
+            f"This folder does not say which runs are those of {name}, and some differ in options; name "
+            f"{name} in umml reproduce again: complete runs stay."
+        )
+    return tuple(settings)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.codes import RunCodes
 from umml_cli.gallery import look_up
+from umml_cli.results import data_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def run_pages(all_series: Sequence[Series], datasets: Mapping[str, PairedDataset
     runs = []
     for series in all_series:
         assert series.store is not None
-        dataset = datasets.get(series.dataset)
+        dataset = data_of(series, datasets)
         for result in series.results:
             spec, folder = result.specification, series.store.folder(result.specification)
             runs.append({
@@ -61,9 +61,8 @@ def run_pages(all_series: Sequence[Series], datasets: Mapping[str, PairedDataset
 
 def _curves(folder: RunFolder) -> dict[str, list[list[float]]]:
     """Name of a loss or mAP to points (epoch counted from 1, value with four digits)."""
-    lines = [json.loads(line) for line in folder.metrics.read_text(encoding="utf-8").splitlines()]
     curves: dict[str, list[list[float]]] = {}
-    for line in lines:
+    for line in folder.read_metrics():
         for name, value in line.items():
             if name not in {"epoch", "seconds"}:
                 curves.setdefault(name, []).append([line["epoch"] + 1, float(f"{value:.4g}")])

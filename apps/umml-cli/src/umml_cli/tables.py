@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from umml_cli.paper_tables import TASK_TITLES
+from umml_cli.cells import Cell
+from umml_cli.paper_tables import NOISE, NOISE_REMARK, TASK_TITLES
 from umml_cli.progress import format_seconds
+from umml_cli.results import discarded_cell, spread_remark
 from umml_cli.store import TASKS
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
     from cmh_metrics import PairedTest, RetrievalReport, TaskReport
 
-    from umml_cli.cells import Cell
     from umml_cli.results import Series
     from umml_cli.store import RunResult
 
@@ -34,21 +35,25 @@ class Entry:
 
 def entry(series: Series, cell: Cell, task: str) -> Entry:
     """Format what the table says of one cell and task."""
-    change = series.change_percent(cell, task)
+    change = None if cell.scheme == "paired" else series.change_percent(cell, task)
     times = series.times_untrained(cell, task)
     gain = series.gain_over_discarding(cell, task)
+
+    def mark(other: Cell) -> str:
+        return NOISE if series.is_noise(cell, other, task) else ""
+
     return Entry(
         score=str(series.scores[cell, task]),
-        change="" if change is None or cell.scheme == "paired" else f"{change:+.1f} %",
+        change="" if change is None else f"{change:+.1f} %{mark(Cell.of('paired'))}",
         times_untrained="" if times is None or not cell.trained else f"{times:.2f} x",
         against_discarding=""
         if gain is None
-        else f"{'unpaired' if gain >= 0 else 'discarded'} {gain:+.0f} %",
+        else f"{'unpaired' if gain >= 0 else 'discarded'} {gain:+.0f} %{mark(discarded_cell(cell.percent))}",
         best=series.is_best_of_share(cell, task),
     )
 
 
-WIDE = 138
+WIDE = 142
 """Columns that a table of both tasks needs."""
 
 
@@ -60,13 +65,13 @@ def series_tables(series: Series, width: int) -> list[Table]:
     tables[-1].caption_justify = "left"
     tables[-1].caption = (
         "★ best at this share. Unpaired or discarded: which is better for as many samples, and what keeping "
-        "them gains (100 % discarded is an untrained network)."
+        f"them gains (100 % discarded is an untrained network). {spread_remark([series])}{NOISE_REMARK}"
     )
     return tables
 
 
 def _tasks_table(series: Series, tasks: Sequence[str]) -> Table:
-    title = f"{series.method} on {series.dataset}, {series.bits} bits: mAP"
+    title = f"{series.title}: mAP"
     table = Table("training pairs", title=title, title_justify="left")
     for task in tasks:
         table.add_column(TASK_TITLES[task], justify="right", no_wrap=True)
@@ -98,6 +103,8 @@ def result_table(result: RunResult) -> Table:
     table.add_section()
     table.add_row("training rows kept", f"{pairs['kept']} of {pairs['rows']}")
     table.add_row("of these still pairs", str(pairs["paired"]))
+    if "batch" in pairs:
+        table.add_row("rows in a step", f"{pairs['batch']}, not {spec.options['batch_size']}")
     table.add_row("training time", format_seconds(result.seconds["training"]))
     return table
 

@@ -20,7 +20,7 @@ class Format(StrEnum):
     latex = "latex"
 
 
-CODES_HELP = "npy, npz, mat (also 7.3) or h5, as PATH or PATH:KEY; a row for each item."
+CODES_HELP = "npy, npz, mat (also 7.3) or h5, as PATH or PATH:KEY; a row for each item. Or packed codes."
 
 
 def evaluate(
@@ -39,6 +39,19 @@ def evaluate(
     ties: Annotated[
         str, typer.Option(help="Order of equal distances: expected, best, worst, index.")
     ] = "expected",
+    values: Annotated[
+        str,
+        typer.Option(
+            help="What a 0 in the files means: binary (0 and 1), signed (0 counts as +1), or auto: binary if "
+            "there is nothing but 0 and 1."
+        ),
+    ] = "auto",
+    paired_rows: Annotated[
+        bool,
+        typer.Option(
+            "--paired-rows", help="Row i of the database files is query i: adds how often it is found."
+        ),
+    ] = False,
     no_relevant: Annotated[str, typer.Option(help="Queries without a relevant item: zero or skip.")] = "zero",
     versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
@@ -53,34 +66,51 @@ def evaluate(
     """
     from umml_cli.errors import UserError
     from umml_cli.files import write_text
-    from umml_cli.tables import comparison_table, report_table
 
-    console = Console(highlight=False)
     files = (query_codes, database_codes, query_labels, database_labels)
     if versus is not None and run is None:
         raise UserError("--versus compares two run folders; give the first one too.")
     options = {**parse_definition(definition), "ties": ties, "no_relevant": no_relevant}
     if run is not None and not any(files):
+        if paired_rows:
+            raise UserError(
+                "--paired-rows is for codes from files; the queries of a run are not in its database."
+            )
         report = evaluate_run(run, options)
     elif run is None and all(files):
+        options |= {"values": values, "targets": "rows" if paired_rows else None}
         report = evaluate_files(*(text for text in files if text is not None), options=options)
     else:
         raise UserError(
             "Give a run folder, or --query-codes, --database-codes, --query-labels and --database-labels."
         )
+    tests = None if versus is None else report.compare(evaluate_run(versus, options))
     if out is not None:
-        write_text(out, report.to_json())
+        write_text(out, report.to_json(tests=tests))
+    show(report, tests, format_)
+
+
+def show(report: Any, tests: Any, format_: Format) -> None:
+    """Print a report, and the tests against another one if there are any."""
+    from umml_cli.tables import comparison_table, report_table
+
     match format_:
         case Format.json:
-            print(report.to_json(), end="")  # noqa: T201 - for other programs, without a terminal's line breaks
+            print(report.to_json(tests=tests), end="")  # noqa: T201 - for programs, without a terminal's breaks
         case Format.markdown:
-            print(report.to_markdown(), end="")  # noqa: T201
+            print(report.to_markdown(tests=tests), end="")  # noqa: T201
         case Format.latex:
-            print(report.to_latex(), end="")  # noqa: T201
+            print(report.to_latex(tests=tests), end="")  # noqa: T201
         case Format.table:
-            console.print(report_table(report))
-    if versus is not None:
-        console.print(comparison_table(report.compare(evaluate_run(versus, options))))
+            table = report_table(report)
+            tasks = report.tasks.values()
+            for k in next(iter(tasks)).instance_recall_at:
+                found = (f"{task.instance_recall_at[k]:.4f}" for task in tasks)
+                table.add_row(f"own row among the first {k}", *found)
+            console = Console(highlight=False)
+            console.print(table)
+            if tests is not None:
+                console.print(comparison_table(tests))
 
 
 def parse_definition(text: str) -> dict[str, Any]:

@@ -18,14 +18,11 @@ def report(
 ) -> None:
     """Write tables, figures and report from the runs that are complete, without running anything.
 
-    Data sets are read again for sample retrievals; one that is not there any more is done without.
+    Data sets are read again for sample retrievals; one that is gone or has changed is done without.
 
     Example: umml report umml-reproduce --selection paper
     """
-    import cmh_data
-
     from umml_cli.errors import UserError
-    from umml_cli.experiment import open_sources
     from umml_cli.reproduction import Reproduction
 
     if selection not in {None, "last", "paper"}:
@@ -34,11 +31,8 @@ def report(
     reproduction = Reproduction.load(folder)
     if selection is not None:
         reproduction = reproduction.model_copy(update={"selection": selection})
-    datasets = {}
-    for name, location in reproduction.locations.items():
-        try:
-            datasets[name] = open_sources([name if name == location else f"{name}={location}"])[name].dataset
-        except cmh_data.DataError as error:
-            console.print(f"Without retrievals of {name}: {error}", soft_wrap=True)
+    datasets, notes = reproduction.open_data({})
+    for note in notes:
+        console.print(f"Note: {note}", markup=False, soft_wrap=True)
     reproduction.write(folder, datasets)
     console.print(f"Tables: {folder / 'tables'}    Report: {folder / 'report.html'}", soft_wrap=True)

@@ -32,8 +32,12 @@ def reproduce(
         ),
     ] = None,
     selection: Annotated[
-        str, typer.Option(help="Which epoch stands in the tables: last, or paper: the best on the queries.")
-    ] = "last",
+        str | None,
+        typer.Option(
+            help="Which epoch stands in the tables: last, or paper: the best on the queries; if not given, "
+            "as before in this folder."
+        ),
+    ] = None,
     evaluate_every: Annotated[
         int | None, typer.Option(min=0, help="Epochs between two evaluations; 0: only after the last.")
     ] = None,
@@ -42,8 +46,9 @@ def reproduce(
         int | None, typer.Option(min=1, help="Processes at once; one for each core or GPU if not given.")
     ] = None,
     gpus_per_run: Annotated[
-        float, typer.Option(min=0, help="On Ray: share of a GPU that a run asks for.")
-    ] = 0,
+        float | None,
+        typer.Option(min=0, help="On Ray: share of a GPU that a run asks for; with --device cuda 1."),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     plan: Annotated[
         bool, typer.Option("--plan", help="List the runs and what they take; run nothing.")
@@ -67,7 +72,7 @@ def reproduce(
     """
     from umml_cli.errors import UserError
     from umml_cli.executor import make_executor
-    from umml_cli.experiment import find_experiments, open_sources
+    from umml_cli.experiment import find_experiments, open_sources, refuse_unused
     from umml_cli.files import folder_lock
     from umml_cli.grid import run_grid
     from umml_cli.methods import parse_method_options
@@ -76,40 +81,42 @@ def reproduce(
 
     console = Console(highlight=False)
     methods = [name for given in method or () for name in given.split(",")]
-    experiments = {
-        name: experiment.choose(methods=methods, seeds=seeds)
-        for name, experiment in find_experiments(names).items()
-    }
-    experiments = {name: experiment for name, experiment in experiments.items() if experiment.methods}
-    if not experiments:
-        raise UserError(f"None of these experiments has the method {', '.join(methods)}.")
-    if selection not in {"last", "paper"}:
+    found = find_experiments(names)
+    if selection not in {None, "last", "paper"}:
         raise UserError(f"--selection is last or paper, not {selection!r}.")
     sources = open_sources(data or [])
     if not sources:
-        needed = dict.fromkeys(each for experiment in experiments.values() for each in experiment.data)
+        needed = dict.fromkeys(each for experiment in found.values() for each in experiment.data)
         example = " ".join(f"--data {each}=PATH" for each in needed)
         raise UserError(
             f"Give the data, {example}, or data of your own in their place, for example --data emoji."
         )
-    for name, source in sources.items():
-        for finding in source.dataset.findings:
-            console.print(f"Note: {name}: {finding}", markup=False, soft_wrap=True)
     overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
+    refuse_unused(found, methods=methods, overrides=overrides, data=sources)
+    chosen = {name: experiment.choose(methods=methods, seeds=seeds) for name, experiment in found.items()}
     reproduction = Reproduction.of(
-        experiments,
+        {name: experiment for name, experiment in chosen.items() if experiment.methods},
         sources,
         overrides=overrides,
         device=device,
         evaluate_every=evaluate_every,
-        selection=selection,
+        selection=selection or "last",
     )
+
+    def say(notes: list[str]) -> None:
+        for note in notes:
+            console.print(f"Note: {note}", markup=False, soft_wrap=True)
+
+    say([f"{name}: {finding}" for name, source in sources.items() for finding in source.dataset.findings])
+    digests = {name: source.dataset.digest for name, source in sources.items()}
+    say(reproduction.beside(out).outdated(out, digests))
     where = make_executor(executor, workers=workers, device=device, gpus_per_run=gpus_per_run)
     if plan:
         console.print(plan_table(reproduction, out=out, n_workers=where.n_workers))
         return
     with folder_lock(out):
-        reproduction.save(out)
+        folder = reproduction.beside(out, keep_selection=selection is None)
+        folder.save(out)
         failed = run_grid(
             reproduction.specifications,
             sources=sources,
@@ -119,7 +126,9 @@ def reproduce(
             keep_weights=keep_weights,
             checkpoint_minutes=checkpoint_minutes,
         )
-        reproduction.write(out, {name: source.dataset for name, source in sources.items()})
+        datasets, notes = folder.open_data({name: source.dataset for name, source in sources.items()})
+        say(notes)
+        folder.write(out, datasets)
     console.print(
         f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}",
         soft_wrap=True,

@@ -92,7 +92,7 @@ function retrievals(run) {
     }
     parts.push(column);
   }
-  return parts.length ? [make("h2", {}, "Sample retrievals"), make("div", { class: "rows" }, ...parts)] : [];
+  return parts.length ? [make("h2", {}, "Sample retrievals, by the codes of the last epoch"), make("div", { class: "rows" }, ...parts)] : [];
 }
 function showPage() {
   const page = document.getElementById("page");

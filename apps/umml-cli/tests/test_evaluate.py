@@ -1,0 +1,159 @@
+"""`umml evaluate` on files of every kind, and on two runs."""
+
+import json
+import struct
+import sys
+
+import cmh_metrics
+import h5py
+import numpy as np
+import pytest
+from umml_cli.codes import RunCodes
+from umml_cli.main import main
+from umml_cli.store import RunFolder
+
+NAMES = {"query_codes": "qB", "database_codes": "rB", "query_labels": "qL", "database_labels": "rL"}
+
+
+@pytest.fixture
+def umml(tmp_path, monkeypatch, capfd):
+    """Run the command in an empty folder; returns what it printed, or its error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["umml", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed, errors = capfd.readouterr()
+        return errors if end.value.code else printed
+
+    return run
+
+
+@pytest.fixture
+def arrays():
+    """As many bits as labels, and as many queries as bits: shapes alone do not say what the rows are."""
+    rng = np.random.default_rng(0)
+    return {
+        "query_codes": rng.choice([-1.0, 1.0], (5, 5)),
+        "database_codes": rng.choice([-1.0, 1.0], (9, 5)),
+        "query_labels": (rng.random((5, 5)) < 0.4).astype(float),
+        "database_labels": (rng.random((9, 5)) < 0.4).astype(float),
+    }
+
+
+def save_npz(path, arrays):
+    np.savez(path, **arrays)
+
+
+def save_mat5(path, arrays):
+    """Uncompressed matrices of doubles, as MATLAB's `save -v6` writes them."""
+
+    def element(kind, data):
+        return struct.pack("<II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    with path.open("wb") as file:
+        file.write(b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H2s", 0x0100, b"IM"))
+        for name, array in arrays.items():
+            parts = [
+                element(6, struct.pack("<II", 6, 0)),  # a matrix of doubles
+                element(5, struct.pack("<ii", *array.shape)),
+                element(1, name.encode()),
+                element(9, array.tobytes(order="F")),
+            ]
+            file.write(element(14, b"".join(parts)))
+
+
+def save_mat73(path, arrays):
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, array in arrays.items():
+            file[name] = array.T
+            file[name].attrs["MATLAB_class"] = np.bytes_("double")
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<H2s", 0x0200, b"IM"))
+
+
+@pytest.mark.parametrize(("save", "name"), [(save_npz, "c.npz"), (save_mat5, "c.mat"), (save_mat73, "c.mat")])
+def test_codes_and_labels_from_one_file(umml, tmp_path, arrays, save, name):
+    save(tmp_path / name, {NAMES[argument]: array for argument, array in arrays.items()})
+    options = [part for a in arrays for part in (f"--{a.replace('_', '-')}", f"{name}:{NAMES[a]}")]
+    printed = umml("evaluate", *options, "--paired-rows", "--format", "json")
+    assert printed == cmh_metrics.evaluate(**arrays, targets="rows").to_json()
+    assert "own row among the first 10" in umml("evaluate", *options, "--paired-rows")
+
+
+@pytest.fixture
+def npy(tmp_path, arrays):
+    """Options that name a file for each of the four arrays."""
+    for argument, array in arrays.items():
+        np.save(tmp_path / f"{argument}.npy", array)
+    return {f"--{argument.replace('_', '-')}": f"{argument}.npy" for argument in arrays}
+
+
+def flat(options):
+    return [part for option in options.items() for part in option]
+
+
+def test_packed_codes(umml, tmp_path, arrays, npy):
+    cmh_metrics.pack_codes(arrays["database_codes"]).save(tmp_path / "packed.npz")
+    printed = umml("evaluate", *flat({**npy, "--database-codes": "packed.npz"}), "--format", "json")
+    assert printed == cmh_metrics.evaluate(**arrays).to_json()
+    named = {**npy, "--database-codes": "packed.npz:words"}  # an array like any other
+    assert "Error: query_codes and database_codes must have the same number of bits" in umml(
+        "evaluate", *flat(named)
+    )
+
+
+def test_what_a_zero_means(umml, tmp_path, arrays, npy):
+    bits = {**arrays, "database_codes": arrays["database_codes"] > 0}
+    np.save(tmp_path / "database_codes.npy", bits["database_codes"].astype(int))
+    for values, same in (("binary", "must contain only 0 and 1"), ("real", "values must be one of")):
+        assert same in umml("evaluate", *flat(npy), "--values", values)
+    np.save(tmp_path / "query_codes.npy", (arrays["query_codes"] > 0).astype(int))
+    printed = umml("evaluate", *flat(npy), "--values", "binary", "--format", "json")
+    assert printed == cmh_metrics.evaluate(**arrays).to_json()
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two run folders with codes of the same rows."""
+    rng = np.random.default_rng(1)
+    labels = {"query_labels": rng.integers(2, size=(6, 3)), "retrieval_labels": rng.integers(2, size=(20, 3))}
+    labels = {name: array.astype(np.uint8) for name, array in labels.items()}
+    for run in ("one", "other"):
+        codes = {
+            f"{side}_{modality}": cmh_metrics.pack_codes(rng.random((n, 8)) < 0.5)
+            for side, n in (("query", 6), ("retrieval", 20))
+            for modality in ("image", "text")
+        }
+        rows = {"query_rows": np.arange(6), "retrieval_rows": np.arange(6, 26)}
+        path = RunFolder(tmp_path / run).codes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        RunCodes(**codes, **rows, **labels).save(path)
+    return "one", "--versus", "other"
+
+
+def test_two_runs_as_json(umml, tmp_path, runs):
+    printed = umml("evaluate", *runs, "--format", "json", "--out", "report.json")
+    tests = json.loads(printed)["tests"]
+    assert set(tests) == {"image-to-text", "text-to-image"}
+    assert 0 < tests["image-to-text"]["p_value"] <= 1
+    assert (tmp_path / "report.json").read_text() == printed
+
+
+def test_two_runs_in_other_formats(umml, runs):
+    markdown = umml("evaluate", *runs, "--format", "markdown")
+    assert "| ties best | difference | p |" in markdown
+    assert all(line.startswith(("| ", "mAP ")) or not line for line in markdown.splitlines())
+    latex = umml("evaluate", *runs, "--format", "latex")
+    assert r"ties best & difference & p \\" in latex
+    assert latex.endswith("\\end{tabular}\n")
+    assert "first minus second" in umml("evaluate", *runs)
+
+
+def test_rows_of_a_run_are_not_paired(umml, runs):
+    assert umml("evaluate", runs[0], "--paired-rows").startswith(
+        "Error: --paired-rows is for codes from files"
+    )
