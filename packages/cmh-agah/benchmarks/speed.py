@@ -1,9 +1,10 @@
 """Compare a training step, the triplet loss and the label codes with plain restatements of the original loop.
 
-    python benchmarks/speed.py [--repeat 7] [--threads 2] [--small]
+    python benchmarks/speed.py [--repeat 7] [--threads 2] [--small] [--device cuda]
 
 Each line: median milliseconds of the plain form and of ours, taken in turn in one process, and how often ours
-fits in.
+fits in. On a GPU every call ends with waiting for it; the plain loop's samples stay in main memory, as the
+original's.
 """
 
 from __future__ import annotations
@@ -70,13 +71,13 @@ def plain_triplets(
 class PlainLoop:
     """The same mathematics, written as the original writes it."""
 
-    def __init__(self, d_image: int, d_text: int, text_widths: tuple[int, ...]) -> None:
-        self.trunks = nn.ModuleList([dense(d_image, WIDTH), dense(d_text, *text_widths, WIDTH)])
-        self.heads = nn.ModuleList([nn.Conv2d(WIDTH, BITS, 1) for _ in range(2)])
-        self.classes = nn.ModuleList([nn.Conv2d(WIDTH, N_LABEL, 1) for _ in range(2)])
+    def __init__(self, d_image: int, d_text: int, text_widths: tuple[int, ...], device: torch.device) -> None:
+        self.trunks = nn.ModuleList([dense(d_image, WIDTH), dense(d_text, *text_widths, WIDTH)]).to(device)
+        self.heads = nn.ModuleList([nn.Conv2d(WIDTH, BITS, 1) for _ in range(2)]).to(device)
+        self.classes = nn.ModuleList([nn.Conv2d(WIDTH, N_LABEL, 1) for _ in range(2)]).to(device)
         self.critics = nn.ModuleList(
             [nn.Sequential(*dense(WIDTH, 512, 256), nn.Conv2d(256, 1, 1)) for _ in range(2)]
-        )
+        ).to(device)
         rest = [*self.trunks[1].parameters(), *self.heads.parameters(), *self.classes.parameters()]
         self.optimiser = torch.optim.Adamax(
             [{"params": self.trunks[0].parameters(), "lr": 1e-4}, {"params": rest, "lr": 1e-3}],
@@ -86,11 +87,9 @@ class PlainLoop:
             torch.optim.Adamax(critic.parameters(), lr=1e-3, betas=(0.5, 0.9), weight_decay=1e-4)
             for critic in self.critics
         ]
-        self.memory = torch.randn(N_LABEL, WIDTH)
-        self.label_code = torch.randn(N_LABEL, BITS).sign()
-        self.tables = [torch.zeros(N_TRAIN, WIDTH) for _ in range(2)] + [
-            torch.zeros(N_TRAIN, BITS) for _ in range(2)
-        ]
+        self.memory = torch.randn(N_LABEL, WIDTH, device=device)
+        self.label_code = torch.randn(N_LABEL, BITS, device=device).sign()
+        self.tables = [torch.zeros(N_TRAIN, w, device=device) for w in (WIDTH, WIDTH, BITS, BITS)]
 
     def step(
         self, image: torch.Tensor, text: torch.Tensor, label: torch.Tensor, index: torch.Tensor
@@ -143,13 +142,22 @@ class PlainLoop:
         optimiser.step()
 
 
-def compare(name: str, plain: Callable[[], object], ours: Callable[[], object], repeat: int) -> None:
+def compare(
+    name: str,
+    plain: Callable[[], object],
+    ours: Callable[[], object],
+    *,
+    repeat: int,
+    device: torch.device,
+) -> None:
     """Time both in turn and print the medians, their spread and the ratio."""
     times: dict[str, list[float]] = {"plain": [], "ours": []}
     for round_number in range(repeat + 1):
         for kind, call in (("plain", plain), ("ours", ours)):
             started = time.perf_counter()
             call()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
             if round_number:  # the first round warms up
                 times[kind].append(1000 * (time.perf_counter() - started))
     medians = {kind: statistics.median(values) for kind, values in times.items()}
@@ -168,7 +176,10 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--small", action="store_true", help="narrow nets, to see that the script works")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     options = parser.parse_args()
+    device = options.device
+    timing = {"repeat": options.repeat, "device": device}
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     d_image, d_text, text_widths = (64, 32, (64, 32)) if options.small else (4096, 1386, (8192, 4096))
@@ -176,34 +187,37 @@ def main() -> None:
     label = (torch.rand(N_TRAIN, N_LABEL) < 0.15).float()
     label[:, 0] += label.sum(dim=1) == 0
 
-    print(
-        f"torch {torch.__version__}, {options.threads} threads, median ms (least..most) of {options.repeat}"
-    )
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{options.threads} threads"
+    print(f"torch {torch.__version__}, {where}, median ms (least..most) of {options.repeat}")
     print("| what | plain | ours | ratio |\n|---|---|---|---|")
-    codes = [torch.randn(10_000, BITS) for _ in range(2)]
-    labels = (torch.rand(10_000, N_LABEL) < 0.15).float()
-    start = torch.randn(N_LABEL, BITS).sign()
+    codes = [torch.randn(10_000, BITS, device=device) for _ in range(2)]
+    labels = (torch.rand(10_000, N_LABEL, device=device) < 0.15).float()
+    start = torch.randn(N_LABEL, BITS, device=device).sign()
     arguments = (start, *codes, labels)
     assert torch.equal(update_label_codes(*arguments), plain_agah.update_label_codes(*arguments))
     compare(
         "label codes",
         lambda: plain_agah.update_label_codes(*arguments),
         lambda: update_label_codes(*arguments),
-        options.repeat,
+        **timing,
     )
 
-    left, right = (torch.tanh(torch.randn(BATCH, BITS)).requires_grad_() for _ in range(2))
+    left, right = (torch.tanh(torch.randn(BATCH, BITS, device=device)).requires_grad_() for _ in range(2))
+    on_device = {
+        name: value.to(device) for name, value in (("image", image), ("text", text), ("label", label))
+    }
+    some_labels = on_device["label"][:BATCH]
 
     def plain_triplet_step() -> None:
         both = ((left, right), (right, left))
-        sum(plain_triplets(*codes, label[:BATCH], 0.3) for codes in both).backward()
+        sum(plain_triplets(*codes, some_labels, 0.3) for codes in both).backward()
 
     def our_triplet_step() -> None:
-        sum(triplet_losses(left, right, label[:BATCH]).values()).backward()
+        sum(triplet_losses(left, right, some_labels).values()).backward()
 
-    compare("triplet losses and gradients", plain_triplet_step, our_triplet_step, options.repeat)
+    compare("triplet losses and gradients", plain_triplet_step, our_triplet_step, **timing)
 
-    plain = PlainLoop(d_image, d_text, text_widths)
+    plain = PlainLoop(d_image, d_text, text_widths, device)
     loader = DataLoader(Samples(image, text, label), batch_size=BATCH, shuffle=True, drop_last=True)
     batches = iter(loader)
 
@@ -213,26 +227,24 @@ def main() -> None:
         if batch is None:
             batches = iter(loader)
             batch = next(batches)
-        plain.step(*batch)
+        plain.step(*(values.to(device) for values in batch))
 
     spec = DataSpec(n_train=N_TRAIN, image_shape=(d_image,), text_width=d_text, n_label=N_LABEL)
-    method = AGAH(AGAHConfig(text_widths=text_widths), spec)
-    everything = torch.ones(BATCH, dtype=torch.bool)
+    method = AGAH(AGAHConfig(text_widths=text_widths), spec).to(device)
+    everything = torch.ones(BATCH, dtype=torch.bool, device=device)
 
     def our_step() -> None:
-        index = torch.randperm(N_TRAIN)[:BATCH]
+        index = torch.randperm(N_TRAIN, device=device)[:BATCH]
         method.update(
             Batch(
-                image=image[index],
-                text=text[index],
-                label=label[index],
+                **{name: values[index] for name, values in on_device.items()},
                 index=index,
                 image_present=everything,
                 text_present=everything,
             )
         )
 
-    compare("training step", plain_step, our_step, options.repeat)
+    compare("training step", plain_step, our_step, **timing)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def update_label_codes(label_code, code_image, code_text, label):
     """The authors' loop: one product with all other bits for each bit."""
     n_label, bits = label_code.shape
     codes, image, text = label_code.clone(), code_image.sign(), code_text.sign()
-    agreement = 2 * torch.eye(n_label, dtype=codes.dtype) - 1
+    agreement = 2 * torch.eye(n_label, dtype=codes.dtype, device=codes.device) - 1
     target = 2 * bits * (label.T @ (image + text) + agreement @ codes)
     for bit in range(bits):
         others = [other for other in range(bits) if other != bit]

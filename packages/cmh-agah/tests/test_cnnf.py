@@ -4,7 +4,7 @@ import cmh_agah
 import numpy as np
 import pytest
 import torch
-from cmh_train import Batch, DataSpec
+from cmh_train import Batch, DataSpec, TrainingData, build_method, fit
 from scipy.io import savemat
 from torch.nn.functional import local_response_norm, max_pool2d
 
@@ -109,6 +109,28 @@ def test_step_from_pixels_fine_tunes_everything(tmp_path):
     assert len(before) == 16
     assert all(not torch.equal(before[n], value) for n, value in method.trunk["image"].named_parameters())
     assert method.encode("image", image).shape == (2, 8)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_resuming_from_pixels(tmp_path, precision):
+    rng = np.random.default_rng(0)
+    data = TrainingData.from_arrays(
+        image=rng.integers(0, 256, size=(4, 3, 224, 224), dtype=np.uint8),
+        text=rng.random((4, 5)),
+        label=np.eye(2)[[0, 1, 0, 1]],
+    )
+    weights = write(tmp_path / "f.mat", "weights")
+    methods = []
+    for epochs, checkpoint in ((2, None), (1, tmp_path / "run"), (2, tmp_path / "run")):
+        config = cmh_agah.AGAHConfig(
+            bits=8, batch_size=2, text_widths=(8,), feature_width=6, cnnf_weights=weights
+        )
+        methods.append(build_method("agah", config, data.spec, 0))
+        fit(
+            methods[-1], data, epochs=epochs, batch_size=2, seed=0, precision=precision, checkpoint=checkpoint
+        )
+    whole, _, resumed = (method.state_dict() for method in methods)
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
 
 
 def test_bad_files_and_shapes(tmp_path):

@@ -24,8 +24,9 @@ class Adamax(torch.optim.Adamax):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Take one step; parameters on a GPU take torch's own way."""
-        if closure is not None or any(p.is_cuda for group in self.param_groups for p in group["params"]):
+        """Take one step; parameters on another device than the CPU take torch's own way."""
+        elsewhere = any(p.device.type != "cpu" for group in self.param_groups for p in group["params"])
+        if closure is not None or elsewhere:
             return super().step(closure)  # type: ignore[no-any-return]
         for group in self.param_groups:
             for parameter in group["params"]:

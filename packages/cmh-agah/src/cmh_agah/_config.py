@@ -19,6 +19,9 @@ class AGAHConfig(MethodConfig):
     "Program" below is the authors' released code; the published paper states only some of these values.
     """
 
+    bits: int = Field(default=64, ge=8, le=512, description="code length; program: 64")
+    epochs: int = Field(default=300, ge=1, description="passes over the training set; program")
+    batch_size: int = Field(default=128, ge=1, description="samples in one step; program")
     feature_width: int = Field(default=512, ge=1, description="width of the common features; program")
     text_widths: tuple[int, ...] = Field(
         default=(8192, 4096), description="widths of the hidden layers of the text net; program"
@@ -69,11 +72,12 @@ class AGAHConfig(MethodConfig):
     )
     minimal_learning_rate: float = Field(default=1e-6, ge=0, description="floor of the decay; program")
     cnnf_weights: Path | None = Field(
-        default=None, description="the file imagenet-vgg-f.mat; needed when images are pixels"
+        default=None, description="the file imagenet-vgg-f.mat (program); needed when images are pixels"
     )
     pixel_axes: Literal["height-width", "width-height"] = Field(
         default="height-width",
-        description="axis order of pixel images; h5py reads MATLAB files as (n, 3, width, height)",
+        description="axis order of pixel images; h5py reads MATLAB files as (n, 3, width, height), which the "
+        "program takes as they are",
     )
 
 

@@ -73,10 +73,10 @@ class AGAH(HashingMethod):
             "image": spec.image_shape,
             "text": (spec.text_width,),
         }
-        if config.normalise == "batch" and config.encode_norm == "batch":
-            self.encode_batch_size = (
-                config.batch_size
-            )  # the authors encode in training's batch size, rows in order
+        if config.normalise == "batch":
+            self.training_batch_size = config.batch_size  # codes are scaled for batches of this size
+            if config.encode_norm == "batch":  # the authors encode in training's batch size, rows in order
+                self.encode_batch_size = config.batch_size
 
         width = config.feature_width
         text_trunk = relu_layers((spec.text_width, *config.text_widths, width))
@@ -130,7 +130,10 @@ class AGAH(HashingMethod):
         expected = (len(self.code_image), len(self.label_code))
         if label is None or tuple(label.shape) != expected:
             found = None if label is None else tuple(label.shape)
-            raise ValueError(f"AGAH learns from labels: expected label of shape {expected}, got {found}")
+            raise ValueError(
+                f"AGAH learns from labels: expected label of shape {expected}, got {found}; "
+                "give label to the training data and build the method with their spec"
+            )
         self._label = label.to(self.code_image)
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -251,7 +254,7 @@ class AGAH(HashingMethod):
         if sample.shape[1:] != expected:
             raise ValueError(
                 f"this AGAH was built for {modality} inputs of shape {expected}, "
-                f"but got {tuple(sample.shape[1:])}"
+                f"but got {tuple(sample.shape[1:])}; build it with the spec of this data"
             )
         feature: torch.Tensor = self.trunk[modality](sample)
         return feature.float() if feature.dtype in (torch.bfloat16, torch.float16) else feature
@@ -284,7 +287,7 @@ def _image_trunk(config: AGAHConfig, spec: DataSpec) -> torch.nn.Module:
     if spec.image_shape != (3, IMAGE_SIZE, IMAGE_SIZE):
         raise ValueError(
             f"AGAH takes features or pixels of shape (3, {IMAGE_SIZE}, {IMAGE_SIZE}), "
-            f"but images have {spec.image_shape}"
+            f"but images have {spec.image_shape}; resize the images or give features"
         )
     if config.cnnf_weights is None:
         raise ValueError(
