@@ -6,7 +6,9 @@ from cmh_dadh._adversary import critic_losses, says_fake, says_real
 from cmh_dadh._codes import project_labels, signs
 from cmh_dadh._networks import FeatureNet, code_critic
 from cmh_train import Batch, DataSpec, TrainingData, build_method, encode_dataset, fit, make_config
+from torch.utils._python_dispatch import TorchDispatchMode
 
+aten = torch.ops.aten
 SMALL = {"bits": 16, "layer_widths": (32, 16, 8), "learning_rate": 2e-3, "batch_size": 16}
 
 
@@ -240,6 +242,31 @@ def test_the_2020_program_counts_on_its_batch(data):
     with pytest.raises(ValueError, match="codes of this method depend on the batch and it was built with"):
         fit(method, data, epochs=1, batch_size=8, seed=0)
     fit(build_method(METHOD, SMALL, data.spec, 0), data, epochs=1, batch_size=8, seed=0)
+
+
+class NoTransfer(TorchDispatchMode):
+    """Forbids `.item()` and tensors made of numbers in main memory."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert function not in (aten._local_scalar_dense.default, aten.lift_fresh.default), function
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.5}, {"variant": "icmr2020"}, {"variant": "clean"}])
+def test_no_step_reads_a_number_back_or_brings_one_from_outside(data, options):
+    """On a GPU either would wait for the device."""
+    method = build_method(METHOD, SMALL | options, data.spec, 0).train()
+    present = torch.ones(4, dtype=torch.bool)
+    batch = Batch(
+        image=torch.rand(4, 10),
+        text=torch.rand(4, 12),
+        label=torch.eye(3)[[0, 1, 2, 0]],
+        index=torch.arange(4),
+        image_present=present,
+        text_present=present,
+    )
+    with NoTransfer():
+        method.update(batch)
 
 
 def test_pair_loss_by_loops(data):

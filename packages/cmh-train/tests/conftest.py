@@ -28,7 +28,7 @@ class Toy(HashingMethod):
         torch.autograd.backward(pull)
         self._adam.step()
         self._sgd.step()
-        return {"pull": pull.detach(), "one": torch.ones(())}
+        return {"pull": pull.detach(), "one": torch.ones_like(pull)}
 
     def end_epoch(self, _):
         self._sgd.param_groups[0]["lr"] *= 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctypes import c_float
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -210,7 +211,7 @@ class DADH(HashingMethod):
     def _scale_triplets(self, weights: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
         q = self.options.beta * self.options.gamma + _BETA_EXTRA
         # The program's mask of triplets is single precision always, and so is q in it.
-        masked = torch.tensor(q, dtype=torch.float32, device="cpu").item()
+        masked = c_float(q).value
         if self.options.alpha == _WEIGHTED_ALPHA:
             return 10 * q * masked * weights  # program
         return masked * positive.to(weights.dtype)
