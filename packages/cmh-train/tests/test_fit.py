@@ -1,7 +1,12 @@
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import torch
 from cmh_train import Checkpoint, TrainingDiverged, encode_dataset, fit, load_checkpoint
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
 
 SETTINGS = {"batch_size": 16, "seed": 3}
 
@@ -164,6 +169,26 @@ def test_a_gradient_that_is_not_finite_is_seen_in_the_weights(make, data):
     method.image.weight.register_hook(lambda gradient: gradient * (NAN if len(method.seen) == 3 else 1))
     with pytest.raises(TrainingDiverged, match="weights became NaN or infinite in epoch 0, step 2"):
         fit(method, data, epochs=1, **SETTINGS)
+
+
+class NoTransfer(TorchDispatchMode):
+    """Forbids `.item()` and tensors made of numbers in main memory."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        assert function not in (aten._local_scalar_dense.default, aten.lift_fresh.default), function
+        return function(*args, **(kwargs or {}))
+
+
+def test_no_number_is_read_back_between_the_steps_of_an_epoch(make, data):
+    """On a GPU that would wait for the device."""
+    method, forbidden = make(), ExitStack()
+    for optimiser in method.optimisers().values():
+        optimiser.step = lambda: None  # it counts its steps on the CPU
+    method.begin_epoch = lambda _: forbidden.enter_context(NoTransfer())
+    method.end_epoch = lambda _: forbidden.close()
+    with forbidden:
+        fit(method, data, epochs=2, **SETTINGS)
+    assert len(method.seen) == 6
 
 
 def test_convolutions_repeat_and_the_callers_settings_come_back(make, data, monkeypatch):
