@@ -64,7 +64,8 @@ def needed_memory(
             for parameter in group["params"]:
                 if not parameter.requires_grad:
                     continue
-                if kept := [value for value in optimiser.state.get(parameter, {}).values() if value.ndim]:
+                state = optimiser.state.get(parameter, {}).values()
+                if kept := [value for value in state if isinstance(value, torch.Tensor) and value.ndim]:
                     total += growth(kept)
                 else:
                     total += _moments(optimiser, group) * parameter.numel() * entry
