@@ -28,6 +28,13 @@ def test_p_value_against_all_exchanges():
     assert paired_randomisation_test(second, first, n_resample=20_000).p_value == test.p_value
 
 
+def test_differences_that_cancel_to_zero_are_as_likely_as_any():
+    first = np.array([0.4, 0.3, 0.7, 0.0, 0.4, 1.0])
+    second = np.array([0.9, 0.2, 0.2, 0.2, 0.9, 0.4])  # the same mean, but for rounding
+    assert 0 < abs((first - second).mean()) < 1e-16
+    assert paired_randomisation_test(first, second, n_resample=500).p_value == 1
+
+
 def test_a_clear_difference_is_never_impossible():
     test = paired_randomisation_test(np.full(50, 0.9), np.full(50, 0.1), n_resample=999)
     assert test.p_value == 1 / 1000
