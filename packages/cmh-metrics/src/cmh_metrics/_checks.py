@@ -40,10 +40,10 @@ def as_matrix(values: Any, name: str) -> Any:
 def as_numpy(block: Any, name: str) -> np.ndarray[Any, Any]:
     """Read one block of rows into a numpy array of booleans, integers or real numbers."""
     if is_torch(block):
-        block = block.detach().cpu()
-        if block.is_floating_point():
-            block = block.float()  # numpy knows no bfloat16
-        block = block.numpy()
+        try:
+            block = block.numpy(force=True)
+        except TypeError:  # numpy has no bfloat16
+            block = block.float().numpy(force=True)
     array = np.asarray(block)
     if array.dtype.kind not in "biuf":
         raise ValueError(

@@ -23,9 +23,14 @@ def add_tables(
 ) -> None:
     """Add the counts of one slab of database rows to the two tables.
 
-    Products of 0 and 1 summed to at most 1024, or to the number of labels, are exact in every float type
-    used.
+    Products of 0 and 1 summed to at most 1024, or to the number of labels, are exact in float32, also where
+    the factors are rounded to fewer digits; the sums must not be, as a caller's autocast would.
     """
+    with torch.autocast(torch.device(device).type, enabled=False):
+        _add(slab, retrieved, relevant, n_label, device)
+
+
+def _add(slab: Slab, retrieved: Any, relevant: Any, n_label: int, device: str) -> None:
     n_bin = retrieved.shape[1]
     query, database = (
         _bits(slab.query_words, n_bin - 1, device),
