@@ -1,3 +1,5 @@
+import math
+from fractions import Fraction
 from itertools import permutations, product
 
 import numpy as np
@@ -47,9 +49,30 @@ def test_closed_form_is_the_mean_over_all_orders(normalise, k):
     for i, groups in enumerate(GROUPS):
         values = [average_precision_of(order, k, normalise) for order in all_orders(groups)]
         assert found["expected"][i] == pytest.approx(np.mean(values), abs=1e-12), groups
-        if normalise != "retrieved":  # there, more relevant items inside the cut can lower the mean
-            assert found["best"][i] == pytest.approx(max(values), abs=1e-12), groups
-            assert found["worst"][i] == pytest.approx(min(values), abs=1e-12), groups
+        assert found["best"][i] == pytest.approx(max(values), abs=1e-12), groups
+        assert found["worst"][i] == pytest.approx(min(values), abs=1e-12), groups
+
+
+def test_fewer_relevant_items_inside_the_cut_can_be_worse():
+    tables = RankingTables([[1, 3]], [[1, 1]])  # 1 item found: 1; 2 items found: at worst (1 + 2/3) / 2
+    found = average_precision(tables=tables, k=3, normalise="retrieved", ties="worst")
+    assert found[0] == pytest.approx(5 / 6)
+
+
+@pytest.mark.parametrize(("n", "r", "before", "hits"), [(40, 13, 9, 4), (300, 250, 0, 0), (90, 30, 500, 1)])
+def test_bounds_of_a_larger_group_where_the_cut_falls(n, r, before, hits):
+    tables = RankingTables([[hits, before - hits, n]], [[hits, 0, r]])
+    for k in (before + 1, before + n // 3, before + n - 1):
+        places = k - before
+        firsts, lasts = [], []
+        for x in range(max(0, places - (n - r)), min(places, r) + 1):
+            top = [True] * hits + [False] * (before - hits)
+            group = [False] * (places - x)
+            firsts.append(average_precision_of(top + [True] * x + group + [True], k, "retrieved"))
+            lasts.append(average_precision_of(top + group + [True] * x + [True], k, "retrieved"))
+        for ties, value in (("best", max(firsts)), ("worst", min(lasts))):
+            found = average_precision(tables=tables, k=k, normalise="retrieved", ties=ties)[0]
+            assert found == pytest.approx(value, abs=1e-12)
 
 
 @pytest.mark.parametrize("normalise", DEFINITIONS)
@@ -66,17 +89,85 @@ def test_large_groups_against_sampled_orders(normalise, k):
     assert abs(expected - np.mean(samples)) < 4.5 * error + 1e-12
 
 
-def test_harmonic_sums_beyond_the_table():
-    n, r, before = 400_000, 2, 300_000  # the sum runs past the table's last harmonic number
-    tables = RankingTables([[before, n]], [[0, r]])
-    j = np.arange(1, n + 1)
-    exact = r / n * ((1 + (j - 1) / (n - 1)) / (before + j)).sum() / r
-    assert average_precision(tables=tables)[0] == pytest.approx(exact, rel=1e-12)
+def exact_average_precision(groups, ties):
+    """Average precision over the whole ranking, in fractions."""
+    total, n0, r0 = Fraction(0), 0, 0
+    for n, r in groups:
+        if r and ties == "expected":
+            slope = Fraction(r - 1, n - 1) if n > 1 else Fraction(0)
+            total += Fraction(r, n) * sum((r0 + 1 + j * slope) / (n0 + 1 + j) for j in range(n))
+        elif r:
+            start = n0 if ties == "best" else n0 + n - r
+            total += sum(Fraction(r0 + 1 + j, start + 1 + j) for j in range(r))
+        n0, r0 = n0 + n, r0 + r
+    return total / r0
+
+
+@pytest.mark.parametrize("ties", ["expected", "best", "worst"])
+@pytest.mark.parametrize("before", [0, 63, 64, 1000, 65_000, 65_535, 65_536, 10**9, 3 * 10**9, 10**13])
+def test_small_groups_far_down_against_fractions(before, ties):
+    for n, r in ((1, 1), (2, 1), (8, 8), (64, 1), (65, 65), (90, 30)):  # alone, pure, and mixed
+        tables = RankingTables([[before, n]], [[0, r]])
+        exact = float(exact_average_precision([(before, 0), (n, r)], ties))
+        assert average_precision(tables=tables, ties=ties)[0] == pytest.approx(exact, rel=1e-11, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("before", "n", "r"),
+    [
+        (300_000, 400_000, 2),
+        (10**9, 100_000, 100_000),
+        (10, 200_000, 50_000),
+        (65_000, 9_000, 9_000),
+        (65_600, 9_000, 80),
+    ],
+)
+def test_large_groups_against_their_sums(before, n, r):
+    tables = RankingTables([[before, n]], [[0, r]])  # the sums run past the last harmonic number kept
+    j = np.arange(n)
+    expected = math.fsum((1 + j * ((r - 1) / (n - 1))) / (before + 1 + j)) / n
+    best = math.fsum((1 + j[:r]) / (before + 1 + j[:r])) / r
+    worst = math.fsum((1 + j[:r]) / (before + n - r + 1 + j[:r])) / r
+    for ties, value in (("expected", expected), ("best", best), ("worst", worst)):
+        assert average_precision(tables=tables, ties=ties)[0] == pytest.approx(value, rel=1e-11)
+
+
+@pytest.mark.parametrize("n", [2**31 + 3, 2**33])
+def test_counts_beyond_32_bits(n):
+    r, k = n // 2, n // 4 + 1
+    tables = RankingTables([[n, 0]], [[r, 0]])
+    slope = (r - 1) / (n - 1)
+    whole = slope + (1 - slope) * (math.log(n) + 0.5772156649) / n
+    assert average_precision(tables=tables)[0] == pytest.approx(whole, rel=1e-13)
+    # half of any part of so large a tie is relevant
+    assert average_precision(tables=tables, k=k, normalise="retrieved")[0] == pytest.approx(0.5, abs=1e-7)
+    assert average_precision(tables=tables, k=k, normalise="first-relevant")[0] == pytest.approx(
+        0.5, abs=1e-7
+    )
+    assert average_precision(tables=tables, k=k)[0] == pytest.approx(0.25, abs=1e-7)
+    assert average_precision(tables=tables, k=k, normalise="relevant")[0] == pytest.approx(0.125, abs=1e-7)
+    assert average_precision(tables=tables, k=k, normalise="retrieved", ties="best")[0] == pytest.approx(1)
+    assert average_precision(tables=tables, k=k, normalise="retrieved", ties="worst")[0] == 0
 
 
 @pytest.mark.parametrize("normalise", DEFINITIONS)
 @pytest.mark.parametrize("k", [None, 1, 10, 77, 10_000])
-@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (4, 90, 5, 70), (3, 1500, 64, 3), (3, 60, 130, 3)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1, 1, 1),
+        (4, 90, 5, 70),
+        (3, 1500, 64, 3),
+        (3, 60, 130, 3),
+        (2, 1023, 7, 130),
+        (2, 1024, 8, 2),
+        (2, 1025, 1, 2),
+        (2, 200, 63, 65),
+        (2, 200, 65, 64),
+        (2, 100, 127, 1),
+        (2, 100, 300, 200),
+    ],
+)
 def test_index_order_is_a_stable_sort(make_arrays, shape, k, normalise):
     arrays = make_arrays(*shape)
     expected = reference(**arrays, k=k, normalise=normalise)
@@ -124,13 +215,12 @@ def test_properties(n, bits, normalise, k, seed):
     flipped = {name: arrays[name] * flip if "codes" in name else arrays[name] for name in arrays}
     np.testing.assert_array_equal(average_precision(**flipped, **options), expected)
 
-    if normalise != "retrieved" or k is None:
-        best = average_precision(**arrays, **options, ties="best")
-        worst = average_precision(**arrays, **options, ties="worst")
-        by_row = average_precision(**arrays, **options, ties="index")
-        for value in (expected, by_row):
-            assert (best + 1e-12 >= value).all()
-            assert (value + 1e-12 >= worst).all()
+    best = average_precision(**arrays, **options, ties="best")
+    worst = average_precision(**arrays, **options, ties="worst")
+    by_row = average_precision(**arrays, **options, ties="index")
+    for value in (expected, by_row):
+        assert (best + 1e-12 >= value).all()
+        assert (value + 1e-12 >= worst).all()
 
 
 def test_queries_without_a_relevant_item():

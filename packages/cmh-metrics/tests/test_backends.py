@@ -1,6 +1,22 @@
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from cmh_metrics import BackendUnavailable, pack_codes, ranking_tables
+from cmh_metrics import (
+    BackendUnavailable,
+    _numpy_tables,
+    _ranking,
+    average_precision,
+    evaluate,
+    map_by_class,
+    mean_average_precision,
+    pack_codes,
+    precision_at,
+    ranking_tables,
+    recall_at,
+)
+from cmh_metrics._inputs import SLAB_ROWS
 from field_loop import tables as reference_tables
 
 CHUNK = 15_872  # items of one parity that the bit-sliced kernel takes at a time
@@ -88,6 +104,26 @@ def test_threads_change_nothing(make_arrays, threads):
     np.testing.assert_array_equal(tables.relevant, expected.relevant)
 
 
+def test_blocks_of_queries_change_nothing(make_arrays, monkeypatch):
+    arrays = make_arrays(7, 50, 20, 3)
+    expected = reference_tables(**arrays)
+    for pairs in (1, 50, 120):  # one query at a time, one, and two
+        monkeypatch.setattr(_numpy_tables, "_BLOCK_PAIRS", pairs)
+        tables = ranking_tables(**arrays, backend="numpy")
+        np.testing.assert_array_equal(tables.retrieved, expected[0])
+        np.testing.assert_array_equal(tables.relevant, expected[1])
+
+
+@pytest.mark.parametrize("excess", [-1, 0, 1])
+def test_slab_borders(make_arrays, excess):
+    arrays = make_arrays(2, SLAB_ROWS + excess, 9, 2)
+    retrieved, relevant = reference_tables(**arrays)
+    for backend in ("numba", "numpy"):
+        tables = ranking_tables(**arrays, backend=backend)
+        np.testing.assert_array_equal(tables.retrieved, retrieved)
+        np.testing.assert_array_equal(tables.relevant, relevant)
+
+
 def test_packed_codes_and_arrays_give_the_same(make_arrays):
     arrays = make_arrays(5, 300, 20, 4)
     expected = ranking_tables(**arrays)
@@ -102,6 +138,78 @@ def test_a_named_backend_that_cannot_run_raises(make_arrays, monkeypatch):
     for backend in ("torch", "triton"):
         with pytest.raises(BackendUnavailable, match=r"pip install 'cmh-metrics\[torch\]'"):
             ranking_tables(**make_arrays(1, 1, 1, 1), backend=backend)
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Make the choice of a backend believe in modules and in a GPU, or in none."""
+
+    def prepare(*, cuda, interpreted=False, missing=()):
+        names = {name: f"cmh_metrics._{name}_tables" for name in ("numba", "numpy", "torch", "triton")}
+        modules = {
+            path: SimpleNamespace(add_tables=name, INTERPRETED=interpreted)
+            for name, path in names.items()
+            if name not in missing
+        }
+        modules["torch"] = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: cuda))
+
+        def import_module(path):
+            if path not in modules:
+                raise ImportError(path)
+            return modules[path]
+
+        monkeypatch.setattr(_ranking, "import_module", import_module)
+        monkeypatch.setattr(_ranking, "partial", lambda name, **options: (name, options.get("device")))
+
+    return prepare
+
+
+@pytest.mark.parametrize(
+    ("backend", "device", "computer", "chosen"),
+    [
+        ("auto", None, {"cuda": True}, ("numba", None)),
+        ("auto", "cpu", {"cuda": True}, ("numba", None)),
+        ("auto", "mps:0", {"cuda": False}, ("numba", None)),
+        ("auto", "cuda:1", {"cuda": True}, ("triton", "cuda:1")),
+        ("auto", "cuda:1", {"cuda": True, "missing": ["triton"]}, ("torch", "cuda:1")),
+        ("auto", None, {"cuda": False, "missing": ["numba"]}, ("numpy", None)),
+        ("triton", "cuda:1", {"cuda": True}, ("triton", "cuda:1")),
+        ("triton", "cpu", {"cuda": True}, ("triton", "cuda")),
+        ("triton", None, {"cuda": True}, ("triton", "cuda")),
+        ("triton", None, {"cuda": False, "interpreted": True}, ("triton", "cpu")),
+        ("torch", "cuda:1", {"cuda": True}, ("torch", "cuda:1")),
+        ("torch", None, {"cuda": True}, ("torch", "cuda")),
+        ("torch", None, {"cuda": False}, ("torch", "cpu")),
+        ("numpy", "cuda:0", {"cuda": True}, ("numpy", None)),
+    ],
+)
+def test_which_backend_runs_where(pretend, backend, device, computer, chosen):
+    pretend(**computer)
+    assert _ranking.backend_for(SimpleNamespace(device=device, n_label=3), backend, 1) == chosen
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_triton_without_a_gpu_raises(pretend, device):
+    pretend(cuda=False)
+    with pytest.raises(BackendUnavailable, match="needs a CUDA device, and there is none"):
+        _ranking.backend_for(SimpleNamespace(device=device, n_label=3), "triton", 1)
+
+
+@pytest.mark.parametrize("backend", ["torch", "triton"])
+@pytest.mark.parametrize(
+    "measure",
+    [
+        average_precision,
+        mean_average_precision,
+        map_by_class,
+        evaluate,
+        partial(precision_at, ks=[1]),
+        partial(recall_at, ks=[1]),
+    ],
+)
+def test_no_backend_leaves_index_order_to_the_cpu_in_silence(make_arrays, measure, backend):
+    with pytest.raises(BackendUnavailable, match="has no kernel for ties='index', which runs on the CPU"):
+        measure(**make_arrays(1, 1, 1, 1), ties="index", backend=backend)
 
 
 def test_auto_falls_back_and_says_so(make_arrays, monkeypatch, caplog):

@@ -1,6 +1,22 @@
 import numpy as np
 import pytest
-from cmh_metrics import PackedCodes, pack_codes, unpack_codes
+from cmh_metrics import (
+    PackedCodes,
+    average_precision,
+    evaluate,
+    hamming_distances,
+    hamming_topk,
+    instance_recall_at,
+    map_by_class,
+    mean_average_precision,
+    ndcg,
+    pack_codes,
+    precision_at,
+    precision_recall_by_radius,
+    ranking_tables,
+    recall_at,
+    unpack_codes,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +54,84 @@ def test_zero_is_plus_one_among_signs_and_zero_among_bits():
     assert unpack_codes(pack_codes([[0.0, -0.5, -0.0]])).tolist() == [[1, -1, 1]]
     assert unpack_codes(pack_codes([[0, 1]])).tolist() == [[-1, 1]]
     assert unpack_codes(pack_codes([[0, 1]], values="signed")).tolist() == [[1, 1]]
+
+
+def test_booleans_and_unsigned_integers_have_no_sign():
+    for codes in ([[False, True]], np.array([[0, 1]], np.uint8)):
+        for values in ("auto", "signed", "binary"):
+            assert unpack_codes(pack_codes(codes, values=values)).tolist() == [[-1, 1]]
+
+
+@pytest.mark.parametrize("side", ["query_codes", "database_codes"])
+def test_zeros_and_ones_beside_signs_are_signs(side):
+    other = {"query_codes": "database_codes", "database_codes": "query_codes"}[side]
+    codes = {side: np.array([[0, 1]]), other: np.array([[-1, 1]])}  # sign() left a zero and no -1
+    assert hamming_distances(**codes).tolist() == [[1]]
+    assert hamming_distances(**{**codes, side: codes[side] == 1}).tolist() == [[0]]
+    assert hamming_distances(**{**codes, other: [[0, 1]]}).tolist() == [[0]]
+    assert hamming_distances(**{**codes, other: [[0, 1]]}, values="signed").tolist() == [[0]]
+    assert hamming_distances(**{**codes, other: [[1, 1]]}, values="signed").tolist() == [[0]]
+    assert hamming_distances(**{**codes, other: [[1, 1]]}, values="binary").tolist() == [[1]]
+    with pytest.raises(ValueError, match=f"{other} must contain only 0 and 1, but it contains -1"):
+        hamming_distances(**codes, values="binary")
+
+
+LABELS = {"query_labels": [[1, 0], [0, 1], [1, 1]], "database_labels": [[1, 0], [0, 1], [1, 0], [0, 1]]}
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda **a: ranking_tables(**LABELS, **a).retrieved,
+        lambda **a: average_precision(**LABELS, **a),
+        lambda **a: average_precision(**LABELS, **a, ties="index"),
+        lambda **a: mean_average_precision(**LABELS, **a),
+        lambda **a: map_by_class(**LABELS, **a),
+        lambda **a: precision_at(**LABELS, **a, ks=[1, 2]),
+        lambda **a: precision_at(**LABELS, **a, ks=[1, 2], ties="index"),
+        lambda **a: recall_at(**LABELS, **a, ks=[1, 2]),
+        lambda **a: precision_recall_by_radius(**LABELS, **a).recall,
+        lambda **a: ndcg(**LABELS, **a),
+        lambda **a: evaluate(**LABELS, **a)["retrieval"].mean_average_precision,
+        lambda **a: instance_recall_at(**a, ks=[1, 2]),
+        lambda **a: hamming_topk(**a, k=2)[1],
+        hamming_distances,
+    ],
+)
+def test_every_measure_asks_what_a_zero_means(measure):
+    codes = {
+        "query_codes": np.array([[0, 1, 1], [0, 0, 0], [1, 0, 1]]),
+        "database_codes": np.array([[0, 0, 0], [0, 1, 1], [1, 0, 0], [1, 1, 1]]),
+    }
+    bits = {name: array == 1 for name, array in codes.items()}
+    ones = {name: np.ones_like(array) for name, array in codes.items()}
+    for values, same in (("auto", bits), ("binary", bits), ("signed", ones)):
+        np.testing.assert_array_equal(measure(**codes, values=values), measure(**same))
+
+
+class CountedRows:
+    """A database on disk, and how many rows of it were read."""
+
+    def __init__(self, array):
+        self._array, self.shape, self.dtype, self.read = array, array.shape, array.dtype, 0
+
+    def __getitem__(self, rows):
+        self.read += len(self._array[rows])
+        return self._array[rows]
+
+
+@pytest.mark.parametrize(
+    ("queries", "database", "times"),
+    [
+        ([[-1, 1]], [[0, 1]] * 50, 1),  # the queries have said that there are signs
+        ([[True, False]], [[True, False]] * 50, 1),
+        ([[0, 1]], [[0, 1]] * 50, 2),  # once to see that there are none
+    ],
+)
+def test_a_database_is_not_read_to_find_out_what_is_known(queries, database, times):
+    database = CountedRows(np.array(database))
+    hamming_topk(query_codes=queries, database_codes=database, k=1)
+    assert database.read == 50 * times
 
 
 def test_the_kind_is_decided_for_the_whole_matrix_and_not_block_by_block():

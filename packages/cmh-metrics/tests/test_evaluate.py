@@ -6,10 +6,12 @@ from cmh_metrics import (
     RetrievalReport,
     average_precision,
     evaluate,
+    instance_recall_at,
     map_by_class,
     mean_average_precision,
     ndcg,
     precision_at,
+    precision_recall_by_radius,
     recall_at,
 )
 
@@ -35,8 +37,44 @@ def test_every_number_is_that_of_its_own_function(make_arrays):
     assert list(task.recall_at.values()) == recall_at(**arrays, ks=[1, 5]).mean(axis=0).tolist()
     assert task.ndcg_at == {k: pytest.approx(ndcg(**arrays, k=k).mean()) for k in (1, 5, None)}
     np.testing.assert_allclose(task.map_by_class, map_by_class(**arrays, **options))
-    assert len(task.radius_precision) == len(task.radius_recall) == 17
+    np.testing.assert_allclose(task.map_within_class, map_by_class(**arrays, **options, relevance="class"))
+    plain, found = (precision_recall_by_radius(**arrays, average=average) for average in ("plain", "found"))
+    assert (task.radius_precision, task.radius_recall) == (tuple(plain.precision), tuple(plain.recall))
+    counted = ~np.isnan(found.precision)
+    assert task.radius_precision_found[0] is None
+    assert not counted[0]
+    np.testing.assert_array_equal(np.array(task.radius_precision_found)[counted], found.precision[counted])
+    np.testing.assert_array_equal(np.array(task.radius_recall_found)[counted], found.recall[counted])
+    assert task.instance_recall_at == {}
     assert (task.n_query, task.n_database, task.bits, task.n_without_relevant) == (8, 70, 16, 1)
+
+
+@pytest.mark.parametrize("ties", ["expected", "index", "worst"])
+def test_classes_follow_the_tie_rule(make_arrays, ties):
+    arrays = make_arrays(8, 70, 5, 4)
+    task = evaluate(**arrays, ties=ties)["retrieval"]
+    np.testing.assert_allclose(task.map_by_class, map_by_class(**arrays, ties=ties))
+    np.testing.assert_allclose(task.map_within_class, map_by_class(**arrays, ties=ties, relevance="class"))
+
+
+@pytest.mark.parametrize("targets", ["rows", [3, 1, 4, 1, 5, 9, 2, 6]])
+def test_each_query_finds_its_own_item(both, targets):
+    report = evaluate(**both, targets=targets, ks=[1, 9])
+    for source, target in (("image", "text"), ("text", "image")):
+        codes = {"query_codes": both["query_codes"][source], "database_codes": both["database_codes"][target]}
+        rows = None if targets == "rows" else targets
+        expected = instance_recall_at(**codes, targets=rows, ks=[1, 9])
+        assert list(report[f"{source}-to-{target}"].instance_recall_at.values()) == expected.tolist()
+    assert f"| {expected[0]:.4f} |" in report.to_markdown()
+    assert "| task | k | precision | recall | nDCG | own row |" in report.to_markdown()
+    assert RetrievalReport.from_json(report.to_json()).to_json() == report.to_json()
+
+
+def test_integers_of_numpy_as_cut_offs(make_arrays):
+    arrays = make_arrays(3, 20, 8, 2)
+    report = evaluate(**arrays, k=np.int64(5), ks=np.array([1, 2]), seed=np.int64(1))
+    assert json.loads(report.to_json())["definition"]["k"] == 5
+    assert report.to_json() == evaluate(**arrays, k=5, ks=[1, 2], seed=1).to_json()
 
 
 def test_image_queries_rank_texts_and_text_queries_images(both):
@@ -55,7 +93,8 @@ def test_json_there_and_back(both):
     report = evaluate(**both, ties="index")
     again = RetrievalReport.from_json(report.to_json())
     assert again.to_json() == report.to_json()
-    assert again.definition == {"k": None, "normalise": "min", "ties": "index", "no_relevant": "zero"}
+    definition = {"k": None, "normalise": "min", "ties": "index", "no_relevant": "zero"}
+    assert again.definition == {**definition, "ties_at_k": "expected"}
     short = json.loads(report.to_json(per_query=False))
     assert short["tasks"]["image-to-text"]["average_precision"] == []
 
@@ -66,10 +105,24 @@ def test_tables_for_people(both):
     value = f"{report['image-to-text'].mean_average_precision:.4f}"
     assert f"| image-to-text | 16 | {value} |" in markdown
     assert "mAP cut at 10 (min), ties expected" in markdown
-    assert "8 queries on 70 items" in markdown
+    assert "measures at k: ties expected; 8 queries on 70 items" in markdown.splitlines()[-1]
     assert f"image-to-text & 16 & {value} &" in latex
-    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 1
+    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 2
     assert r"95 \% interval" in latex
+    task = report["text-to-image"]
+    cells = [task.precision_at[50], task.recall_at[50], task.ndcg_at[50]]
+    cells = [f"{cell:.4f}" for cell in cells]
+    assert "| text-to-image | 50 | " + " | ".join(cells) + " |" in markdown
+    assert "text-to-image & 50 & " + " & ".join(cells) + r" \\" in latex
+    assert f"| text-to-image | all |  |  | {task.ndcg_at[None]:.4f} |" in markdown
+
+
+def test_names_of_tasks_are_quoted(make_arrays):
+    report = evaluate(**make_arrays(2, 9, 8, 2), task="50% a_b|c\n#1 & {x} \\~^$")
+    assert r"50\% a\_b|c \#1 \& \{x\} \textbackslash{}\textasciitilde{}\textasciicircum{}\$ & 8 &" in (
+        report.to_latex()
+    )
+    assert r"| 50% a_b\|c #1 & {x} \~^$ | 8 |" in report.to_markdown()
 
 
 def test_comparing_two_systems(both, make_arrays):
@@ -84,6 +137,12 @@ def test_comparing_two_systems(both, make_arrays):
     test = second.compare(first)["text-to-image"]
     assert test.difference > 0
     assert test.p_value < 0.05
+    tests = second.compare(first)
+    written = json.loads(second.to_json(tests=tests))["tests"]["text-to-image"]
+    assert written == {"difference": test.difference, "p_value": test.p_value, "n_query": 8}
+    assert f"| {test.difference:+.4f} | {test.p_value:.4f} |" in second.to_markdown(tests=tests)
+    assert rf"& {test.difference:+.4f} & {test.p_value:.4f} \\" in second.to_latex(tests=tests)
+    assert "tests" not in json.loads(second.to_json())
     with pytest.raises(ValueError, match="define mAP alike"):
         first.compare(evaluate(**both, k=3))
     with pytest.raises(ValueError, match="must share a task"):
@@ -117,6 +176,9 @@ def test_reading_something_else():
         ({"normalise": "map"}, "normalise must be one of 'min'"),
         ({"k": 0}, "k must be an integer"),
         ({"ks": [0]}, "ks must be an integer"),
+        ({"targets": "columns"}, "targets must be one of 'rows'"),
+        ({"targets": [1]}, r"targets must hold one database row per query \(8\)"),
+        ({"values": "real"}, "values must be one of"),
     ],
 )
 def test_bad_input(both, change, message):

@@ -4,9 +4,12 @@ import sys
 import pytest
 
 MEASURE = """
-import resource
+import resource, sys
 import numpy as np
-import cmh_metrics, cmh_metrics._average_precision_kernel, cmh_metrics._numba_tables
+import cmh_metrics
+import cmh_metrics._average_precision_kernel, cmh_metrics._numba_tables, cmh_metrics._pair_kernels
+
+measure, n_query = sys.argv[1], int(sys.argv[2])
 
 rng = np.random.default_rng(0)
 
@@ -14,21 +17,23 @@ def codes(n):
     return cmh_metrics.PackedCodes(rng.integers(1 << 63, size=(n, 1), dtype=np.uint64), 64)
 
 arrays = {  # the size of NUS-WIDE
-    "query_codes": codes(2_100),
+    "query_codes": codes(n_query),
     "database_codes": codes(193_734),
-    "query_labels": rng.integers(2, size=(2_100, 21), dtype=np.uint8),
+    "query_labels": rng.integers(2, size=(n_query, 21), dtype=np.uint8),
     "database_labels": rng.integers(2, size=(193_734, 21), dtype=np.uint8),
 }
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-cmh_metrics.mean_average_precision(**arrays, threads=2)
+getattr(cmh_metrics, measure)(**arrays, threads=2)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss differs")
-def test_memory_beyond_the_arrays_at_the_size_of_nus(make_arrays):
-    from cmh_metrics import mean_average_precision
+@pytest.mark.parametrize(("measure", "n_query"), [("mean_average_precision", 2_100), ("evaluate", 100)])
+def test_memory_beyond_the_arrays_at_the_size_of_nus(make_arrays, measure, n_query):
+    from cmh_metrics import evaluate
 
-    mean_average_precision(**make_arrays(2, 10, 8, 2))  # whatever must be compiled is
-    done = subprocess.run([sys.executable, "-c", MEASURE], check=True, capture_output=True, text=True)
+    evaluate(**make_arrays(2, 10, 8, 2))  # whatever must be compiled is
+    command = [sys.executable, "-c", MEASURE, measure, str(n_query)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert int(done.stdout) < 64 << 10  # in KiB; the first call of the process, loading the kernels included

@@ -2,7 +2,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from cmh_metrics import ndcg
+from cmh_metrics import _inputs, ndcg
 
 
 def slow(distances, grades, k, gain):
@@ -29,6 +29,47 @@ def test_expected_over_all_orders(make_arrays, k, gain):
     expected = [slow(d, g, k, gain) for d, g in zip(distances, grades, strict=True)]
     found = ndcg(**arrays, k=k, gain=gain, no_relevant="nan", threads=2)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def by_groups(distances, grades, k, gain):
+    """The same for longer rankings: every place of a tie group has the group's mean gain."""
+    gains = np.exp2(grades) - 1 if gain == "exponential" else grades
+    expected = np.concatenate(
+        [np.full((distances == d).sum(), gains[distances == d].mean()) for d in np.unique(distances)]
+    )
+    discounts = 1 / np.log2(np.arange(2, len(grades) + 2))
+    discounts[len(grades) if k is None else k :] = 0
+    ideal = np.sort(gains)[::-1] @ discounts
+    return expected @ discounts / ideal if ideal else np.nan
+
+
+@pytest.mark.parametrize("slab_rows", [400, 61_440])
+@pytest.mark.parametrize("shape", [(3, 1023, 7, 70), (3, 1025, 64, 130), (2, 1200, 130, 3), (2, 801, 16, 64)])
+def test_many_labels_rows_and_slabs(make_arrays, monkeypatch, shape, slab_rows):
+    monkeypatch.setattr(_inputs, "SLAB_ROWS", slab_rows)
+    arrays = make_arrays(*shape)
+    q, x = arrays["query_codes"].astype(int), arrays["database_codes"].astype(int)
+    distances = (shape[2] - q @ x.T) // 2
+    grades = arrays["query_labels"].astype(float) @ arrays["database_labels"].T
+    for k, gain in ((None, "exponential"), (None, "linear"), (50, "exponential"), (1000, "linear")):
+        expected = [by_groups(d, g, k, gain) for d, g in zip(distances, grades, strict=True)]
+        found = ndcg(**arrays, k=k, gain=gain, no_relevant="nan", threads=2)
+        np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+
+def test_the_gain_of_a_thousand_labels():
+    codes = {"query_codes": [[1, 1]], "database_codes": [[1, 1], [-1, -1]]}
+    labels = np.zeros((3, 1100), np.uint8)
+    labels[0, :960] = labels[1, :3] = labels[2, :960] = 1
+    arrays = {**codes, "database_labels": labels[1:]}
+    found = ndcg(**arrays, query_labels=labels[:1])  # of 1100 possible labels
+    assert found[0] == pytest.approx(1 / np.log2(3))
+    labels[0, 960] = 1
+    with pytest.raises(
+        ValueError, match=r"at most 960 labels in a row .* but a row has 961; use gain='linear'"
+    ):
+        ndcg(**arrays, query_labels=labels[:1])
+    assert ndcg(**arrays, query_labels=labels[:1], gain="linear")[0] < 1
 
 
 def test_queries_without_a_relevant_item():

@@ -1,3 +1,5 @@
+from itertools import permutations, product
+
 import numpy as np
 import pytest
 from cmh_metrics import RankingTables, precision_at, precision_recall_by_radius, ranking_tables, recall_at
@@ -12,6 +14,24 @@ def test_hand_worked_answers():
     assert precision_at(tables=tables, ks=[2], ties="best").tolist() == [[0.5]]
     assert precision_at(tables=tables, ks=[2], ties="worst").tolist() == [[0]]
     assert recall_at(tables=tables, ks=[1, 2, 3]).tolist() == [[0, 0.5, 1]]
+
+
+@pytest.mark.parametrize("groups", [[(3, 1), (0, 0), (4, 2)], [(2, 2), (4, 1), (1, 0)], [(5, 3), (2, 2)]])
+def test_all_orders_of_equally_distant_items(groups):
+    parts = [sorted(set(permutations([1] * r + [0] * (n - r)))) for n, r in groups]
+    orders = np.array([np.concatenate(order) for order in product(*parts)])
+    found = orders.cumsum(axis=1)  # (n_order, n_item), every order as likely as any other
+    tables = RankingTables([[n for n, _ in groups]], [[r for _, r in groups]])
+    ks = np.arange(1, orders.shape[1] + 1)
+    for ties, hits in (
+        ("expected", found.mean(axis=0)),
+        ("best", found.max(axis=0)),
+        ("worst", found.min(axis=0)),
+    ):
+        np.testing.assert_allclose(precision_at(tables=tables, ks=ks, ties=ties)[0], hits / ks, rtol=1e-12)
+        np.testing.assert_allclose(
+            recall_at(tables=tables, ks=ks, ties=ties)[0], hits / found[0, -1], rtol=1e-12
+        )
 
 
 def test_index_order_against_the_slow_reference(make_arrays):

@@ -19,7 +19,21 @@ def test_distances_are_halves_of_differences(make_arrays, bits):
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 100, 4), (4, 5000, 64), (2, 3000, 300), (5, 1025, 16)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 1, 1),
+        (3, 100, 4),
+        (4, 5000, 64),
+        (2, 3000, 300),
+        (5, 1025, 16),
+        (3, 1023, 7),
+        (3, 1024, 8),
+        (2, 1100, 63),
+        (2, 1100, 65),
+        (2, 2049, 127),
+    ],
+)
 @pytest.mark.parametrize("k", [1, 10, 1024, 6000])
 def test_nearest_items_are_those_of_a_stable_sort(make_arrays, shape, k):
     arrays = make_arrays(*shape, 1)
@@ -30,9 +44,11 @@ def test_nearest_items_are_those_of_a_stable_sort(make_arrays, shape, k):
     np.testing.assert_array_equal(found_indices, indices)
 
 
-def test_nearest_items_over_several_slabs():
+@pytest.mark.parametrize("excess", [-1, 0, 1, 99])
+def test_nearest_items_over_several_slabs(excess):
     rng = np.random.default_rng(0)
-    codes = {"query_codes": rng.random((2, 9)) < 0.5, "database_codes": rng.random((SLAB_ROWS + 99, 9)) < 0.5}
+    n = SLAB_ROWS + excess
+    codes = {"query_codes": rng.random((2, 9)) < 0.5, "database_codes": rng.random((n, 9)) < 0.5}
     _, indices = by_sorting(hamming_distances(**codes), 700)
     np.testing.assert_array_equal(hamming_topk(**codes, k=700)[1], indices)
 

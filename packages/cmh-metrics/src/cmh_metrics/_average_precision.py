@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cmh_metrics._checks import one_of, positive_integer
 from cmh_metrics._index_order import sum_of_precisions
 from cmh_metrics._inputs import RankingInputs
-from cmh_metrics._ranking import Backend, ranking_tables, thread_count
+from cmh_metrics._ranking import Backend, no_kernel_for, ranking_tables, tables_of_inputs, thread_count
 from cmh_metrics._tables import RankingTables
 from cmh_metrics._threads import over_ranges
+
+if TYPE_CHECKING:
+    from cmh_metrics._codes import Values
 
 Normalise = Literal["min", "retrieved", "relevant", "first-relevant"]
 Ties = Literal["expected", "best", "worst", "index"]
@@ -20,7 +24,7 @@ NoRelevant = Literal["zero", "skip", "nan"]
 NORMALISE = ("min", "retrieved", "relevant", "first-relevant")
 TIES = ("expected", "best", "worst", "index")
 NO_RELEVANT = ("zero", "skip", "nan")
-_TABLE_LIMIT = 1 << 16  # harmonic numbers kept; beyond, a formula is as exact
+_TABLE_LIMIT = 1 << 16  # harmonic numbers kept; beyond, a formula is as exact and takes a little longer
 WHOLE = np.iinfo(np.int64).max  # the cut-off of a whole ranking
 
 Scores = np.ndarray[Any, np.dtype[np.float64]]
@@ -37,6 +41,7 @@ def average_precision(
     normalise: Normalise = "min",
     ties: Ties = "expected",
     no_relevant: NoRelevant = "zero",
+    values: Values = "auto",
     backend: Backend = "auto",
     threads: int | None = None,
 ) -> Scores:
@@ -58,7 +63,8 @@ def average_precision(
             database row; needs the arrays, and costs more.
         no_relevant: the value for a query without any relevant item: `"zero"`, `"nan"`, or leave it out
             (`"skip"`).
-        backend: see `ranking_tables`.
+        values: what a value of the codes means, see `ranking_tables`.
+        backend: see `ranking_tables`; `"torch"` and `"triton"` have no kernel for `ties="index"`.
         threads: see `ranking_tables`.
 
     Returns:
@@ -67,6 +73,7 @@ def average_precision(
     Raises:
         ValueError: if an argument is not as described, or `tables` come together with arrays or
         `ties="index"`.
+        BackendUnavailable: if a backend is asked for by name and cannot run here.
 
     Example:
         >>> average_precision(
@@ -87,18 +94,15 @@ def average_precision(
         "query_labels": query_labels,
         "database_labels": database_labels,
     }
-    if ties == "index":
-        if tables is not None:
-            raise ValueError(
-                "ties='index' needs the four arrays: tables do not know the order of database rows"
-            )
+    definition: dict[str, Any] = {"k": cut, "normalise": normalise, "ties": ties}
+    if tables is None:
         require(arrays)
-        scores = index_order(
-            RankingInputs(**arrays), k=cut, normalise=normalise, backend=backend, threads=threads
-        )
+        inputs = RankingInputs(**arrays, values=values)
+        scores = from_inputs(inputs, **definition, backend=backend, threads=threads)
+    elif ties == "index":
+        raise ValueError("ties='index' needs the four arrays: tables do not know the order of database rows")
     else:
-        tables = tables_of(tables=tables, backend=backend, threads=threads, **arrays)
-        scores = from_tables(tables, k=cut, normalise=normalise, ties=ties, threads=thread_count(threads))
+        scores = from_tables(tables_of(tables=tables, **arrays), **definition, threads=thread_count(threads))
     return treat_no_relevant(scores, no_relevant)
 
 
@@ -113,6 +117,7 @@ def mean_average_precision(
     normalise: Normalise = "min",
     ties: Ties = "expected",
     no_relevant: NoRelevant = "zero",
+    values: Values = "auto",
     backend: Backend = "auto",
     threads: int | None = None,
 ) -> float:
@@ -140,6 +145,7 @@ def mean_average_precision(
         normalise=normalise,
         ties=ties,
         no_relevant=no_relevant,
+        values=values,
         backend=backend,
         threads=threads,
     )
@@ -154,12 +160,17 @@ def require(arrays: dict[str, Any]) -> None:
 
 
 def tables_of(
-    *, tables: RankingTables | None, backend: Backend = "auto", threads: int | None = None, **arrays: Any
+    *,
+    tables: RankingTables | None,
+    values: Values = "auto",
+    backend: Backend = "auto",
+    threads: int | None = None,
+    **arrays: Any,
 ) -> RankingTables:
     """Return `tables`, or make them from the four arrays."""
     if tables is None:
         require(arrays)
-        return ranking_tables(**arrays, backend=backend, threads=threads)
+        return ranking_tables(**arrays, values=values, backend=backend, threads=threads)
     if not isinstance(tables, RankingTables):
         raise ValueError(f"tables must be RankingTables, but it is {type(tables).__name__}")  # noqa: TRY004
     for name, value in arrays.items():
@@ -168,10 +179,21 @@ def tables_of(
     return tables
 
 
+def from_inputs(
+    inputs: RankingInputs, *, k: int, normalise: str, ties: str, backend: Backend, threads: int | None
+) -> Scores:
+    """Return `(n_query,)` average precisions of checked inputs, NaN for a query without a relevant item."""
+    if ties == "index":
+        return index_order(inputs, k=k, normalise=normalise, backend=backend, threads=threads)
+    tables = tables_of_inputs(inputs, backend=backend, threads=thread_count(threads))
+    return from_tables(tables, k=k, normalise=normalise, ties=ties, threads=thread_count(threads))
+
+
 def index_order(
     inputs: RankingInputs, *, k: int, normalise: str, backend: Backend, threads: int | None
 ) -> Scores:
     """Return `(n_query,)` average precisions with ties in database order, NaN without a relevant item."""
+    no_kernel_for("ties='index'", backend)
     sums, counted, n_relevant = sum_of_precisions(
         inputs,
         k=k,
@@ -189,7 +211,7 @@ def from_tables(tables: RankingTables, *, k: int, normalise: str, ties: str, thr
     """Return `(n_query,)` average precisions, NaN for a query without a relevant item."""
     kernel = import_module("cmh_metrics._average_precision_kernel")
     scores = np.empty(len(tables))
-    harmonic = harmonic_numbers(int(tables.retrieved[0].sum()))
+    harmonic = harmonic_numbers()
 
     def work(first: int, last: int) -> None:
         kernel.average_precision_rows(
@@ -206,10 +228,20 @@ def from_tables(tables: RankingTables, *, k: int, normalise: str, ties: str, thr
     return scores
 
 
-def harmonic_numbers(n: int) -> Scores:
-    """Return the harmonic numbers H(0), H(1), ..., at least to 64, at most as many as are worth a table."""
-    numbers = np.zeros(max(64, min(n, _TABLE_LIMIT)) + 1)
-    np.cumsum(1.0 / np.arange(1, len(numbers)), out=numbers[1:])
+@cache
+def harmonic_numbers() -> Scores:
+    """Return `(65537, 2)`: the harmonic numbers H(0), H(1), ..., each as a float and what it lacks.
+
+    Of two large ones the difference counts, which their rounding errors would spoil.
+    """
+    i = np.arange(1.0, _TABLE_LIMIT + 1)
+    terms = 1 / i
+    numbers = np.zeros((_TABLE_LIMIT + 1, 2))
+    np.cumsum(terms, out=numbers[1:, 0])
+    lost = terms - np.diff(numbers[:, 0])  # by rounding each sum; this difference is exact
+    short = terms.astype(np.float32).astype(np.float64)  # times 17 bits it is exact, too
+    lost += ((1 - short * i) - (terms - short) * i) / i  # by rounding each quotient
+    np.cumsum(lost, out=numbers[1:, 1])
     return numbers
 
 

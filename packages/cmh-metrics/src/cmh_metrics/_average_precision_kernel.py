@@ -13,6 +13,7 @@ here are the same idea for the two cut-offs that end at a random place or divide
 # ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
+from functools import partial
 from math import log
 from typing import Any
 
@@ -22,42 +23,108 @@ from cmh_metrics._jit import jit
 
 MIN, RETRIEVED, RELEVANT, FIRST_RELEVANT = range(4)
 EXPECTED, BEST, WORST = range(3)
+inlined = partial(jit, inline=True)
 _NEGLIGIBLE = 1e-18  # a probability relative to the mode's below which a tail is not summed
 
 
-@jit
-def harmonic_between(low: int, high: int, table: Any) -> float:
-    """Return 1/(low + 1) + ... + 1/high; `table[i]` is the i-th harmonic number as far as the table goes."""
-    if high < table.size:
-        return float(table[high] - table[low])
-    if low < table.size:
-        return float(table[table.size - 1] - table[low]) + harmonic_tail(table.size - 1, high)
-    return harmonic_tail(low, high)
+@inlined
+def precisions(first: float, slope: float, n0: int, m: int, table: Any) -> float:
+    """Return the sum of `(first + (j - 1) * slope) / (n0 + j)` over the places j = 1..m after `n0` items.
+
+    This is `slope * m + (first - slope * (n0 + 1)) * (H(n0 + m) - H(n0))`, H(i) being a harmonic number, the
+    sum of `table[i, 0]` and `table[i, 1]`.
+    """
+    if n0 + m >= table.shape[0]:
+        return float(precisions_beyond(first, slope, n0, m, table))
+    harmonic = (table[n0 + m, 0] - table[n0, 0]) + (table[n0 + m, 1] - table[n0, 1])
+    return float(slope * m + (first - slope * (n0 + 1)) * harmonic)
 
 
 @jit
-def harmonic_tail(low: int, high: int) -> float:
-    """Return 1/(low + 1) + ... + 1/high for `low` of at least 64, by the Euler-Maclaurin formula."""
-    a = 1.0 / low
-    b = 1.0 / high
-    correction = 0.5 * (b - a) - (b**2 - a**2) / 12.0 + (b**4 - a**4) / 120.0 - (b**6 - a**6) / 252.0
-    return log(high / low) + correction
+def precisions_beyond(first: Any, slope: float, n0: int, m: int, table: Any) -> Any:
+    """Return the same where the places reach beyond the table.
+
+    There H comes from the Euler-Maclaurin formula, and what would cancel far down a ranking is taken
+    together: m - n0 * log(1 + m / n0) is `n0 * excess`.
+    """
+    total = 0.0
+    last = table.shape[0] - 1
+    if n0 < last:
+        harmonic = (table[last, 0] - table[n0, 0]) + (table[last, 1] - table[n0, 1])
+        total = slope * (last - n0) + (first - slope * (n0 + 1)) * harmonic
+        first += slope * (last - n0)
+        m -= last - n0
+        n0 = last
+    x = m / n0
+    if x > 0.125:
+        logarithm = log(1.0 + x)
+        excess = x - logarithm
+    else:  # log(1 + x) = 2 artanh(y), of which 2 y is x - x * y
+        y = m / (2.0 * n0 + m)
+        s = y * y
+        rest = 1 / 7 + s * (1 / 9 + s * (1 / 11 + s * (1 / 13 + s / 15)))
+        rest = 2.0 * y * s * (1 / 3 + s * (1 / 5 + s * rest))
+        logarithm = 2.0 * y + rest
+        excess = x * y - rest
+    a = 1.0 / n0
+    b = 1.0 / (n0 + m)
+    correction = -x * b * (0.5 - (a + b) / 12.0)  # to the logarithm; the next term is below 1e-20 of x
+    return total + slope * n0 * excess + (first - slope) * (logarithm + correction) - slope * n0 * correction
 
 
-@jit
+@inlined
 def expected_prefix(n: int, r: int, n0: int, r0: int, m: int, table: Any) -> float:
     """Return the expected sum of precisions at the relevant items among the first `m` places of a group."""
     if r == 0 or m == 0:
         return 0.0
     slope = (r - 1) / (n - 1) if n > 1 else 0.0
-    sums = slope * m + (r0 + 1 - slope * (n0 + 1)) * harmonic_between(n0, n0 + m, table)
-    return r / n * sums
+    return r / n * precisions(r0 + 1.0, slope, n0, m, table)
+
+
+@inlined
+def consecutive(r: int, n0: int, r0: int, table: Any) -> float:
+    """Return the sum of precisions of `r` relevant items in a row, after `n0` items with `r0` relevant."""
+    return precisions(r0 + 1.0, 1.0, n0, r, table)
 
 
 @jit
-def consecutive(r: int, n0: int, r0: int, table: Any) -> float:
-    """Return the sum of precisions of `r` relevant items in a row, after `n0` items with `r0` relevant."""
-    return r + (r0 - n0) * harmonic_between(n0, n0 + r, table)
+def best_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, table: Any) -> float:
+    """Return the highest average precision among the relevant items found, where the cut falls into a group.
+
+    With x relevant items among the group's first `m` places, first of all, it is
+    `(before + consecutive(x)) / (r0 + x)`: convex over linear, so the highest value is at an end.
+    """
+    low = max(0, m - (n - r))
+    high = min(m, r)
+    value = 0.0
+    if r0 + low > 0:
+        value = (before + consecutive(low, n0, r0, table)) / (r0 + low)
+    if r0 + high > 0:
+        value = max(value, (before + consecutive(high, n0, r0, table)) / (r0 + high))
+    return value
+
+
+@jit
+def worst_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, table: Any) -> float:
+    """Return the lowest average precision among the relevant items found, where the cut falls into a group.
+
+    With x relevant items, last of the `m` places, it is again convex over linear in x. It falls as long as
+    one item more adds less than the value: that item takes a place of its own and lets the others count one
+    more each.
+    """
+    low = max(0, m - (n - r))
+    high = min(m, r)
+    if r0 + low == 0:
+        return 0.0
+    end = n0 + m
+    while low < high:
+        x = (low + high) // 2
+        one_more = (r0 + 1) / (end - x) + precisions(1.0, 0.0, end - x, x, table)
+        if one_more * (r0 + x) < before + consecutive(x, end - x, r0, table):
+            low = x + 1
+        else:
+            high = x
+    return (before + consecutive(low, end - low, r0, table)) / (r0 + low)
 
 
 @jit
@@ -70,7 +137,7 @@ def expected_retrieved(n: int, r: int, n0: int, r0: int, m: int, before: float, 
     """
     low = max(0, m - (n - r))
     high = min(m, r)
-    mode = min(max((m + 1) * (r + 1) // (n + 2), low), high)
+    mode = min(max(int((m + 1.0) * (r + 1.0) / (n + 2.0)), low), high)  # in floats: products pass 2^63
     weight_sum = 0.0
     value = 0.0
     for direction in (1, -1):  # from the mode upwards, then from just below it downwards
@@ -100,7 +167,7 @@ def place_probabilities(n: int, r: int, q: int) -> Any:
     """
     low = q
     high = n - (r - q)
-    mode = min(max(q * (n + 1) // (r + 1), low), high)
+    mode = min(max(int(q * (n + 1.0) / (r + 1.0)), low), high)
     first = mode
     weight = 1.0
     while first > low and weight > _NEGLIGIBLE:
@@ -170,21 +237,21 @@ def average_precision_rows(
                     break
             elif n0 + n > k:
                 places = k - n0
-            if places == n or normalise != RETRIEVED or ties != EXPECTED:
-                x = r
-                if ties == EXPECTED:
-                    total += expected_prefix(n, r, n0, r0, places, table)
-                elif ties == BEST:
-                    x = min(r, places)
-                    total += consecutive(x, n0, r0, table)
-                else:
-                    x = max(0, r - (n - places))
-                    total += consecutive(x, n0 + places - x, r0, table)
-                if places < n:
-                    found = r0 + x
-            else:
-                total = expected_retrieved(n, r, n0, r0, places, total, table)
+            if places < n and normalise == RETRIEVED:  # only the number of relevant items found is unknown
                 found = 1
+                if ties == EXPECTED:
+                    total = expected_retrieved(n, r, n0, r0, places, total, table)
+                elif ties == BEST:
+                    total = best_retrieved(n, r, n0, r0, places, total, table)
+                else:
+                    total = worst_retrieved(n, r, n0, r0, places, total, table)
+            elif ties == EXPECTED:
+                total += expected_prefix(n, r, n0, r0, places, table)
+            elif ties == BEST:
+                total += consecutive(min(r, places), n0, r0, table)
+            else:
+                x = max(0, r - (n - places))
+                total += consecutive(x, n0 + places - x, r0, table)
             n0 += n
             r0 += r
             if n0 >= k and normalise != FIRST_RELEVANT:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_metrics._average_precision import Normalise, Scores, Ties, average_precision
-from cmh_metrics._checks import as_matrix, as_numpy, one_of
-from cmh_metrics._codes import PackedCodes, pack_codes
+from cmh_metrics._average_precision import NORMALISE, TIES, WHOLE, Normalise, Scores, Ties, from_inputs
+from cmh_metrics._checks import as_matrix, as_numpy, one_of, positive_integer
+from cmh_metrics._inputs import RankingInputs
 from cmh_metrics._packing import Bits, zero_one
 
 if TYPE_CHECKING:
+    from cmh_metrics._codes import Values
     from cmh_metrics._ranking import Backend
 
 Relevance = Literal["any", "class"]
+_BLOCK_QUERIES = 1 << 14  # queries of one class each that are ranked at a time
 
 
 def map_by_class(
@@ -27,6 +29,7 @@ def map_by_class(
     k: int | None = None,
     normalise: Normalise = "min",
     ties: Ties = "expected",
+    values: Values = "auto",
     backend: Backend = "auto",
     threads: int | None = None,
 ) -> Scores:
@@ -43,6 +46,7 @@ def map_by_class(
         k: as for `average_precision`, like the arguments below.
         normalise: see `average_precision`.
         ties: see `average_precision`.
+        values: what a value of the codes means, see `ranking_tables`.
         backend: see `ranking_tables`.
         threads: see `ranking_tables`.
 
@@ -63,51 +67,49 @@ def map_by_class(
         array([0.5, nan])
     """
     one_of(relevance, "relevance", ("any", "class"))
+    one_of(normalise, "normalise", NORMALISE)
+    one_of(ties, "ties", TIES)
     carried = zero_one(as_numpy(as_matrix(query_labels, "query_labels"), "query_labels"), "query_labels")
-    queries = _packed(query_codes, "query_codes")
+    inputs = RankingInputs(
+        query_codes=query_codes,
+        database_codes=database_codes,
+        query_labels=carried,
+        database_labels=database_labels,
+        values=values,
+    )
     options: dict[str, Any] = {
-        "k": k,
+        "k": WHOLE if k is None else positive_integer(k, "k"),
         "normalise": normalise,
         "ties": ties,
         "backend": backend,
         "threads": threads,
     }
-    if relevance == "any":
-        scores = average_precision(
-            query_codes=queries,
-            database_codes=database_codes,
-            query_labels=carried,
-            database_labels=database_labels,
-            **options,
-        )
-        return class_means(scores, carried)
-    database = _packed(database_codes, "database_codes")
-    offered = as_matrix(database_labels, "database_labels")
-    if offered.shape[1] != carried.shape[1]:
-        raise ValueError(
-            "query_labels and database_labels must have the same number of columns, "
-            f"but they have {carried.shape[1]} and {offered.shape[1]}"
-        )
-    result = np.full(carried.shape[1], np.nan)
-    for label in np.flatnonzero(carried.any(axis=0)):
-        chosen = carried[:, label]
-        column = slice(label, label + 1)
-        result[label] = average_precision(
-            query_codes=queries[chosen],
-            database_codes=database,
-            query_labels=carried[chosen, column],
-            database_labels=offered[:, column],
-            **options,
-        ).mean()
-    return result
+    if relevance == "class":
+        return means_within_classes(inputs, carried, **options)
+    return class_means(np.nan_to_num(from_inputs(inputs, **options)), carried)
+
+
+def means_within_classes(inputs: RankingInputs, carried: Bits, **options: Any) -> Scores:
+    """Return `(n_label,)` mean scores where an item is relevant to a query if both carry the class.
+
+    Each query is ranked once for each of its classes, as a query that carries this class alone.
+    """
+    queries, classes = np.nonzero(carried)
+    total = np.zeros(carried.shape[1])
+    for start in range(0, len(queries), _BLOCK_QUERIES):
+        part = slice(start, start + _BLOCK_QUERIES)
+        alone = np.arange(carried.shape[1]) == classes[part, None]  # (block, n_label)
+        scores = from_inputs(inputs.for_queries(queries[part], alone), **options)
+        total += np.bincount(classes[part], np.nan_to_num(scores), minlength=len(total))
+    return _divided(total, carried)
 
 
 def class_means(scores: Scores, carried: Bits) -> Scores:
-    """Return the mean score of the queries that carry each class, NaN where none does."""
+    """Return `(n_label,)` mean scores of the queries that carry each class, NaN where none does."""
+    return _divided(scores @ carried, carried)
+
+
+def _divided(total: Scores, carried: Bits) -> Scores:
     count = carried.sum(axis=0)
-    means: Scores = np.where(count > 0, (scores @ carried) / np.maximum(count, 1), np.nan)
+    means: Scores = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return means
-
-
-def _packed(codes: Any, name: str) -> PackedCodes:
-    return codes if isinstance(codes, PackedCodes) else pack_codes(codes, name=name)

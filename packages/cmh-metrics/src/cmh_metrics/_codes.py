@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_metrics._checks import as_matrix, as_numpy, is_torch, one_of
+from cmh_metrics._checks import as_matrix, as_numpy, one_of
 from cmh_metrics._files import read_arrays, write_arrays
 from cmh_metrics._packing import Bits, Block, Words, blocks, is_zero_one, pack_rows, zero_one
 
@@ -130,6 +130,7 @@ def pack_codes(codes: Any, *, values: Values = "auto", name: str = "codes") -> P
             data set or a torch tensor. `PackedCodes` are returned as they are.
         values: what a value means. `"signed"`: the bit is `value >= 0`, so zero counts as +1. `"binary"`: the
             values are 0 and 1. `"auto"`: binary if no value is anything but 0 and 1, otherwise signed.
+            Booleans and unsigned integers have no sign and are always binary.
         name: how error messages call `codes`.
 
     Returns:
@@ -171,7 +172,8 @@ class CodeRows:
         self.bits = self.shape[1]
         if self.bits > MAX_BITS:
             raise ValueError(f"{name} must have at most {MAX_BITS} bits, but its shape is {self.shape}")
-        self._binary = False if isinstance(codes, PackedCodes) else self._find_kind(values)
+        #: Whether the values are read as signs and not as 0 and 1.
+        self.signed = not isinstance(codes, PackedCodes) and self._find_signs(values)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -183,7 +185,7 @@ class CodeRows:
         return pack_rows(self._source, start, stop, self._name, self._as_bits)
 
     def _as_bits(self, block: Block) -> Bits:
-        if self._binary:
+        if not self.signed:
             return zero_one(block, self._name)
         if block.dtype.kind == "f" and np.isnan(block.min()):
             raise ValueError(
@@ -191,16 +193,43 @@ class CodeRows:
             )
         return np.greater_equal(block, 0)
 
-    def _find_kind(self, values: Values) -> bool:
-        """Whether the values are {0, 1}: reads on only as long as nothing else has been seen."""
-        if values != "auto":
-            return values == "binary"
-        if not is_torch(self._source) and np.dtype(self._source.dtype).kind in "bu":
-            return True  # unsigned values can only be {0, 1}: anything else is an error and not a sign
-        return all(
-            block.dtype.kind in "bu" or (not block.min() < 0 and is_zero_one(block))
+    def _find_signs(self, values: Values) -> bool:
+        """Whether the values have signs: reads on only as long as nothing but 0 and 1 has been seen."""
+        if values == "binary" or _is_unsigned(self._source.dtype):
+            return False  # unsigned values can only be {0, 1}: anything else is an error and not a sign
+        return values == "signed" or not all(
+            not block.min() < 0 and is_zero_one(block)
             for _, block in blocks(self._source, 0, len(self), self._name)
         )
+
+
+def both_sides(query_codes: Any, database_codes: Any, values: Values) -> tuple[CodeRows, CodeRows]:
+    """Return the rows of queries and database, which mean the same by a zero.
+
+    Zeros and ones beside signs are signs without a -1, so what one side shows holds for the other.
+
+    Raises:
+        ValueError: if codes are not what they should be or differ in length.
+    """
+    queries = CodeRows(query_codes, "query_codes", values=values)
+    if values == "auto" and queries.signed:
+        values = "signed"  # and the database need not be looked through
+    database = CodeRows(database_codes, "database_codes", values=values)
+    if values == "auto" and database.signed:
+        queries = CodeRows(query_codes, "query_codes", values="signed")
+    if queries.bits != database.bits:
+        raise ValueError(
+            "query_codes and database_codes must have the same number of bits, "
+            f"but they have {queries.bits} and {database.bits}"
+        )
+    return queries, database
+
+
+def _is_unsigned(dtype: Any) -> bool:
+    """Whether a numpy or torch type holds only booleans or integers from 0 on."""
+    if hasattr(dtype, "is_signed"):
+        return not dtype.is_signed
+    return np.dtype(dtype).kind in "bu"
 
 
 def _words_from_bytes(rows: np.ndarray[Any, np.dtype[np.uint8]]) -> Words:

@@ -17,13 +17,14 @@ from cmh_metrics._average_precision import (
     index_order,
     treat_no_relevant,
 )
-from cmh_metrics._by_class import class_means
+from cmh_metrics._by_class import class_means, means_within_classes
 from cmh_metrics._checks import as_matrix, as_numpy, one_of, positive_integer
 from cmh_metrics._inputs import RankingInputs
+from cmh_metrics._instance import instance_recall, target_rows
 from cmh_metrics._ndcg import ndcg_at
 from cmh_metrics._packing import zero_one
 from cmh_metrics._precision_recall import precision_at, precision_recall_by_radius, recall_at
-from cmh_metrics._ranking import tables_of_inputs, thread_count
+from cmh_metrics._ranking import no_kernel_for, tables_of_inputs, thread_count
 from cmh_metrics._report import RetrievalReport, TaskReport
 from cmh_metrics._statistics import bootstrap_interval
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cmh_metrics._average_precision import NoRelevant, Normalise, Scores, Ties
+    from cmh_metrics._codes import Values
     from cmh_metrics._packing import Bits
     from cmh_metrics._ranking import Backend
 
@@ -49,6 +51,8 @@ def evaluate(
     ties: Ties = "expected",
     no_relevant: Literal["zero", "skip"] = "zero",
     ks: Sequence[int] = (1, 10, 50, 100),
+    targets: Any = None,
+    values: Values = "auto",
     n_resample: int = 2000,
     seed: int = 0,
     backend: Backend = "auto",
@@ -68,10 +72,16 @@ def evaluate(
         normalise: see `average_precision`.
         ties: see `average_precision`; the bounds `worst` and `best` are reported in any case.
         no_relevant: see `average_precision`; queries that are skipped are left out of mAP and its interval.
-        ks: cut-offs of precision, recall and nDCG.
+        ks: cut-offs of precision, recall and nDCG, and of instance-level recall. Whatever `ties` says about
+            mAP, these are means over all orders of equally distant items.
+        targets: where each query has one right item, as a picture and its own text: `"rows"` if that of query
+            i is database row i, otherwise `(n_query,)` database rows. Adds instance-level recall.
+        values: what a value of the codes means, see `ranking_tables`.
         n_resample: resamples of the bootstrap interval.
         seed: of the bootstrap.
-        backend: see `ranking_tables`.
+        backend: of the ranking tables, see `ranking_tables`. nDCG and instance-level recall need more than
+            these tables and are counted on the CPU whatever the backend; `ties="index"` has no kernel for
+            `"torch"` and `"triton"`.
         threads: see `ranking_tables`.
 
     Returns:
@@ -91,12 +101,17 @@ def evaluate(
     one_of(normalise, "normalise", NORMALISE)
     one_of(ties, "ties", TIES)
     one_of(no_relevant, "no_relevant", ("zero", "skip"))
+    if ties == "index":
+        no_kernel_for("ties='index'", backend)
+    if isinstance(targets, str):
+        one_of(targets, "targets", ("rows",))
     options = _Options(
         k=None if k is None else positive_integer(k, "k"),
         normalise=normalise,
         ties=ties,
         no_relevant=no_relevant,
         ks=tuple(positive_integer(cut, "ks") for cut in ks),
+        targets=targets,
         n_resample=n_resample,
         seed=seed,
         backend=backend,
@@ -111,13 +126,20 @@ def evaluate(
                 database_codes=database,
                 query_labels=wanted,
                 database_labels=database_labels,
+                values=values,
             ),
             wanted,
             options,
         )
         for name, queries, database in _tasks(query_codes, database_codes, task)
     }
-    definition = {"k": k, "normalise": normalise, "ties": ties, "no_relevant": no_relevant}
+    definition = {
+        "k": options.k,
+        "normalise": normalise,
+        "ties": ties,
+        "no_relevant": no_relevant,
+        "ties_at_k": "expected",  # of precision, recall, nDCG and instance-level recall
+    }
     provenance = {"cmh-metrics": version("cmh-metrics"), "numpy": np.__version__, "backend": backend}
     return RetrievalReport(reports, definition, provenance)
 
@@ -131,6 +153,7 @@ class _Options:
     ties: Ties
     no_relevant: NoRelevant
     ks: tuple[int, ...]
+    targets: Any
     n_resample: int
     seed: int
     backend: Backend
@@ -155,25 +178,25 @@ def _tasks(query_codes: Any, database_codes: Any, task: str) -> list[tuple[str, 
     ]
 
 
-def _evaluate_task(name: str, inputs: RankingInputs, wanted: Bits, options: _Options) -> TaskReport:
+def _evaluate_task(name: str, inputs: RankingInputs, carried: Bits, options: _Options) -> TaskReport:
     threads = thread_count(options.threads)
     tables = tables_of_inputs(inputs, backend=options.backend, threads=threads)
+    k = WHOLE if options.k is None else options.k
+    definition: dict[str, Any] = {"k": k, "normalise": options.normalise}
+    on_backend: dict[str, Any] = {"backend": options.backend, "threads": threads}
 
     def precisions(ties: Ties) -> Scores:
         if ties == "index":
-            return index_order(
-                inputs, k=cut, normalise=options.normalise, backend=options.backend, threads=threads
-            )
-        return from_tables(tables, k=cut, normalise=options.normalise, ties=ties, threads=threads)
+            return index_order(inputs, **definition, **on_backend)
+        return from_tables(tables, **definition, ties=ties, threads=threads)
 
-    cut = WHOLE if options.k is None else options.k
     raw = precisions(options.ties)
     scores = treat_no_relevant(raw.copy(), options.no_relevant)
     if not len(scores):
         raise ValueError("query_labels must share a label with some database item for at least one query, "
                          "but none does; use no_relevant='zero'")  # fmt: skip
-    curve = precision_recall_by_radius(tables=tables)
-    by_class = class_means(np.nan_to_num(raw), wanted)
+    within = means_within_classes(inputs, carried, **definition, ties=options.ties, **on_backend)
+    curve, found = (precision_recall_by_radius(tables=tables, average=a) for a in ("plain", "found"))
     graded = ndcg_at(inputs, [*options.ks, WHOLE], gain="exponential", threads=threads)
     return TaskReport(
         task=name,
@@ -185,15 +208,34 @@ def _evaluate_task(name: str, inputs: RankingInputs, wanted: Bits, options: _Opt
         interval=bootstrap_interval(scores, n_resample=options.n_resample, seed=options.seed),
         worst=float(treat_no_relevant(precisions("worst"), options.no_relevant).mean()),
         best=float(treat_no_relevant(precisions("best"), options.no_relevant).mean()),
-        precision_at=_by_k(options.ks, precision_at(ks=options.ks, tables=tables)),
-        recall_at=_by_k(options.ks, recall_at(ks=options.ks, tables=tables)),
-        ndcg_at=_by_k([*options.ks, None], np.nan_to_num(graded)),
-        map_by_class=tuple(None if np.isnan(mean) else float(mean) for mean in by_class),
+        precision_at=_by_k(options.ks, precision_at(ks=options.ks, tables=tables).mean(axis=0)),
+        recall_at=_by_k(options.ks, recall_at(ks=options.ks, tables=tables).mean(axis=0)),
+        ndcg_at=_by_k([*options.ks, None], np.nan_to_num(graded).mean(axis=0)),
+        instance_recall_at=_instances(inputs, options),
+        map_by_class=_or_none(class_means(np.nan_to_num(raw), carried)),
+        map_within_class=_or_none(within),
         radius_precision=tuple(curve.precision.tolist()),
         radius_recall=tuple(curve.recall.tolist()),
+        radius_precision_found=_or_none(found.precision),
+        radius_recall_found=_or_none(found.recall),
         average_precision=scores,
     )
 
 
-def _by_k(ks: Sequence[Any], scores: Scores) -> dict[Any, float]:
-    return dict(zip(ks, scores.mean(axis=0).tolist(), strict=True))
+def _instances(inputs: RankingInputs, options: _Options) -> dict[int, float]:
+    """Return instance-level recall by cut-off, nothing where queries have no item of their own."""
+    if options.targets is None:
+        return {}
+    given = None if isinstance(options.targets, str) else options.targets
+    rows = target_rows(given, inputs.n_query, inputs.n_database)
+    recall = instance_recall(inputs.query_words, inputs.database, rows, options.ks, "expected")
+    return _by_k(options.ks, recall)
+
+
+def _or_none(means: Scores) -> tuple[float | None, ...]:
+    """Return what JSON can hold."""
+    return tuple(None if np.isnan(mean) else float(mean) for mean in means)
+
+
+def _by_k(ks: Sequence[Any], means: Scores) -> dict[Any, float]:
+    return dict(zip(ks, means.tolist(), strict=True))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cmh_metrics._checks import is_torch
-from cmh_metrics._codes import CodeRows
+from cmh_metrics._codes import CodeRows, Values, both_sides
 from cmh_metrics._labels import LabelRows
 
 if TYPE_CHECKING:
@@ -48,23 +49,26 @@ class RankingInputs:
         database_codes: a row source.
         query_labels: multi-hot.
         database_labels: a row source.
+        values: what a value of the codes means.
 
     Raises:
         ValueError: if an array is missing, is not what it should be, or does not fit the others.
     """
 
     def __init__(
-        self, *, query_codes: Any, database_codes: Any, query_labels: Any, database_labels: Any
+        self,
+        *,
+        query_codes: Any,
+        database_codes: Any,
+        query_labels: Any,
+        database_labels: Any,
+        values: Values = "auto",
     ) -> None:
-        queries, self.database = (
-            CodeRows(query_codes, "query_codes"),
-            CodeRows(database_codes, "database_codes"),
-        )
+        queries, self.database = both_sides(query_codes, database_codes, values)
         wanted, self.database_labels = (
             LabelRows(query_labels, "query_labels"),
             LabelRows(database_labels, "database_labels"),
         )
-        check_same_bits(queries, self.database)
         if wanted.n_label != self.database_labels.n_label:
             raise ValueError(
                 "query_labels and database_labels must have the same number of columns, "
@@ -72,13 +76,21 @@ class RankingInputs:
             )
         check_same_rows("query", queries, wanted)
         check_same_rows("database", self.database, self.database_labels)
-        self.device: str | None = str(query_codes.device) if is_torch(query_codes) else None
+        self.device = device_of(query_codes, database_codes, query_labels, database_labels)
         self.bits = queries.bits
         self.n_label = wanted.n_label
         self.n_query = len(queries)
         self.n_database = len(self.database)
         self.query_words: Words = queries.words(0, len(queries))
         self.query_labels: Words = wanted.words(0, len(wanted))
+
+    def for_queries(self, rows: Any, query_labels: Any) -> RankingInputs:
+        """Return the same database with some of the queries, which may repeat, and with labels for these."""
+        chosen = copy(self)
+        chosen.query_words = np.ascontiguousarray(self.query_words[rows])
+        chosen.n_query = len(chosen.query_words)
+        chosen.query_labels = LabelRows(query_labels, "query_labels").words(0, chosen.n_query)
+        return chosen
 
     def slabs(self) -> Iterator[Slab]:
         """Yield the queries with consecutive parts of the database."""
@@ -92,13 +104,10 @@ class RankingInputs:
             )
 
 
-def check_same_bits(queries: CodeRows, database: CodeRows) -> None:
-    """Raise unless query and database codes have one length."""
-    if queries.bits != database.bits:
-        raise ValueError(
-            "query_codes and database_codes must have the same number of bits, "
-            f"but they have {queries.bits} and {database.bits}"
-        )
+def device_of(*arrays: Any) -> str | None:
+    """Return where tensors among the arrays live, a GPU before the CPU; None if there is no tensor."""
+    devices = [str(array.device) for array in arrays if is_torch(array)]
+    return next((device for device in devices if device != "cpu"), devices[0] if devices else None)
 
 
 def check_same_rows(side: str, codes: CodeRows, labels: LabelRows) -> None:

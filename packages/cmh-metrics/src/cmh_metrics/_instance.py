@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cmh_metrics._checks import one_of, positive_integer
-from cmh_metrics._codes import CodeRows
-from cmh_metrics._inputs import SLAB_ROWS, check_same_bits
+from cmh_metrics._codes import CodeRows, Values, both_sides
+from cmh_metrics._inputs import SLAB_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cmh_metrics._average_precision import Scores
+    from cmh_metrics._packing import Words
 
+Rows = np.ndarray[Any, np.dtype[np.int64]]
 InstanceTies = Literal["expected", "best", "worst", "index"]
 
 
@@ -25,6 +27,7 @@ def instance_recall_at(
     ks: Sequence[int],
     targets: Any = None,
     ties: InstanceTies = "expected",
+    values: Values = "auto",
 ) -> Scores:
     """Recall at k where each query has exactly one right item, for several k.
 
@@ -35,6 +38,7 @@ def instance_recall_at(
         targets: `(n_query,)` database row of each query's right item; by default row i for query i.
         ties: where the right item stands among equally distant ones: at each place with equal probability
             (`"expected"`), first (`"best"`), last (`"worst"`), or by database row (`"index"`).
+        values: what a value of the codes means, see `ranking_tables`.
 
     Returns:
         `(len(ks),)` float64 in [0, 1], averaged over the queries.
@@ -48,27 +52,32 @@ def instance_recall_at(
         array([0.5, 1. ])
     """
     one_of(ties, "ties", ("expected", "best", "worst", "index"))
-    cuts = np.array([positive_integer(k, "ks") for k in np.atleast_1d(np.asarray(ks)).tolist()])
-    if not len(cuts):
+    cuts = [positive_integer(k, "ks") for k in np.atleast_1d(np.asarray(ks)).tolist()]
+    if not cuts:
         raise ValueError("ks must hold at least one cut-off, but it is empty")
-    queries, database = CodeRows(query_codes, "query_codes"), CodeRows(database_codes, "database_codes")
-    check_same_bits(queries, database)
-    rows = _targets(targets, len(queries), len(database))
-    words = queries.words(0, len(queries))
+    queries, database = both_sides(query_codes, database_codes, values)
+    rows = target_rows(targets, len(queries), len(database))
+    return instance_recall(queries.words(0, len(queries)), database, rows, cuts, ties)
+
+
+def instance_recall(
+    query_words: Words, database: CodeRows, rows: Rows, cuts: Sequence[int], ties: str
+) -> Scores:
+    """Return `instance_recall_at` of checked inputs."""
     own = np.empty(len(rows), np.int64)  # distance of each query to its right item
     for i, row in enumerate(rows):
-        own[i] = np.bitwise_count(words[i] ^ database.words(row, row + 1)[0]).sum()
+        own[i] = np.bitwise_count(query_words[i] ^ database.words(row, row + 1)[0]).sum()
     nearer, tied, tied_before = (np.zeros(len(rows), np.int64) for _ in range(3))
     for start in range(0, len(database), SLAB_ROWS):
         stop = min(start + SLAB_ROWS, len(database))
         slab = database.words(start, stop)
-        for i, query in enumerate(words):
+        for i, query in enumerate(query_words):
             distance = np.bitwise_count(slab ^ query).sum(axis=1, dtype=np.int64)
             equal = distance == own[i]
             nearer[i] += (distance < own[i]).sum()
             tied[i] += equal.sum()
             tied_before[i] += equal[: max(0, rows[i] - start)].sum()
-    places = cuts[:, None] - nearer  # (n_cut, n_query): places left for the tie group
+    places = np.array(cuts)[:, None] - nearer  # (n_cut, n_query): places left for the tie group
     if ties == "expected":
         hit = np.clip(places / tied, 0, 1)
     else:
@@ -78,7 +87,8 @@ def instance_recall_at(
     return scores
 
 
-def _targets(targets: Any, n_query: int, n_database: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def target_rows(targets: Any, n_query: int, n_database: int) -> Rows:
+    """Return the database row of each query's right item: by default row i for query i."""
     rows = np.arange(n_query) if targets is None else np.asarray(targets)
     if rows.shape != (n_query,) or rows.dtype.kind not in "iu":
         raise ValueError(

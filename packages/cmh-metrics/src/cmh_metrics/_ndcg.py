@@ -16,10 +16,12 @@ from cmh_metrics._threads import over_ranges
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cmh_metrics._codes import Values
     from cmh_metrics._packing import Words
     from cmh_metrics._tables import Table
 
 Gain = Literal["exponential", "linear"]
+_MAX_EXPONENT = 960  # so that the sum of the gains of 2^63 items is finite
 
 
 def ndcg(
@@ -31,6 +33,7 @@ def ndcg(
     k: int | None = None,
     gain: Gain = "exponential",
     no_relevant: NoRelevant = "zero",
+    values: Values = "auto",
     threads: int | None = None,
 ) -> Scores:
     """Normalised discounted cumulative gain of every query, graded by shared labels.
@@ -45,15 +48,16 @@ def ndcg(
         query_labels: `(n_query, n_label)` of 0 and 1.
         database_labels: `(n_database, n_label)` of 0 and 1.
         k: cut-off; None ranks the whole database.
-        gain: `"exponential"`: 2^grade - 1. `"linear"`: the grade.
+        gain: `"exponential"`: 2^grade - 1, for queries of at most 960 labels. `"linear"`: the grade.
         no_relevant: the value for a query without any relevant item, as for `average_precision`.
+        values: what a value of the codes means, see `ranking_tables`.
         threads: see `ranking_tables`.
 
     Returns:
         `(n_query,)` float64 in [0, 1], shorter if queries are skipped.
 
     Raises:
-        ValueError: if an argument is not as described.
+        ValueError: if an argument is not as described, or a query has too many labels for the gain.
 
     Example:
         >>> ndcg(
@@ -72,14 +76,25 @@ def ndcg(
         database_codes=database_codes,
         query_labels=query_labels,
         database_labels=database_labels,
+        values=values,
     )
     scores = ndcg_at(inputs, [cut], gain=gain, threads=thread_count(threads))[:, 0]
     return treat_no_relevant(scores, no_relevant)
 
 
 def ndcg_at(inputs: RankingInputs, cuts: Sequence[int], *, gain: str, threads: int) -> Scores:
-    """Return `(n_query, n_cut)` scores of checked inputs, NaN for a query without a relevant item."""
-    grades = np.arange(inputs.n_label + 1, dtype=np.float64)
+    """Return `(n_query, n_cut)` scores of checked inputs, NaN for a query without a relevant item.
+
+    Runs on the CPU, in the slabs of the ranking tables; one discount for each place, 8 bytes, is all that
+    grows with the database.
+    """
+    top_grade = int(np.bitwise_count(inputs.query_labels).sum(axis=1).max())
+    if gain == "exponential" and top_grade > _MAX_EXPONENT:
+        raise ValueError(
+            f"query_labels must have at most {_MAX_EXPONENT} labels in a row for the gain 2^grade - 1, "
+            f"but a row has {top_grade}; use gain='linear'"
+        )
+    grades = np.arange(top_grade + 1, dtype=np.float64)
     gains = grades if gain == "linear" else np.exp2(grades) - 1
     retrieved, gained, graded = _gain_tables(inputs, gains, threads)
     mean_gain = gained / np.maximum(retrieved, 1)
@@ -106,7 +121,7 @@ def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Ta
     kernel = import_module("cmh_metrics._pair_kernels")
     retrieved = np.zeros((inputs.n_query, inputs.bits + 1), np.int64)
     gained = np.zeros((inputs.n_query, inputs.bits + 1))
-    graded = np.zeros((inputs.n_query, inputs.n_label + 1), np.int64)
+    graded = np.zeros((inputs.n_query, len(gains)), np.int64)
     for slab in inputs.slabs():
         columns = slab.columns()
 

@@ -190,9 +190,9 @@ def add_gains(
 ) -> None:
     """Add one slab to items and gains by distance and to items by grade, for queries `first` to `last`.
 
-    Codes and labels of the database stand column by column, `(n_word, n)`. `gains` `(n_label + 1,)` is the
-    gain of each number of shared labels; `retrieved` and `gained` are `(n_query, bits + 1)`, `graded` is
-    `(n_query, n_label + 1)`.
+    Codes and labels of the database stand column by column, `(n_word, n)`. `gains` is the gain of each
+    number of shared labels, up to the largest number that a query has; `retrieved` and `gained` are
+    `(n_query, bits + 1)`, `graded` is `(n_query, len(gains))`.
     """
     block = 1024
     distance = np.empty(block, np.int32)

@@ -10,12 +10,13 @@ import numpy as np
 from cmh_metrics._average_precision import NO_RELEVANT, TIES, NoRelevant, Scores, Ties, require, tables_of
 from cmh_metrics._checks import one_of, positive_integer
 from cmh_metrics._inputs import RankingInputs
-from cmh_metrics._ranking import tables_of_inputs, thread_count
+from cmh_metrics._ranking import no_kernel_for, tables_of_inputs, thread_count
 from cmh_metrics._search import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cmh_metrics._codes import Values
     from cmh_metrics._ranking import Backend
     from cmh_metrics._tables import RankingTables
 
@@ -32,6 +33,7 @@ def precision_at(
     database_labels: Any = None,
     tables: RankingTables | None = None,
     ties: Ties = "expected",
+    values: Values = "auto",
     backend: Backend = "auto",
     threads: int | None = None,
 ) -> Scores:
@@ -45,7 +47,9 @@ def precision_at(
         query_labels: `(n_query, n_label)` of 0 and 1.
         database_labels: `(n_database, n_label)` of 0 and 1.
         tables: what `ranking_tables` returned, in place of the four arrays.
-        ties: as for `average_precision`; `"index"` needs the arrays.
+        ties: as for `average_precision`; `"index"` needs the arrays, and memory for the packed labels of the
+            whole database, 8 bytes an item up to 64 labels.
+        values: what a value of the codes means, see `ranking_tables`.
         backend: see `ranking_tables`.
         threads: see `ranking_tables`.
 
@@ -67,8 +71,9 @@ def precision_at(
     """
     cuts = _cuts(ks)
     found, _ = _found(
-        cuts, ties, tables, backend, threads, query_codes=query_codes, database_codes=database_codes,
-        query_labels=query_labels, database_labels=database_labels,
+        cuts, ties=ties, tables=tables, values=values, backend=backend, threads=threads,
+        query_codes=query_codes, database_codes=database_codes, query_labels=query_labels,
+        database_labels=database_labels,
     )  # fmt: skip
     scores: Scores = found / cuts
     return scores
@@ -84,6 +89,7 @@ def recall_at(
     tables: RankingTables | None = None,
     ties: Ties = "expected",
     no_relevant: NoRelevant = "zero",
+    values: Values = "auto",
     backend: Backend = "auto",
     threads: int | None = None,
 ) -> Scores:
@@ -106,8 +112,9 @@ def recall_at(
     """
     one_of(no_relevant, "no_relevant", NO_RELEVANT)
     found, n_relevant = _found(
-        _cuts(ks), ties, tables, backend, threads, query_codes=query_codes, database_codes=database_codes,
-        query_labels=query_labels, database_labels=database_labels,
+        _cuts(ks), ties=ties, tables=tables, values=values, backend=backend, threads=threads,
+        query_codes=query_codes, database_codes=database_codes, query_labels=query_labels,
+        database_labels=database_labels,
     )  # fmt: skip
     scores: Scores = found / np.maximum(n_relevant, 1)[:, None]
     if no_relevant == "skip":
@@ -140,6 +147,7 @@ def precision_recall_by_radius(
     database_labels: Any = None,
     tables: RankingTables | None = None,
     average: Average = "plain",
+    values: Values = "auto",
     backend: Backend = "auto",
     threads: int | None = None,
 ) -> RadiusCurve:
@@ -154,6 +162,7 @@ def precision_recall_by_radius(
         average: `"plain"`: over all queries; one that retrieves nothing has precision 0. `"found"`: at each
             radius over the queries that retrieve something relevant there, which is what AGAH's program
             prints (it makes the precision at small radii look better).
+        values: what a value of the codes means, see `ranking_tables`.
         backend: see `ranking_tables`.
         threads: see `ranking_tables`.
 
@@ -172,7 +181,7 @@ def precision_recall_by_radius(
     """
     one_of(average, "average", ("plain", "found"))
     tables = tables_of(
-        tables=tables, backend=backend, threads=threads, query_codes=query_codes,
+        tables=tables, values=values, backend=backend, threads=threads, query_codes=query_codes,
         database_codes=database_codes, query_labels=query_labels, database_labels=database_labels,
     )  # fmt: skip
     retrieved, relevant = tables.retrieved.cumsum(axis=1), tables.relevant.cumsum(axis=1)
@@ -195,8 +204,10 @@ def _cuts(ks: Sequence[int]) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 def _found(
     cuts: np.ndarray[Any, np.dtype[np.int64]],
+    *,
     ties: str,
     tables: RankingTables | None,
+    values: Values,
     backend: Backend,
     threads: int | None,
     **arrays: Any,
@@ -209,8 +220,9 @@ def _found(
                 "ties='index' needs the four arrays: tables do not know the order of database rows"
             )
         require(arrays)
-        return _found_by_index(RankingInputs(**arrays), cuts, backend, thread_count(threads))
-    tables = tables_of(tables=tables, backend=backend, threads=threads, **arrays)
+        inputs = RankingInputs(**arrays, values=values)
+        return _found_by_index(inputs, cuts, backend, thread_count(threads))
+    tables = tables_of(tables=tables, values=values, backend=backend, threads=threads, **arrays)
     n, r = tables.retrieved, tables.relevant
     before = n.cumsum(axis=1) - n  # items ranked before each tie group
     found = np.empty((len(tables), len(cuts)))
@@ -230,6 +242,7 @@ def _found_by_index(
     inputs: RankingInputs, cuts: np.ndarray[Any, np.dtype[np.int64]], backend: Backend, threads: int
 ) -> tuple[Scores, np.ndarray[Any, np.dtype[np.int64]]]:
     """Return the same with equally distant items in database order, from a search for the nearest items."""
+    no_kernel_for("ties='index'", backend)
     n_relevant = tables_of_inputs(inputs, backend=backend, threads=threads).relevant.sum(axis=1)
     labels = inputs.database_labels.words(0, inputs.n_database)
     k = min(int(cuts.max()), inputs.n_database)

@@ -17,6 +17,8 @@ from cmh_metrics._threads import available_threads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cmh_metrics._codes import Values
+
 Backend = Literal["auto", "numba", "numpy", "torch", "triton"]
 BACKENDS = ("auto", "numba", "numpy", "torch", "triton")
 _log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ def ranking_tables(
     database_codes: Any,
     query_labels: Any,
     database_labels: Any,
+    values: Values = "auto",
     backend: Backend = "auto",
     threads: int | None = None,
 ) -> RankingTables:
@@ -44,8 +47,11 @@ def ranking_tables(
         query_labels: `(n_query, n_label)` of 0 and 1; an item is relevant if it shares a label with the
             query.
         database_labels: `(n_database, n_label)` of 0 and 1.
+        values: what a value of the codes means. `"signed"`: the bit is `value >= 0`, so zero counts as +1.
+            `"binary"`: the values are 0 and 1. `"auto"`: binary if neither side holds anything but 0 and 1,
+            otherwise both sides are signed. Booleans and unsigned integers are always binary.
         backend: `"numba"` (bit-sliced, compiled at first use and then cached), `"numpy"` (no compiler),
-            `"torch"` (any device; that of `query_codes` if it is a tensor), `"triton"` (CUDA), or `"auto"`:
+            `"torch"` (any device; that of the tensors if there are any), `"triton"` (CUDA), or `"auto"`:
             triton for CUDA tensors, otherwise numba; where that cannot run, torch and numpy take its place.
         threads: how many threads a CPU backend uses; by default all processors that the process may use.
 
@@ -71,14 +77,14 @@ def ranking_tables(
         database_codes=database_codes,
         query_labels=query_labels,
         database_labels=database_labels,
+        values=values,
     )
     return tables_of_inputs(inputs, backend=backend, threads=thread_count(threads))
 
 
 def tables_of_inputs(inputs: RankingInputs, *, backend: str, threads: int) -> RankingTables:
     """Return the ranking tables of checked inputs."""
-    one_of(backend, "backend", BACKENDS)
-    add_slab = _choose(inputs, threads) if backend == "auto" else _named(backend, inputs, threads)
+    add_slab = backend_for(inputs, backend, threads)
     shape = (inputs.n_query, inputs.bits + 1)
     retrieved, relevant = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for slab in inputs.slabs():
@@ -86,8 +92,11 @@ def tables_of_inputs(inputs: RankingInputs, *, backend: str, threads: int) -> Ra
     return RankingTables(retrieved, relevant)
 
 
-def _choose(inputs: RankingInputs, threads: int) -> Callable[..., None]:
-    """Return the first backend that runs: on the GPU for tensors that live there, otherwise on the CPU."""
+def backend_for(inputs: RankingInputs, backend: str, threads: int) -> Callable[..., None]:
+    """Return `add_tables` of a backend; of the first that runs where "auto" leaves the choice."""
+    one_of(backend, "backend", BACKENDS)
+    if backend != "auto":
+        return _named(backend, inputs, threads)
     on_cuda = inputs.device is not None and inputs.device.startswith("cuda")
     names = ("triton", "torch") if on_cuda else ("numba", "numpy")
     try:
@@ -108,16 +117,28 @@ def _named(backend: str, inputs: RankingInputs, threads: int) -> Callable[..., N
         return partial(module.add_tables)
     if backend == "numba":
         return partial(module.add_tables, n_label=inputs.n_label, threads=threads)
-    has_cuda = import_module("torch").cuda.is_available()
-    device = inputs.device or ("cuda" if has_cuda else "cpu")
+    torch = import_module("torch")
+    device = inputs.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if backend == "torch":
         return partial(module.add_tables, n_label=inputs.n_label, device=device)
-    if not module.can_run():
+    if not module.INTERPRETED:
+        if not torch.cuda.is_available():
+            raise BackendUnavailable(
+                "backend 'triton' needs a CUDA device, and there is none; use backend='auto', "
+                "or set TRITON_INTERPRET=1 before the first use to check its numbers slowly on the CPU"
+            )
+        if not device.startswith("cuda"):
+            device = "cuda"
+    return partial(module.add_tables, device=device)
+
+
+def no_kernel_for(what: str, backend: str) -> None:
+    """Raise if a backend that was asked for by name, for its device, leaves this to the CPU."""
+    one_of(backend, "backend", BACKENDS)
+    if backend in ("torch", "triton"):
         raise BackendUnavailable(
-            "backend 'triton' needs a CUDA device, and there is none; use backend='auto', "
-            "or set TRITON_INTERPRET=1 before the first use to check its numbers slowly on the CPU"
+            f"backend {backend!r} has no kernel for {what}, which runs on the CPU; use backend='auto'"
         )
-    return partial(module.add_tables, device="cuda" if has_cuda else "cpu")
 
 
 def thread_count(threads: int | None) -> int:

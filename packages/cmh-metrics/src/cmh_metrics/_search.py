@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cmh_metrics._checks import positive_integer
-from cmh_metrics._codes import CodeRows
-from cmh_metrics._inputs import SLAB_ROWS, check_same_bits
+from cmh_metrics._codes import CodeRows, Values, both_sides
+from cmh_metrics._inputs import SLAB_ROWS
 from cmh_metrics._ranking import thread_count
 from cmh_metrics._threads import over_ranges
 
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from cmh_metrics._packing import Words
 
 
-def hamming_distances(*, query_codes: Any, database_codes: Any) -> np.ndarray[Any, np.dtype[np.int32]]:
+def hamming_distances(
+    *, query_codes: Any, database_codes: Any, values: Values = "auto"
+) -> np.ndarray[Any, np.dtype[np.int32]]:
     """Hamming distance of every query to every database item.
 
     Args:
         query_codes: `(n_query, bits)`, see `pack_codes`, or `PackedCodes`.
         database_codes: `(n_database, bits)` likewise.
+        values: what a value of the codes means, see `ranking_tables`.
 
     Returns:
         `(n_query, n_database)` int32, distances in bits. The matrix is the memory cost: for measures use
@@ -35,8 +38,7 @@ def hamming_distances(*, query_codes: Any, database_codes: Any) -> np.ndarray[An
         >>> hamming_distances(query_codes=[[1, 1]], database_codes=[[1, 1], [1, -1], [-1, -1]])
         array([[0, 1, 2]], dtype=int32)
     """
-    queries, database = CodeRows(query_codes, "query_codes"), CodeRows(database_codes, "database_codes")
-    check_same_bits(queries, database)
+    queries, database = both_sides(query_codes, database_codes, values)
     result = np.zeros((len(queries), len(database)), np.int32)
     query_words = queries.words(0, len(queries))
     for start in range(0, len(database), SLAB_ROWS):
@@ -48,7 +50,7 @@ def hamming_distances(*, query_codes: Any, database_codes: Any) -> np.ndarray[An
 
 
 def hamming_topk(
-    *, query_codes: Any, database_codes: Any, k: int, threads: int | None = None
+    *, query_codes: Any, database_codes: Any, k: int, values: Values = "auto", threads: int | None = None
 ) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
     """Exact `k` nearest database items of every query; equally distant items in database order.
 
@@ -56,6 +58,7 @@ def hamming_topk(
         query_codes: `(n_query, bits)`, see `pack_codes`, or `PackedCodes`.
         database_codes: `(n_database, bits)` likewise; a memory map or an HDF5 data set is read in slabs.
         k: how many items, at least 1; at most the whole database is returned.
+        values: what a value of the codes means, see `ranking_tables`.
         threads: how many threads; by default all processors that the process may use.
 
     Returns:
@@ -71,8 +74,7 @@ def hamming_topk(
         >>> distances.tolist(), indices.tolist()
         ([[0, 1]], [[1, 0]])
     """
-    queries, database = CodeRows(query_codes, "query_codes"), CodeRows(database_codes, "database_codes")
-    check_same_bits(queries, database)
+    queries, database = both_sides(query_codes, database_codes, values)
     return nearest(
         queries.words(0, len(queries)), database, k=positive_integer(k, "k"), threads=thread_count(threads)
     )

@@ -8,7 +8,7 @@ any GPU yet.
 
 from __future__ import annotations
 
-import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +64,9 @@ def _histogram_kernel(  # type: ignore[no-untyped-def] # noqa: ANN202, PLR0917 -
     tl.atomic_add(counts + query * 2 * half + cells, total.to(tl.int64))
 
 
+INTERPRETED = not isinstance(_histogram_kernel, triton.JITFunction)  # decided above, once and for all
+
+
 def add_tables(
     slab: Slab,
     retrieved: Any,
@@ -79,27 +82,23 @@ def add_tables(
     n_database = len(slab.database_words)
     counts = torch.zeros((len(query), 2 * half), dtype=torch.int64, device=device)
     tile, tiles = (TILE, TILES) if n_database >= TILE else (64, TILE // 64)
-    _histogram_kernel[(len(query), triton.cdiv(n_database, tile * tiles))](
-        query,
-        database,
-        wanted,
-        offered,
-        counts,
-        n_database,
-        n_word=query.shape[1],
-        n_label_word=wanted.shape[1],
-        half=half,
-        tile=tile,
-        tiles=tiles,
-    )
+    with torch.cuda.device(device) if counts.is_cuda else nullcontext():  # programs run on the current one
+        _histogram_kernel[(len(query), triton.cdiv(n_database, tile * tiles))](
+            query,
+            database,
+            wanted,
+            offered,
+            counts,
+            n_database,
+            n_word=query.shape[1],
+            n_label_word=wanted.shape[1],
+            half=half,
+            tile=tile,
+            tiles=tiles,
+        )
     table = counts.view(len(query), 2, half)[:, :, :n_bin].cpu().numpy()
     retrieved += table.sum(axis=1)
     relevant += table[:, 1]
-
-
-def can_run() -> bool:
-    """Whether there is a CUDA device, or Triton's interpreter is switched on."""
-    return torch.cuda.is_available() or os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def _words(words: Any, device: str) -> Any:
