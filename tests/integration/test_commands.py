@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from running import SMALL
 
-TINY = ("--preset", "small", "--set", "layer_widths=[16, 16, 8]", "--epochs", "2", "--bits", "16")
+TINY = (
+    "--preset", "small", "--set", "layer_widths=[16, 16, 8]", "--set", "batch_size=20",
+    "--epochs", "2", "--bits", "16",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -40,11 +43,50 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
         assert all(np.array_equal(one[name], other[name]) for name in one.files)
 
 
-def test_seeds_give_mean_and_deviation(umml, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("agah", ("--preset", "small", "--epochs", 3)),
+        ("jdsh", ("--preset", "small", "--epochs", 2)),
+    ],
+)
+def test_the_other_methods_train_on_the_emoji(umml, tmp_path, method, options):
+    trained = umml("train", "emoji", "--method", method, *options, "--bits", 16, "--unpaired-text", 20)
+    (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
+    result = json.loads((folder / "result.json").read_text())
+    assert result["specification"]["method"] == method
+    assert result["training_pairs"] == {"rows": 1200, "kept": 1200, "paired": 960}
+    assert [json.loads(line)["epoch"] for line in (folder / "metrics.jsonl").read_text().splitlines()] == [
+        *range(result["epochs"])
+    ]
+    with np.load(folder / "codes.npz", allow_pickle=False) as codes:
+        assert codes["bits"] == 16
+        for name, rows in (("query", 300), ("retrieval", 1576)):
+            assert codes[f"{name}_image"].shape == codes[f"{name}_text"].shape == (rows, 1)
+        assert len(np.unique(codes["retrieval_image"])) > 10  # no collapse
+    for task, value in result["map"].items():
+        assert value > 0.16, task  # untrained: about 0.14
+        assert f"{value:.4f}" in trained.stdout
+        assert f"{value:.4f}" in umml("evaluate", folder).stdout
+
+
+def test_a_batch_that_discarding_made_smaller_is_said(umml, save, arrays, tmp_path):
+    done = umml("train", save(arrays), *TINY, "--discard", 80)
+    assert (
+        "Note: dadh on data, SD 80 %: discarding leaves 8 training rows, fewer than a batch of 20"
+        in done.stdout
+    )
+    assert "8, not 20" in done.stdout
+    (path,) = tmp_path.glob("runs/*/result.json")
+    assert json.loads(path.read_text())["training_pairs"]["batch"] == 8
+
+
+def test_seeds_give_mean_and_interval(umml, tmp_path):
     umml("quickstart", "--out", "out", "--seeds", 2, "--set", "layer_widths=[8, 8, 8]", "--set", "epochs=1")
     rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").read_text().splitlines()))
     assert {row["seeds"] for row in rows} == {"2"}
-    assert all(float(row["map_sd"]) >= 0 for row in rows)
+    for row in rows:  # two seeds: Student's t with one degree of freedom
+        assert float(row["map_half_width"]) == pytest.approx(12.706 * float(row["map_sd"]) / 2**0.5, abs=1e-5)
 
 
 def test_methods_are_listed_and_described(umml):
@@ -76,6 +118,17 @@ def with_empty_row(arrays):
     ("spoil", "arguments", "said"),
     [
         (without("text"), (), "text"),
+        (
+            without("labels"),
+            (),
+            "data.npz has images and texts but no labels, which supervised methods learn from",
+        ),
+        (without("labels"), (), "add an array labels of zeros and ones"),
+        (
+            dict,
+            ("--set", "batch_size=41"),
+            "batch_size of dadh is 41, but data has only 40 training rows; make it",
+        ),
         (change(text=lambda arrays: arrays["text"][:-1]), (), "59"),
         (change(image=with_nan), (), "row 7"),
         (change(labels=with_empty_row), (), "row 5"),

@@ -1,7 +1,9 @@
 """The Ray executor on a cluster of two nodes of this machine, where Ray is installed."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from running import UMML
@@ -38,3 +40,39 @@ def test_a_node_that_dies_in_mid_grid_costs_nothing(undisturbed, tmp_path):
     assert written(tmp_path / "umml-reproduce") == written(undisturbed[0])
     again = run(tmp_path, *SMALL_GRID)
     assert f"{N_RUNS} of {N_RUNS} runs are complete already" in again.stdout
+
+
+GIVING_UP = """
+import sys
+from pathlib import Path
+from killing import Killer
+from umml_cli.experiment import open_sources, read_experiment, specify
+from umml_cli.ray_executor import RETRIES, RayExecutor
+from umml_cli.store import RunStore
+from umml_cli.worker import WorkOrder
+
+sources = open_sources(["small=small.npz"])
+experiment = read_experiment(Path("grid.toml")).model_copy(update={"cells": {"paired": (0.0,)}, "seeds": 1})
+endless, *short = (
+    next(specify(experiment, sources, overrides={"": {"epochs": epochs}})) for epochs in (10**6, 1, 2)
+)
+store = RunStore(Path("runs").resolve())
+order = WorkOrder(root=str(store.root), locations={"small": sources["small"].location})
+killer = Killer(endless, store.folder(endless).path)
+RayExecutor(workers=1).run_all([endless, *short], order, killer)
+assert killer.kills == RETRIES + 1, killer.kills
+assert list(killer.failed) == [endless.run_id], killer.failed
+assert {*killer.finished} == {run.run_id for run in short}, killer.finished
+print(store.folder(endless).failure.read_text())
+"""
+
+
+def test_only_the_run_whose_worker_always_dies_is_given_up(tmp_path):
+    prepare(tmp_path)
+    command = [sys.executable, "-W", "ignore", "-c", GIVING_UP]
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=here, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "its worker died 4 times" in done.stdout

@@ -14,6 +14,7 @@ import pytest
 from running import UMML
 from running import run_umml as run
 from small_grid import GRID, N_RUNS, SMALL_GRID, make_arrays, prepare, read_rows, written
+from umml_cli.files import folder_lock
 
 
 def test_tables_numbers_and_report_are_written(undisturbed):
@@ -85,6 +86,66 @@ def test_a_second_experiment_reuses_the_runs_of_the_first(undisturbed, small):
     assert (small / "umml-reproduce" / "figures" / "other.svg").exists()
 
 
+TWO = """
+title = "Margin {margin}"
+data = ["small"]
+table = "cells"
+[methods.dadh]
+options = {{ bits = 16, layer_widths = [8, 8, 8], epochs = 1, batch_size = 20, margin = {margin} }}
+[cells]
+paired = [0]
+UI = [40]
+"""
+
+
+def test_experiments_of_one_folder_keep_their_own_options_and_runs(umml, tmp_path):
+    prepare(tmp_path)
+    for name, margin in (("first", 0.1), ("second", 0.9)):
+        (tmp_path / f"{name}.toml").write_text(TWO.format(margin=margin))
+    data, out = ("--data", "small=small.npz", "--workers", "1"), tmp_path / "umml-reproduce"
+    umml("reproduce", "first.toml", *data, "--selection", "paper")
+    alone = (out / "tables" / "first.md").read_bytes()
+    umml("reproduce", "second.toml", *data)
+    assert (out / "tables" / "first.md").read_bytes() == alone
+    assert b"1 seed(s)" in alone
+    rows = read_rows(out / "summary.csv")
+    assert {(row["variant"], row["seeds"], row["selection"]) for row in rows} == {
+        ("margin 0.1", "1", "paper"), ("margin 0.9", "1", "paper"),
+    }  # fmt: skip
+    assert len(read_rows(out / "runs.csv")) == 4
+    report = (out / "report.html").read_text()
+    assert all(f"<h2>Margin {margin}</h2>" in report for margin in (0.1, 0.9))
+    assert "DADH on small, 16 bits (margin 0.9)</h2>" in report
+    before = written(out)
+    assert "4 of 4 runs are complete already" in umml("reproduce", "first.toml", "second.toml", *data).stdout
+    umml("report", out)
+    assert written(out) == before
+
+
+def test_a_folder_of_before_experiments_knew_their_settings_is_read(undisturbed, small, umml):
+    out = small / "umml-reproduce"
+    shutil.copytree(undisturbed[0], out)
+    grid = json.loads((out / "grid.json").read_text())
+    assert list(grid.pop("settings")) == ["grid"]
+    (out / "grid.json").write_text(json.dumps(grid))
+    shutil.rmtree(out / "tables")
+    umml("report", out)
+    assert written(out) == written(undisturbed[0])
+    grid["specifications"][0]["options"]["margin"] = 0.9
+    (out / "grid.json").write_text(json.dumps(grid))
+    done = umml("report", out, check=False)
+    assert done.returncode == 2
+    assert "name grid in umml reproduce again" in done.stderr
+
+
+def test_cleaning_waits_for_the_grid_whose_runs_it_is_pointed_at(undisturbed, small, umml):
+    shutil.copytree(undisturbed[0], small / "umml-reproduce")
+    with folder_lock(small / "umml-reproduce"):
+        done = umml("runs", "clean", "--out", "umml-reproduce/runs", "--yes", check=False)
+    assert done.returncode == 2
+    assert f"process {os.getpid()}) works in {small / 'umml-reproduce'}" in done.stderr
+
+
 def test_the_plan_lists_runs_time_and_disk_and_runs_nothing(undisturbed, small):
     plan = run(small, *SMALL_GRID, "--plan").stdout
     assert plan.count("to do") == N_RUNS
@@ -130,6 +191,15 @@ def test_runs_can_be_listed_shown_compared_and_cleaned(undisturbed, small):
         (("grid.toml", "--data", "small=small.npz", "--selection", "first"), "--selection is last or paper"),
         (("grid.toml", "--data", "small=small.npz", "--executor", "slurm"), "--executor is local, ray"),
         (("grid.toml", "--data", "small=small.npz", "--set", "dadh.colour=1"), "colour"),
+        (("grid.toml", "--data", "small=small.npz", "--set", "dadhh.mu=1"), "--set names the method dadhh"),
+        (
+            ("grid.toml", "--data", "small=small.npz", "--methods", "dadh,typo"),
+            "has the method typo; there are dadh",
+        ),
+        (("grid.toml", "--data", "small=small.npz", "--data", "emoji"), "shows emoji beside small"),
+        (("grid.toml", "--data", "small=small.npz", "--data", "small=small.npz"), "names small twice"),
+        (("grid.toml", "./grid.toml", "--data", "small=small.npz"), "are both called 'grid'"),
+        (("grid.toml", "--data", "small=small.npz", "--set", "batch_size=41"), "has only 40 training rows"),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_written(small, arguments, said):
@@ -237,14 +307,36 @@ def test_two_at_once_on_one_folder(undisturbed, small):
     assert written(small / "umml-reproduce") == written(undisturbed[0])
 
 
-def test_a_data_file_that_changes_makes_new_runs(undisturbed, small):
+def retrievals(out):
+    """Queries that the pages of all runs show, and those of the sections."""
+    text = (out / "report.html").read_text()
+    pages = json.loads(re.search(r'id="pages">(.*?)</script>', text, re.DOTALL)[1])
+    shown = sum(len(found) for run in pages["runs"] for found in run["retrievals"].values())
+    return shown, text.count('class="query"')
+
+
+def test_a_data_file_that_changes_makes_new_runs(undisturbed, small, umml):
     shutil.copytree(undisturbed[0], small / "umml-reproduce")
+    assert min(retrievals(small / "umml-reproduce")) > 0
     changed = make_arrays()
     changed["text"] += 1
     np.savez(small / "small.npz", **changed)
-    assert run(small, *SMALL_GRID, "--plan").stdout.count("to do") == N_RUNS
+    plan = umml(*SMALL_GRID, "--plan").stdout
+    assert plan.count("to do") == N_RUNS
+    assert f"Note: the data of small have changed: {N_RUNS} older runs no longer count." in plan
+    grid = json.loads((small / "umml-reproduce" / "grid.json").read_text())
+    grid["locations"]["small"] = str(small / "small.npz")
+    (small / "umml-reproduce" / "grid.json").write_text(json.dumps(grid))
+    said = umml("report").stdout
+    assert (
+        f"Note: {N_RUNS} runs of the tables saw small as it was before {small / 'small.npz'} changed" in said
+    )
+    assert retrievals(small / "umml-reproduce") == (0, 0)
+    assert written(small / "umml-reproduce") == written(undisturbed[0])
     prepare(small)
-    assert run(small, *SMALL_GRID, "--plan").stdout.count("done") >= N_RUNS
+    plan = umml(*SMALL_GRID, "--plan").stdout
+    assert plan.count("done") >= N_RUNS
+    assert "no longer count" not in plan
 
 
 def test_a_run_that_raises_leaves_the_others_alone(undisturbed, small):

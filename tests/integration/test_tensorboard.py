@@ -1,15 +1,16 @@
-import pytest
-from running import run_umml as run
+import shutil
 
-pytest.importorskip("tensorboard", reason="needs the extra umml-cli[tensorboard]")
+from running import run_umml as run
 
 
 def test_losses_and_map_of_every_trained_run_are_written(undisturbed, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    shutil.copytree(undisturbed[0], tmp_path / "out")
+    lines = next((tmp_path / "out" / "runs").glob("*/metrics.jsonl"))
+    lines.write_text(lines.read_text() + '{"epoch": 3, "sec')  # as of a killed run
     assert (
-        "12 runs are in logs"
-        in run(tmp_path, "runs", "tensorboard", "--out", undisturbed[0], "--to", "logs").stdout
+        "12 runs are in logs" in run(tmp_path, "runs", "tensorboard", "--out", "out", "--to", "logs").stdout
     )
     folder = next((tmp_path / "logs").glob("small/dadh/UI 40 %*"))
     events = EventAccumulator(str(folder))

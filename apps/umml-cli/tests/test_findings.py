@@ -4,6 +4,7 @@ import pytest
 from umml_cli.cells import Cell
 from umml_cli.findings import FINDINGS, Evidence, find, findings_markdown
 from umml_cli.published import maps_of
+from umml_cli.report import headline
 from umml_cli.results import Score, Series
 from umml_cli.store import TASKS
 
@@ -83,6 +84,8 @@ def test_what_lies_inside_the_noise_counts_for_neither_side():
     assert str(row.evidence) == "2 of 4; 1 the other way, 1 inside the noise"
     assert row.evidence.verdict == "unclear"
     assert str(find([known])[0].evidence) == "3 of 4"
+    stored = Stored(known.dataset, known.method, known.bits, known.scores)
+    assert headline(stored)[-1].endswith("in 2 of 4 comparisons; it loses in 1, 1 are inside the noise.")
 
 
 def test_a_larger_part_is_told_from_noise_as_well():

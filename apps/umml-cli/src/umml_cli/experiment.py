@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -196,18 +197,39 @@ class DataSource:
     dataset: PairedDataset
 
 
-def open_sources(assignments: Iterable[str]) -> dict[str, DataSource]:
-    """Load the data sets of `NAME=PATH` arguments; a name alone is a built-in data set."""
+def open_data(location: str) -> PairedDataset:
+    """Load a file, or a built-in data set by its name; data without labels are refused with the cure.
+
+    Raises:
+        UserError: there are images and texts, but no labels.
+        DataError: anything else that `cmh_data` refuses.
+    """
     import cmh_data  # noqa: PLC0415 - only where data is read
 
-    sources = {}
+    try:
+        return cmh_data.load(location)
+    except cmh_data.DataError as error:
+        with contextlib.suppress(cmh_data.DataError, OSError):
+            parts = cmh_data.inspect(location).parts
+            if {"image", "text"} <= parts.keys() and "labels" not in parts:
+                raise UserError(
+                    f"{location} has images and texts but no labels, which supervised methods learn from and "
+                    "mAP counts; add an array labels of zeros and ones, a row for each item and a column for "
+                    "each class."
+                ) from error
+        raise
+
+
+def open_sources(assignments: Iterable[str]) -> dict[str, DataSource]:
+    """Load the data sets of `NAME=PATH` arguments; a name alone is a built-in data set."""
+    sources: dict[str, DataSource] = {}
     for assignment in assignments:
         name, _, location = assignment.partition("=")
         if not name or (not location and "/" in name):
             raise UserError(f"--data takes NAME=PATH, got {assignment!r}.")
         if name in sources:
             raise UserError(f"--data names {name} twice; give each data set a name of its own.")
-        dataset = replace(cmh_data.load(location or name), name=name)
+        dataset = replace(open_data(location or name), name=name)
         sources[name] = DataSource(str(Path(location).resolve()) if location else name, dataset)
     return sources
 

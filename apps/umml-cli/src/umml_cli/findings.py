@@ -39,9 +39,13 @@ class Evidence:
     def __str__(self) -> str:
         said = f"{self.shown} of {self.of}"
         if self.noise is not None:
-            opposite = self.of - self.shown - self.noise
-            said += f"; {opposite} the other way, {self.noise} inside the noise"
+            said += f"; {self.opposite} the other way, {self.noise} inside the noise"
         return f"{said} ({', '.join(self.numbers)})" if self.numbers else said
+
+    @property
+    def opposite(self) -> int:
+        """Cases that show the contrary."""
+        return self.of - self.shown - (self.noise or 0)
 
     @property
     def verdict(self) -> str:

@@ -82,7 +82,13 @@ def headline(series: Series) -> list[str]:
             sentences.append(f"60 % {SCHEME_TITLES[scheme]} changes {said}.")
     kept = keeping_wins(series)
     if kept is not None:
-        sentences.append(f"Keeping the unpaired samples beats throwing as many away in {kept} comparisons.")
+        rest = (
+            "" if kept.noise is None else f"; it loses in {kept.opposite}, {kept.noise} are inside the noise"
+        )
+        sentences.append(
+            f"Keeping the unpaired samples beats throwing as many away in {kept.shown} of {kept.of} "
+            f"comparisons{rest}."
+        )
     return sentences
 
 

@@ -154,7 +154,7 @@ class Reproduction(BaseModel):
             if name not in known:
                 try:
                     source = open_sources([name if name == location else f"{name}={location}"])
-                except (DataError, OSError) as error:
+                except (UserError, DataError, OSError) as error:
                     notes.append(f"Without retrievals of {name}: {error}")
                     continue
                 datasets[name] = source[name].dataset

@@ -36,10 +36,10 @@ def train(
 
     Example: umml train wikipedia.npz --method dadh --preset small --unpaired-images 20
     """
-    import cmh_data
     from cmh_train import make_config
 
     from umml_cli.cells import Cell
+    from umml_cli.experiment import open_data
     from umml_cli.grid import perform_here
     from umml_cli.methods import method_version, parse_options
     from umml_cli.specification import RunSpecification
@@ -54,7 +54,7 @@ def train(
         **{name: value for name, value in given.items() if value is not None},
     }
     config = make_config(method, preset=preset, options=options)
-    dataset = cmh_data.load(data)
+    dataset = open_data(data)
     for finding in dataset.findings:
         console.print(f"Note: {finding}", markup=False, soft_wrap=True)
     specification = RunSpecification.model_validate({
