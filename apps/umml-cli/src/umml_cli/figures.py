@@ -69,9 +69,8 @@ def scheme_figure(experiment: Experiment, all_series: Sequence[Series]) -> Figur
             _dress(ax, f"{dataset}, {scheme}: {TASK_TITLES[task]}")
         axes[0].set_ylabel("mAP")
         axes[0].set_ylim(bottom=0)
-    _add_legend(figure, columns=4)
+    _add_legend(figure, all_series, columns=4)
     figure.suptitle(experiment.title, fontsize=11)
-    _say_what_bars_are(figure, all_series)
     return figure
 
 
@@ -148,28 +147,25 @@ def class_figure(experiment: Experiment, series: Series, names: Sequence[str]) -
     return figure
 
 
-def _add_legend(figure: Figure, *, columns: int) -> None:
-    """One legend for what any panel shows."""
+def _add_legend(figure: Figure, all_series: Iterable[Series] = (), *, columns: int) -> None:
+    """One legend for what any panel shows, lines before what they are compared with; says what bars are."""
     entries = {
         label: handle
         for ax in figure.axes
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
+    order = sorted(entries, key=lambda label: label.endswith(("published", "untrained")))
+    bars = "Bars: half of the 95 % interval over seeds (Student's t), to either side"
     figure.legend(
-        list(entries.values()),
-        list(entries),
+        [entries[label] for label in order],
+        order,
         loc="outside lower center",
-        ncols=min(columns, len(entries)),
+        ncols=min(columns, len(order)),
         frameon=False,
         fontsize=9,
+        title=bars if spread_remark(all_series) else None,
+        title_fontsize=8,
     )
-
-
-def _say_what_bars_are(figure: Figure, all_series: Iterable[Series]) -> None:
-    if spread_remark(all_series):
-        figure.supxlabel(
-            "Bars: half of the 95 % interval over seeds (Student's t), to either side.", fontsize=8
-        )
 
 
 def _dress(ax: Axes, title: str) -> None:
@@ -204,9 +200,8 @@ def share_figure(series: Series) -> Figure:
         _dress(ax, TASK_TITLES[task])
     axes[0].set_ylabel("mAP")
     axes[0].set_ylim(bottom=0)
-    _add_legend(figure, columns=5)
+    _add_legend(figure, [series], columns=5)
     figure.suptitle(series.title, fontsize=11)
-    _say_what_bars_are(figure, [series])
     return figure
 
 
