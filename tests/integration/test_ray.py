@@ -76,3 +76,12 @@ def test_only_the_run_whose_worker_always_dies_is_given_up(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "its worker died 4 times" in done.stdout
+
+
+def test_a_cluster_without_gpus_is_said_instead_of_waited_for(tmp_path):
+    prepare(tmp_path)
+    done = run(
+        tmp_path, *SMALL_GRID, "--executor", "ray", "--device", "cuda", "--gpus-per-run", 99, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "A run asks for 99 GPUs, but the Ray cluster has" in done.stderr

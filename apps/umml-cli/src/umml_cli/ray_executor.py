@@ -60,10 +60,19 @@ class RayExecutor:
             )
             ray.init(**options, log_to_driver=False, include_dashboard=False, configure_logging=False)
         try:
+            self._check_gpus(ray.cluster_resources().get("GPU", 0))
             self._submit(ray, specifications, order, on_event)
         finally:
             if started_here:
                 ray.shutdown()
+
+    def _check_gpus(self, n_gpus: float) -> None:
+        """Refuse what Ray would wait for without end."""
+        if self.gpus_per_run > n_gpus:
+            raise UserError(
+                f"A run asks for {self.gpus_per_run:g} GPUs, but the Ray cluster has {n_gpus:g}; start it "
+                "with GPUs, give another --gpus-per-run, or use --device cpu."
+            )
 
     def _submit(
         self,
