@@ -116,6 +116,7 @@ def test_experiments_of_one_folder_keep_their_own_options_and_runs(umml, tmp_pat
     report = (out / "report.html").read_text()
     assert all(f"<h2>Margin {margin}</h2>" in report for margin in (0.1, 0.9))
     assert "DADH on small, 16 bits (margin 0.9)</h2>" in report
+    assert report.count("<td>dadh (margin 0.9)</td>") == 2
     before = written(out)
     assert "4 of 4 runs are complete already" in umml("reproduce", "first.toml", "second.toml", *data).stdout
     umml("report", out)

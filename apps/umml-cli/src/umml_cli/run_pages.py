@@ -42,6 +42,7 @@ def run_pages(all_series: Sequence[Series], datasets: Mapping[str, PairedDataset
                 "id": spec.run_id,
                 "title": spec.title,
                 "method": spec.method,
+                "variant": series.variant,
                 "dataset": spec.dataset,
                 "bits": series.bits,
                 "scheme": spec.cell.scheme,
