@@ -91,14 +91,17 @@ def print_table(found: dict[Cell, list[float]], expected: dict[Cell, list[float]
         yardstick = my_sd if their_sd is None else their_sd
         difference = mine - theirs
         ratio = abs(difference) / yardstick if yardstick else None
-        inside.append(ratio <= 2 if ratio is not None else abs(difference) < 5e-4)
-        by_chance.append(chance_outside(found[cell], expected[cell]))
+        if yardstick is not None:
+            inside.append(ratio <= 2 if ratio is not None else abs(difference) < 5e-4)
+            by_chance.append(chance_outside(found[cell], expected[cell]) if yardstick else 0)
         sds = ["" if sd is None else f"{sd:.4f}" for sd in (my_sd, their_sd)]
         print(
             f"| {' | '.join(cell)} | {mine:.4f} | {sds[0]} | {len(found[cell])} | {theirs:.4f} | {sds[1]} "
             f"| {len(expected[cell])} | {difference:+.4f} | {'' if ratio is None else f'{ratio:.1f}'} |"
         )
-    print(f"\n{sum(inside)} of {len(inside)} values lie within two standard deviations.", end=" ")
+    print(
+        f"\n{sum(inside)} of {len(inside)} values with a spread lie within two standard deviations.", end=" "
+    )
     print(f"If nothing differed but the seeds, {len(inside) - sum(by_chance):.0f} would be expected to.")
 
 
@@ -109,8 +112,6 @@ def chance_outside(found: list[float], expected: list[float]) -> float:
     root of the sum of the seeds' reciprocals.
     """
     n_yardstick = len(found) if len(expected) == 1 else len(expected)
-    if n_yardstick == 1:
-        return 1.0
     limit = 2 / math.sqrt(1 / len(found) + 1 / len(expected))
     return float(2 * student_t.sf(limit, n_yardstick - 1))
 
