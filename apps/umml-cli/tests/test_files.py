@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 
 import pytest
 from umml_cli.errors import UserError, describe_os_error
-from umml_cli.files import folder_lock, read_json, replacing, write_json
+from umml_cli.files import folder_lock, read_json, remove_leftovers, replacing, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -30,6 +30,21 @@ def test_machines_that_share_a_folder_write_under_names_of_their_own(tmp_path, m
             names.append(temporary.name)
     assert len(set(names)) == 2
     assert all(fnmatch(name, ".*.tmp*") for name in names)  # what `umml runs clean` looks for
+
+
+def test_temporary_files_go_when_their_process_has_gone(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here = platform.node()
+    names = [
+        f".grid.{here}.{ended.pid}.tmp.csv",
+        f".grid.{here}.{os.getpid()}.tmp.csv",
+        ".grid.other.1.tmp.csv",
+    ]
+    for name in (*names, "grid.csv"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"grid.csv", *names[1:]}
 
 
 def test_damaged_json_is_named(tmp_path):

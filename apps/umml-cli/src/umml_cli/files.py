@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import platform
+import re
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
@@ -29,6 +30,24 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of `replacing` whose process, of this machine, was killed."""
+    for path in folder.glob(".*.tmp*"):
+        owner = re.search(rf"\.{re.escape(platform.node())}\.(\d+)\.tmp", path.name)
+        if owner is not None and not _is_alive(int(owner[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

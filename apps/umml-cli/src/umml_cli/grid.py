@@ -8,7 +8,7 @@ from umml_cli.errors import RunsFailed
 from umml_cli.events import RunEvent, RunFailed, RunFinished
 from umml_cli.executor import LocalExecutor
 from umml_cli.figures import class_figure, save_figure, scheme_figure, share_figure
-from umml_cli.files import folder_lock, write_text
+from umml_cli.files import folder_lock, remove_leftovers, write_text
 from umml_cli.findings import find, findings_markdown
 from umml_cli.paper_tables import one_of, paper_tables
 from umml_cli.progress import grid_progress
@@ -162,6 +162,8 @@ def write_outputs(
     from umml_cli.report import Section, render_report  # noqa: PLC0415 - templates only when there is something to show
     from umml_cli.run_pages import run_pages  # noqa: PLC0415 - as above
 
+    for folder in (out, out / "tables", out / "figures"):
+        remove_leftovers(folder)
     store = RunStore(out / RUNS)
     exhibits = []
     all_series = collect(results, selection=selection, store=store)

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from umml_cli.codes import RunCodes
 from umml_cli.errors import UserError
 from umml_cli.events import EpochEnded, RunEvent, RunFinished, RunStarted
-from umml_cli.files import read_json, replacing, run_lock, write_json, write_text
+from umml_cli.files import read_json, remove_leftovers, replacing, run_lock, write_json, write_text
 from umml_cli.precision import RunPrecision
 from umml_cli.specification import MAP_DEFINITION
 from umml_cli.store import TASKS, BestEpoch, RunFolder, RunResult, RunStore
@@ -105,6 +105,7 @@ class _Run:
     def carry_out(self, *, checkpoint_minutes: float, keep_weights: bool) -> RunResult:
         spec, folder = self._spec, self._folder
         folder.failure.unlink(missing_ok=True)
+        remove_leftovers(folder.path)
         if folder.evaluations.exists():
             self._evaluations = {int(epoch): maps for epoch, maps in read_json(folder.evaluations).items()}
         epochs: tuple[EpochRecord, ...] = ()
