@@ -132,6 +132,17 @@ def test_large_groups_against_their_sums(before, n, r):
         assert average_precision(tables=tables, ties=ties)[0] == pytest.approx(value, rel=1e-11)
 
 
+def test_whole_rankings_equal_rankings_cut_where_nothing_is_left(make_arrays):
+    """Rankings of another length beside them: what one row's short way may do, the others must not decide."""
+    tables = ranking_tables(**make_arrays(40, 900, 24, 5))
+    longer = RankingTables(retrieved=tables.retrieved * 100, relevant=tables.relevant * 50)
+    both = RankingTables.concat([tables, longer])
+    alone = average_precision(tables=tables, no_relevant="nan")
+    beside = average_precision(tables=both, no_relevant="nan")
+    np.testing.assert_allclose(beside[:40], alone, rtol=1e-14)
+    np.testing.assert_allclose(beside[40:], average_precision(tables=longer, no_relevant="nan"), rtol=1e-14)
+
+
 @pytest.mark.parametrize("n", [2**31 + 3, 2**33])
 def test_counts_beyond_32_bits(n):
     r, k = n // 2, n // 4 + 1

@@ -212,6 +212,12 @@ def from_tables(tables: RankingTables, *, k: int, normalise: str, ties: str, thr
     kernel = import_module("cmh_metrics._average_precision_kernel")
     scores = np.empty(len(tables))
     harmonic = harmonic_numbers()
+    n_database = int(tables.retrieved.sum(axis=1).max())
+
+    def work_whole(first: int, last: int) -> None:
+        kernel.whole_ranking_rows(
+            tables.retrieved[first:last], tables.relevant[first:last], harmonic, scores[first:last]
+        )
 
     def work(first: int, last: int) -> None:
         kernel.average_precision_rows(
@@ -224,7 +230,8 @@ def from_tables(tables: RankingTables, *, k: int, normalise: str, ties: str, thr
             scores[first:last],
         )
 
-    over_ranges(work, len(tables), threads)
+    whole = ties == "expected" and n_database <= k and n_database < len(harmonic)
+    over_ranges(work_whole if whole else work, len(tables), threads)
     return scores
 
 

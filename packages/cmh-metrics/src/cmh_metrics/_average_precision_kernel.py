@@ -202,6 +202,34 @@ def expected_first_relevant(n: int, r: int, n0: int, r0: int, q: int, table: Any
 
 
 @jit
+def whole_ranking_rows(retrieved: Any, relevant: Any, table: Any, out: Any) -> None:
+    """Fill `out` as `average_precision_rows` does for expected ties over whole rankings inside the table.
+
+    The case that everybody asks for, without branches and with one division for a group: with h the
+    difference of harmonic numbers, the group adds
+
+        r * ((r - 1) * (n - (n0 + 1) * h) + (n - 1) * (r0 + 1) * h) / (n * (n - 1)).
+    """
+    for i in range(retrieved.shape[0]):
+        total = 0.0
+        n0 = 0
+        r0 = 0
+        high, low = 0.0, 0.0
+        for d in range(retrieved.shape[1]):
+            n = retrieved[i, d]
+            r = relevant[i, d]
+            next_high, next_low = table[n0 + n, 0], table[n0 + n, 1]
+            harmonic = (next_high - high) + (next_low - low)
+            first = (r0 + 1.0) * harmonic
+            inside = (r - 1.0) * (n - (n0 + 1.0) * harmonic) + (n - 1.0) * first
+            total += r * (inside / (n * (n - 1.0)) if n > 1 else first)
+            n0 += n
+            r0 += r
+            high, low = next_high, next_low
+        out[i] = total / r0 if r0 else np.nan
+
+
+@jit
 def average_precision_rows(
     retrieved: Any, relevant: Any, k: int, normalise: int, ties: int, table: Any, out: Any
 ) -> None:

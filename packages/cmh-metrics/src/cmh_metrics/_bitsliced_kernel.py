@@ -12,8 +12,8 @@ zeros(x) // 2. What comes out is half of the agreement plus |q|, modulo a power 
 planes. (A query with more ones than zeros is complemented: agreement and distance then change places.)
 
 The items at one distance are those whose digits match it. For every value of the digits above the lowest
-four that occurs, found by walking a binary tree, the items are counted for each value of digits 2 and 3 that
-occurs, and each of digits 0 and 1.
+four that occurs, found by walking a binary tree, and for every value of digits 1 to 3 that occurs among these
+items, the items and the relevant ones are counted, all of them and those whose lowest digit is 1.
 """
 
 # ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from cmh_metrics._jit import jit
-from cmh_metrics._popcount import popcount
+from cmh_metrics._popcount import lowest_one, popcount
 from cmh_metrics._vectors import (
     COUNTED,
     LANES,
     address,
     both,
-    count_two,
+    count_relevant,
     differ,
     either,
     full_add,
@@ -108,7 +108,7 @@ def slice_rows(words: Any, order: Any, first: int, last: int, planes: Any, zeros
 
 @jit
 def add_planes(
-    sources: Any, n_source: int, start: int, n_digit: int, end: int, high: int, middle: int, low: int
+    sources: Any, n_source: int, start: int, n_digit: int, end: int, high: int, low: int, values: int
 ) -> None:
     """Add planes to digit planes.
 
@@ -119,8 +119,8 @@ def add_planes(
         n_digit: how many digits, at least four.
         end: length of a run in bytes.
         high: address of the resulting digits from digit 4 on.
-        middle: of four planes: the items whose digits 3 and 2 are 00, 01, 10 and 11.
-        low: likewise for digits 1 and 0.
+        low: address of digit 0.
+        values: of eight planes: the items whose digits 3, 2 and 1 are 000, 001, 010 and so on.
     """
     n_high = (n_digit - LOW_DIGITS) * _BYTES
     for at in range(0, end, 64):
@@ -148,17 +148,11 @@ def add_planes(
                 value = load(digit)
                 store(digit, differ(value, carry))
                 carry = both(value, carry)
-        store_values(middle + at, eight, four)
-        store_values(low + at, two, one)
-
-
-@jit
-def store_values(where: int, upper: Any, lower: Any) -> None:
-    """Write which places have the values 00, 01, 10 and 11 of two digits, a run for each."""
-    store(where, inverse(either(upper, lower)))
-    store(where + _BYTES, without(lower, upper))
-    store(where + 2 * _BYTES, without(upper, lower))
-    store(where + 3 * _BYTES, both(upper, lower))
+        store(low + at, one)
+        pairs = inverse(either(eight, four)), without(four, eight), without(eight, four), both(eight, four)
+        for place, plane in enumerate(pairs):
+            store(values + 2 * place * _BYTES + at, without(plane, two))
+            store(values + (2 * place + 1) * _BYTES + at, both(plane, two))
 
 
 @jit
@@ -175,26 +169,21 @@ def split(items: int, digit: int, end: int, children: int) -> Any:
 
 
 @jit
-def find_relevant(items: int, wanted: int, middle: int, end: int, chosen: int) -> int:
-    """Write the relevant ones among the items.
-
-    Returns:
-        Which of the four values of the middle digits occur, as bits 0 to 3; among relevant items, 4 to 7.
-    """
+def find(items: int, values: int, end: int) -> int:
+    """Return which of eight planes have bits in common with the items, as bits 0 to 7."""
     a, b, c, d = zeros(), zeros(), zeros(), zeros()
     e, f, g, h = zeros(), zeros(), zeros(), zeros()
     for at in range(0, end, 64):
         here = load(items + at)
-        relevant = both(here, load(wanted + at))
-        store(chosen + at, relevant)
-        plane = load(middle + at)
-        a, e = either(a, both(here, plane)), either(e, both(relevant, plane))
-        plane = load(middle + _BYTES + at)
-        b, f = either(b, both(here, plane)), either(f, both(relevant, plane))
-        plane = load(middle + 2 * _BYTES + at)
-        c, g = either(c, both(here, plane)), either(g, both(relevant, plane))
-        plane = load(middle + 3 * _BYTES + at)
-        d, h = either(d, both(here, plane)), either(h, both(relevant, plane))
+        where = values + at
+        a = either(a, both(here, load(where)))
+        b = either(b, both(here, load(where + _BYTES)))
+        c = either(c, both(here, load(where + 2 * _BYTES)))
+        d = either(d, both(here, load(where + 3 * _BYTES)))
+        e = either(e, both(here, load(where + 4 * _BYTES)))
+        f = either(f, both(here, load(where + 5 * _BYTES)))
+        g = either(g, both(here, load(where + 6 * _BYTES)))
+        h = either(h, both(here, load(where + 7 * _BYTES)))
     found = 0
     for bit, plane in enumerate((a, b, c, d, e, f, g, h)):
         found |= (not is_zero(plane)) << bit
@@ -202,21 +191,21 @@ def find_relevant(items: int, wanted: int, middle: int, end: int, chosen: int) -
 
 
 @jit
-def count_values(n: int, items: int, middle: int, low: int) -> Any:
-    """Count the items with one middle value and each of two low values, in `n` vectors, one of `LENGTHS`."""
+def count(n: int, items: int, value: int, wanted: int, digit: int) -> Any:
+    """Call `count_relevant` with one of `LENGTHS`."""
     if n == 7:
-        return count_two(7, items, middle, low)
+        return count_relevant(7, items, value, wanted, digit)
     if n == 11:
-        return count_two(11, items, middle, low)
+        return count_relevant(11, items, value, wanted, digit)
     if n == 15:
-        return count_two(15, items, middle, low)
+        return count_relevant(15, items, value, wanted, digit)
     if n == 19:
-        return count_two(19, items, middle, low)
+        return count_relevant(19, items, value, wanted, digit)
     if n == 23:
-        return count_two(23, items, middle, low)
+        return count_relevant(23, items, value, wanted, digit)
     if n == 27:
-        return count_two(27, items, middle, low)
-    return count_two(31, items, middle, low)
+        return count_relevant(27, items, value, wanted, digit)
+    return count_relevant(31, items, value, wanted, digit)
 
 
 @jit
@@ -255,21 +244,23 @@ def add_bitsliced(
     """
     bits = planes.shape[1]
     n_digit = zeros_in.shape[1]
-    n_high = n_digit - LOW_DIGITS
     modulus = (2 << n_digit) - 1
-    middle = address(scratch)
-    low = middle + 4 * _BYTES
-    wanted = low + 4 * _BYTES  # relevant items
-    chosen = wanted + _BYTES  # relevant items of a leaf
-    zero = chosen + _BYTES
-    high = zero + _BYTES
-    tree = high + n_high * _BYTES  # two runs for each level
+    n_high = n_digit - LOW_DIGITS
+    low = address(scratch)
+    values = low + _BYTES
+    high = values + 8 * _BYTES
+    wanted = high + n_high * _BYTES  # relevant items
+    zero = wanted + _BYTES
+    tree = zero + _BYTES  # two runs for each level
     for at in range(0, _BYTES, 64):
         store(zero + at, zeros())
     sources = np.empty(bits + 16, np.int64)
-    node_items = np.empty(n_high + 2, np.int64)
-    node_level = np.empty(n_high + 2, np.int64)
-    node_value = np.empty(n_high + 2, np.int64)
+    in_word = np.full(query_words.shape[1], ~np.uint64(0))
+    if bits % 64:
+        in_word[-1] = (np.uint64(1) << np.uint64(bits % 64)) - np.uint64(1)
+    node_items = np.empty(n_digit + 1, np.int64)
+    node_level = np.empty(n_digit + 1, np.int64)
+    node_value = np.empty(n_digit + 1, np.int64)
     for chunk in range(planes.shape[0]):
         plane_base = address(planes) + chunk * bits * _BYTES
         zeros_base = address(zeros_in) + chunk * n_digit * _BYTES
@@ -285,31 +276,36 @@ def add_bitsliced(
             if complement:
                 weight = bits - weight
             n_source = 0
-            for bit in range(bits):
-                is_one = (query_words[i, bit >> 6] >> np.uint64(bit & 63)) & np.uint64(1) != 0
-                if is_one != complement:
-                    sources[n_source] = plane_base + bit * _BYTES
+            for word in range(query_words.shape[1]):
+                ones = query_words[i, word]
+                if complement:
+                    ones = ~ones & in_word[word]
+                base = plane_base + 64 * word * _BYTES
+                while ones:
+                    sources[n_source] = base + lowest_one(ones) * _BYTES
                     n_source += 1
+                    ones &= ones - np.uint64(1)
             while n_source % 16:
                 sources[n_source] = zero
                 n_source += 1
-            add_planes(sources, n_source, zeros_base, n_digit, end, high, middle, low)
+            add_planes(sources, n_source, zeros_base, n_digit, end, high, low, values)
 
             for at in range(0, end, 64):
                 store(wanted + at, zeros())
-            for label in range(label_planes.shape[1]):
-                if (query_labels[i, label >> 6] >> np.uint64(label & 63)) & np.uint64(1) != 0:
+            for word in range(query_labels.shape[1]):
+                ones = query_labels[i, word]
+                while ones:
+                    label = label_base + (64 * word + lowest_one(ones)) * _BYTES
                     for at in range(0, end, 64):
-                        plane = load(label_base + label * _BYTES + at)
-                        store(wanted + at, either(load(wanted + at), plane))
+                        store(wanted + at, either(load(wanted + at), load(label + at)))
+                    ones &= ones - np.uint64(1)
 
-            pending = 1  # nodes of a binary tree over the high digits, the highest at its root
+            pending = 1  # nodes of a binary tree over the digits, the highest at its root
             node_items[0], node_level[0], node_value[0] = valid_base, n_high, 0
             while pending:
                 pending -= 1
-                items, level, value = node_items[pending], node_level[pending], node_value[pending]
-                if level:
-                    level -= 1
+                items, level, value = node_items[pending], node_level[pending] - 1, node_value[pending]
+                if level >= 0:
                     children = tree + 2 * level * _BYTES
                     occurs = split(items, high + level * _BYTES, end, children)
                     for digit in range(2):
@@ -319,24 +315,18 @@ def add_bitsliced(
                             node_value[pending] = 2 * value + digit
                             pending += 1
                     continue
-                found = find_relevant(items, wanted, middle, end, chosen)
-                for digits in range(4):
-                    if (found >> digits) & 1 == 0:
+                found = find(items, values, end)
+                for pair in range(8):
+                    if (found >> pair) & 1 == 0:
                         continue
-                    for pair in range(0, 4, 2):
-                        agreement = 32 * value + 8 * digits + 2 * pair + odd[chunk] - weight
-                        similar, next_similar = agreement & modulus, (agreement + 2) & modulus
-                        d = similar if complement else bits - similar
-                        e = next_similar if complement else bits - next_similar
-                        at, last_digits = middle + digits * _BYTES, low + pair * _BYTES
-                        n, m = count_values(length, items, at, last_digits)
-                        if n:
-                            retrieved[i, d] += n
-                        if m:
-                            retrieved[i, e] += m
-                        if (found >> digits) & 16:
-                            n, m = count_values(length, chosen, at, last_digits)
-                            if n:
-                                relevant[i, d] += n
-                            if m:
-                                relevant[i, e] += m
+                    n, n_one, m, m_one = count(length, items, values + pair * _BYTES, wanted, low)
+                    similar = (32 * value + 4 * pair + odd[chunk] - weight) & modulus
+                    next_similar = (similar + 2) & modulus
+                    d = similar if complement else bits - similar
+                    e = next_similar if complement else bits - next_similar
+                    if n > n_one:
+                        retrieved[i, d] += n - n_one
+                        relevant[i, d] += m - m_one
+                    if n_one:
+                        retrieved[i, e] += n_one
+                        relevant[i, e] += m_one

@@ -142,8 +142,9 @@ def is_zero(_: Any, a: Any) -> Any:
     """Return whether no bit is set."""
 
     def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
-        any_bit = _llvm(builder, "llvm.vector.reduce.or.v8i64", _WORD, arguments[0])
-        return builder.icmp_unsigned("==", any_bit, ir.Constant(_WORD, 0))
+        flags = ir.IntType(LANES)
+        lanes = builder.bitcast(builder.icmp_unsigned("!=", arguments[0], _constant(0)), flags)
+        return builder.icmp_unsigned("==", lanes, ir.Constant(flags, 0))
 
     return types.boolean(vector), generate
 
@@ -181,34 +182,36 @@ COUNTED = 31  # the longest run of vectors that is counted at once: 8 * 31 still
 
 
 @intrinsic_of_literal
-def count_two(_: Any, n: Any, a: Any, b: Any, c: Any) -> Any:
-    """Return how many bits are set in `a` AND `b` AND `c`, and in `a` AND `b` AND what follows `c`.
+def count_relevant(_: Any, n: Any, items: Any, value: Any, wanted: Any, digit: Any) -> Any:
+    """Count bits of m = `items` AND `value`, m AND `digit`, m AND `wanted`, and m AND `wanted` AND `digit`.
 
-    Each is a run of `n` vectors, a literal, at the given address; what follows `c` begins `COUNTED` vectors
-    later. Popcounts are dear without hardware for vectors, so the vectors are first added up, place by place,
-    into the few bit planes of a sum: a full adder for each vector but these few, two instructions each where
-    three-input logic exists. Only these planes are counted.
+    Each is a run of `n` vectors, a literal, at the given address. Popcounts are dear without hardware for
+    vectors, so the vectors are first added up, place by place, into the few bit planes of a sum: a full adder
+    for each vector but these few, two instructions each where three-input logic exists. Only these planes are
+    counted.
     """
     if not isinstance(n, types.IntegerLiteral):
         return None
     length = n.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, a, b, c = arguments
-
-        def read(address: Any, place: int) -> Any:
-            return _load(builder, builder.add(address, ir.Constant(_WORD, place * 64)))
+        def read(place: int) -> tuple[Any, ...]:
+            item, value, relevant, one = (
+                _load(builder, builder.add(run, ir.Constant(_WORD, place * 64))) for run in arguments[1:]
+            )
+            item = builder.and_(item, value)
+            relevant = builder.and_(item, relevant)
+            return item, builder.and_(item, one), relevant, builder.and_(relevant, one)
 
         def planes(first: int, n: int) -> list[tuple[Any, ...]]:
-            """Bit planes, lowest first, of the sums of `n` vectors; two of each, for the two counts."""
+            """Bit planes, lowest first, of the sums of `n` vectors; one of each for every count."""
             if n == 0:
                 return []
-            last = builder.and_(read(a, first + n - 1), read(b, first + n - 1))
-            carry = tuple(builder.and_(last, read(c, first + n - 1 + skip)) for skip in (0, COUNTED))
+            carry = read(first + n - 1)
             half = (n - 1) // 2
             result = []
             for digits in zip_longest(planes(first, half), planes(first + half, n - 1 - half)):
-                terms = zip(*(pair for pair in (*digits, carry) if pair), strict=True)
+                terms = zip(*(group for group in (*digits, carry) if group), strict=True)
                 low, carry = zip(*(_add(builder, *places) for places in terms), strict=True)
                 result.append(low)
             return [*result, carry]
@@ -216,8 +219,8 @@ def count_two(_: Any, n: Any, a: Any, b: Any, c: Any) -> Any:
         counts = [_count(builder, sums) for sums in zip(*planes(0, length), strict=True)]
         return context.make_tuple(builder, signature.return_type, counts)
 
-    pair = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
-    return pair(n, types.int64, types.int64, types.int64), generate
+    four = types.UniTuple(types.int64, 4)  # type: ignore[no-untyped-call]
+    return four(n, types.int64, types.int64, types.int64, types.int64), generate
 
 
 def _count(builder: Any, planes: Sequence[Any]) -> Any:
