@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+_RANGES_PER_THREAD = 4
 
 
 def available_threads() -> int:
@@ -23,16 +27,27 @@ def available_threads() -> int:
 
 
 def over_ranges(work: Callable[[int, int], None], n: int, threads: int) -> None:
-    """Call `work(first, last)` for consecutive ranges of `range(n)`, each in a thread of its own."""
+    """Call `work(first, last)` for consecutive ranges of `range(n)`, several for each thread.
+
+    A thread takes the next range when it is done with one, so that a processor which others slow down holds
+    nobody up for long.
+    """
     threads = max(1, min(threads, n))
     if threads == 1:
         work(0, n)
         return
-    edges = [n * part // threads for part in range(threads + 1)]
+    n_range = min(n, threads * _RANGES_PER_THREAD)
+    edges = [n * part // n_range for part in range(n_range + 1)]
+    numbers = count()  # its next() is one step of the interpreter, so no two threads get the same
+
+    def take_turns() -> None:
+        while (part := next(numbers)) < n_range:
+            work(edges[part], edges[part + 1])
+
     pool = _pool(threads - 1)
-    others = [pool.submit(work, *edges[part : part + 2]) for part in range(1, threads)]
+    others = [pool.submit(take_turns) for _ in range(threads - 1)]
     try:
-        work(edges[0], edges[1])
+        take_turns()
     finally:
         wait(others)
     for other in others:
