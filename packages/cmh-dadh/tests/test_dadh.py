@@ -96,6 +96,34 @@ def test_any_number_of_bits(data, bits):
     assert np.abs(codes).max() <= 1
 
 
+@pytest.mark.parametrize(("standardise", "axis"), [("training", None), ("feature", 0)])
+def test_standardising_by_the_training_images_that_are_there(data, standardise, axis, monkeypatch):
+    monkeypatch.setattr("cmh_dadh._dadh._ROWS_AT_ONCE", 7)  # several pieces of unequal length
+    method = build_method(METHOD, SMALL | {"standardise": standardise}, data.spec, 0)
+    untrained = encode_dataset(method, "image", data.image)
+    fit(method, data, epochs=3, batch_size=16, seed=0)
+    there = data.image[data.image_present]
+    np.testing.assert_allclose(method.image_mean, np.broadcast_to(there.mean(axis), 10), rtol=1e-6)
+    np.testing.assert_allclose(method.image_std, np.broadcast_to(there.std(axis), 10), rtol=1e-6)
+
+    codes = encode_dataset(method, "image", data.image)
+    again = build_method(METHOD, SMALL | {"standardise": standardise}, data.spec, 1)
+    again.load_state_dict(method.state_dict())
+    np.testing.assert_array_equal(encode_dataset(again, "image", data.image), codes)
+    plain = build_method(METHOD, SMALL, data.spec, 0)
+    np.testing.assert_array_equal(encode_dataset(plain, "image", data.image), untrained)
+
+
+def test_a_feature_that_never_varies_is_left_as_it_is():
+    image = np.random.default_rng(0).normal(size=(32, 4))
+    image[:, 2] = 5
+    data = TrainingData.from_arrays(image=image, text=np.ones((32, 3)), label=np.ones((32, 1)))
+    method = build_method(METHOD, SMALL | {"standardise": "feature"}, data.spec, 0)
+    fit(method, data, epochs=1, batch_size=16, seed=0)
+    assert method.image_mean[2] == 5
+    assert method.image_std[2] == 1
+
+
 def test_learning_rate_decays_after_epochs_0_100_200(data):
     method = build_method(METHOD, SMALL | {"learning_rate": 1.5e-6}, data.spec, 0)
     method.begin_training(torch.from_numpy(data.label).float())

@@ -1,4 +1,5 @@
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,19 @@ def test_every_row_once_an_epoch_in_another_order(make, data):
     np.testing.assert_array_equal(batch.label.numpy(), data.label[batch.index])
     assert batch.text.dtype == batch.label.dtype == torch.float32
     assert batch.image_present.all()
+
+
+def test_a_method_sees_all_images_before_the_first_epoch(make, data):
+    method, heard = make(), []
+    method.begin_training = lambda label: heard.append(("labels", label))
+    method.see_images = lambda *images: heard.append(("images", *images))
+    method.begin_epoch = lambda epoch: heard.append(("epoch", epoch))
+    present = np.arange(41) % 3 > 0
+    part = replace(data, image_present=present)
+    fit(method, part, epochs=1, batch_size=8, seed=0)
+    assert [what for what, *_ in heard] == ["labels", "images", "epoch"]
+    np.testing.assert_array_equal(heard[1][1], data.image)
+    np.testing.assert_array_equal(heard[1][2], present)
 
 
 def test_a_last_batch_is_left_out_where_the_method_says_so(make, data):

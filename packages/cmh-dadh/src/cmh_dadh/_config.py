@@ -50,6 +50,12 @@ class DADHConfig(MethodConfig):
         description="of the image net alone, where it differs; the last must be the same; program: "
         "(4096, 2048) in icmr2020",
     )
+    standardise: Literal["matrix", "training", "feature"] = Field(
+        default="matrix",
+        description="what scales the images; matrix: one mean and deviation of the whole matrix, rows "
+        "outside the training set included (program); training: of the training images that are there; "
+        "feature: likewise, of each feature by itself (ours)",
+    )
     theta: float = Field(
         default=1.0, ge=0.0, description="weight of the pair loss, in icmr2020 alone; program"
     )

@@ -17,11 +17,12 @@ from cmh_dadh._streamed import StreamedAdam
 from cmh_dadh._triplet import triplet_losses, triplet_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cmh_dadh._config import DADHConfig
 
 _BATCH_NORM_MOMENTUM = 0.1
+_ROWS_AT_ONCE = 4096  # of images in double precision
 # The program trains with beta + 0.1, and takes it off again in the factor q.
 _BETA_EXTRA = 0.1
 # Only at this alpha the program weights its triplets.
@@ -47,6 +48,8 @@ class DADH(HashingMethod):
     code_matrix: torch.Tensor  # B, (n_train, bits)
     image_codes: torch.Tensor  # H_i, (n_train, bits), as each row was last seen
     text_codes: torch.Tensor  # H_t
+    image_mean: torch.Tensor  # (d_image,), and so the next, where the training rows are to tell
+    image_std: torch.Tensor
 
     def __init__(self, config: DADHConfig, data: DataSpec) -> None:
         super().__init__()
@@ -61,6 +64,9 @@ class DADH(HashingMethod):
         self.register_buffer("code_matrix", signs(torch.randn(data.n_train, config.bits)))
         self.register_buffer("image_codes", torch.zeros(data.n_train, config.bits))
         self.register_buffer("text_codes", torch.zeros(data.n_train, config.bits))
+        if config.standardise != "matrix":  # until images are seen, by what the spec says
+            for name, value in (("image_mean", data.image_mean), ("image_std", data.image_std)):
+                self.register_buffer(name, torch.full(data.image_shape, value))
         self._make_optimisers()
         self._label: torch.Tensor | None = None
 
@@ -70,6 +76,23 @@ class DADH(HashingMethod):
                 "DADH learns from labels, but the training data have none; give label to the training data"
             )
         self._label = label
+
+    @torch.no_grad()
+    def see_images(self, image: torch.Tensor, present: torch.Tensor) -> None:
+        if self.options.standardise == "matrix" or not present.any():
+            return
+        groups = torch.split(present.nonzero()[:, 0], _ROWS_AT_ONCE)
+        over = (0, 1) if self.options.standardise == "training" else (0,)
+
+        def mean_of(what: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+            means = torch.stack([what(image[rows].double()).mean(dim=over) for rows in groups])
+            weights = means.new_tensor([len(rows) for rows in groups]) / present.sum()
+            return weights @ means
+
+        mean = mean_of(lambda rows: rows)
+        std = mean_of(lambda rows: (rows - mean).square()).sqrt()
+        self.image_mean.copy_(mean)
+        self.image_std.copy_(torch.where(std > 0, std, 1.0))
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         if batch.label is None:
@@ -158,7 +181,8 @@ class DADH(HashingMethod):
 
     def _image_features(self, image: torch.Tensor) -> torch.Tensor:
         self._check_shape("image", image, self.data.image_shape)
-        features: torch.Tensor = self.image_net((image - self.data.image_mean) / self.data.image_std)
+        known = self.data if self.options.standardise == "matrix" else self
+        features: torch.Tensor = self.image_net((image - known.image_mean) / known.image_std)
         return features
 
     def _text_features(self, text: torch.Tensor) -> torch.Tensor:

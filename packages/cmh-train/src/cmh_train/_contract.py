@@ -102,6 +102,14 @@ class HashingMethod(torch.nn.Module):
                 device, or None.
         """
 
+    def see_images(self, image: torch.Tensor, present: torch.Tensor) -> None:
+        """Called after `begin_training`, for a method that scales its images by the training rows alone.
+
+        Args:
+            image: `(n_train, *image_shape)` raw images on the method's device, in the type they came in.
+            present: `(n_train,)` bool, False where the image was removed.
+        """
+
     def begin_epoch(self, epoch: int) -> None:
         """Called before the first batch of every epoch, counted from 0."""
 

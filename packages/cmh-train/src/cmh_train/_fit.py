@@ -125,6 +125,7 @@ def fit(
     last_save = time.monotonic()
     with isolated_random(place), repeatable_convolutions():
         method.begin_training(rows.label)
+        method.see_images(rows.image, rows.image_present)
         for epoch in range(resumed_from, epochs):
             record = _run_epoch(method, rows, epoch, batch_size=batch_size, seed=seed, precision=precision)
             records.append(record)
