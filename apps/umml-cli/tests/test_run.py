@@ -8,6 +8,7 @@ import pytest
 import torch
 from cmh_data import load
 from cmh_train import make_config
+from safetensors.numpy import load_file
 from umml_cli.cells import Cell
 from umml_cli.errors import UserError
 from umml_cli.grid import small_batches
@@ -59,6 +60,18 @@ def test_a_whole_batch_needs_no_word(dataset, tmp_path):
     assert (
         small_batches([specify(dataset, cell), specify(dataset, Cell.of("UI", 80))], {dataset.name: 20}) == []
     )
+
+
+def test_an_untrained_network_scales_its_images_as_asked(dataset, tmp_path):
+    weights = {}
+    for standardise in ("matrix", "feature"):
+        store = RunStore(tmp_path / standardise)
+        carry_out(dataset, store, Cell.of("untrained"), standardise=standardise)
+        (path,) = (tmp_path / standardise).glob("*/*.safetensors")
+        weights[standardise] = load_file(path)
+    mean = dataset.image[dataset.split.train].mean(axis=0)
+    np.testing.assert_allclose(weights["feature"]["image_mean"], mean, rtol=1e-4)
+    assert "image_mean" not in weights["matrix"]
 
 
 def test_a_batch_larger_than_the_data_leaves_nothing_behind(dataset, tmp_path):

@@ -143,6 +143,14 @@ def test_whole_rankings_equal_rankings_cut_where_nothing_is_left(make_arrays):
     np.testing.assert_allclose(beside[40:], average_precision(tables=longer, no_relevant="nan"), rtol=1e-14)
 
 
+def test_where_all_items_are_relevant_average_precision_is_one():
+    rng = np.random.default_rng(0)
+    for n_group, largest in ((2, 30_000), (5, 12_000), (65, 1_000), (9, 2)):
+        counts = rng.integers(0, largest, (200, n_group))
+        counts[:, 0] += 1
+        assert set(average_precision(tables=RankingTables(counts, counts))) == {1.0}
+
+
 @pytest.mark.parametrize("n", [2**31 + 3, 2**33])
 def test_counts_beyond_32_bits(n):
     r, k = n // 2, n // 4 + 1

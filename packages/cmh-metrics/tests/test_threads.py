@@ -1,5 +1,7 @@
+import gc
 import os
 import threading
+import time
 from multiprocessing import get_context
 
 import pytest
@@ -19,17 +21,63 @@ def test_ranges_are_consecutive_and_complete():
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
-def test_an_error_in_any_part_comes_out_after_all_parts_ended(failing):
-    ended = []
+def test_an_error_in_any_part_comes_out_after_what_had_begun(failing):
+    began, ended = [], []
 
     def work(first, _):
+        began.append(first)
         if first == failing:
             raise ArithmeticError(str(first))
         ended.append(first)
 
     with pytest.raises(ArithmeticError, match=str(failing)):
         over_ranges(work, 3, 3)
-    assert sorted(ended) == [part for part in range(3) if part != failing]
+    assert sorted([*ended, failing]) == sorted(began)
+
+
+def test_after_an_interruption_nobody_takes_another_part():
+    here, began = threading.current_thread(), []
+    interrupted = threading.Event()
+
+    def work(first, _):
+        began.append(first)
+        if threading.current_thread() is here:
+            time.sleep(0.05)  # so that the other thread is at work, too
+            interrupted.set()
+            raise KeyboardInterrupt
+        interrupted.wait(30)
+        time.sleep(0.05)
+
+    with pytest.raises(KeyboardInterrupt):
+        over_ranges(work, 8, 2)
+    assert len(began) == 2
+    assert ranges_of(2, 2) == [(0, 1), (1, 2)]  # and the threads are fit for work
+
+
+def test_where_no_thread_can_be_had_the_caller_does_it_alone(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("cmh_metrics._threads.ThreadPoolExecutor.submit", refuse)
+    assert ranges_of(2, 2) == [(0, 1), (1, 2)]
+
+
+def test_threads_stay_few_and_end_with_their_caller():
+    before = threading.active_count()
+
+    def call():
+        for n in range(2, 12):
+            assert len(ranges_of(n, 8)) == n
+        assert threading.active_count() <= before + 1 + 7
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    caller.join(30)
+    deadline = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    assert threading.active_count() == before
 
 
 def test_callers_on_several_threads_do_not_wait_for_each_other():

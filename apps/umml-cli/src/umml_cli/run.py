@@ -122,6 +122,8 @@ class _Run:
                 checkpoint=Checkpoint(path=folder.checkpoint, every_minutes=checkpoint_minutes),
             ).epochs
             self._seconds["training"] = sum(record.seconds for record in epochs)
+        else:  # the scaling of images is no training
+            self._method.see_images(torch.tensor(self._data.image), torch.tensor(self._data.image_present))
         last_codes, last = self._evaluate()
         self._evaluations[len(epochs)] = _means(last)
         best = max(self._evaluations, key=self._merit)

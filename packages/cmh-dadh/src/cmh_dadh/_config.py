@@ -54,7 +54,7 @@ class DADHConfig(MethodConfig):
         default="matrix",
         description="what scales the images; matrix: one mean and deviation of the whole matrix, rows "
         "outside the training set included (program); training: of the training images that are there; "
-        "feature: likewise, of each feature by itself (ours)",
+        "feature: likewise, of each feature by itself (ours); without any, they are those of the matrix",
     )
     theta: float = Field(
         default=1.0, ge=0.0, description="weight of the pair loss, in icmr2020 alone; program"

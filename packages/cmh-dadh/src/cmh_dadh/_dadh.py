@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from cmh_dadh._config import DADHConfig
 
 _BATCH_NORM_MOMENTUM = 0.1
-_ROWS_AT_ONCE = 4096  # of images in double precision
+_ROWS_AT_ONCE = 512  # of images in double precision
+_VARIES = 1e-12  # deviation in units of the mean: below it is rounding
 # The program trains with beta + 0.1, and takes it off again in the factor q.
 _BETA_EXTRA = 0.1
 # Only at this alpha the program weights its triplets.
@@ -66,7 +67,7 @@ class DADH(HashingMethod):
         self.register_buffer("text_codes", torch.zeros(data.n_train, config.bits))
         if config.standardise != "matrix":  # until images are seen, by what the spec says
             for name, value in (("image_mean", data.image_mean), ("image_std", data.image_std)):
-                self.register_buffer(name, torch.full(data.image_shape, value))
+                self.register_buffer(name, torch.full(data.image_shape, float(value)))
         self._make_optimisers()
         self._label: torch.Tensor | None = None
 
@@ -79,7 +80,11 @@ class DADH(HashingMethod):
 
     @torch.no_grad()
     def see_images(self, image: torch.Tensor, present: torch.Tensor) -> None:
-        if self.options.standardise == "matrix" or not present.any():
+        if self.options.standardise == "matrix":
+            return
+        if not present.any():
+            self.image_mean.fill_(self.data.image_mean)
+            self.image_std.fill_(self.data.image_std)
             return
         groups = torch.split(present.nonzero()[:, 0], _ROWS_AT_ONCE)
         over = (0, 1) if self.options.standardise == "training" else (0,)
@@ -92,7 +97,7 @@ class DADH(HashingMethod):
         mean = mean_of(lambda rows: rows)
         std = mean_of(lambda rows: (rows - mean).square()).sqrt()
         self.image_mean.copy_(mean)
-        self.image_std.copy_(torch.where(std > 0, std, 1.0))
+        self.image_std.copy_(torch.where(std > _VARIES * mean.abs(), std, 1.0))
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         if batch.label is None:

@@ -208,7 +208,9 @@ def whole_ranking_rows(retrieved: Any, relevant: Any, table: Any, out: Any) -> N
     The case that everybody asks for, without branches and with one division for a group: with h the
     difference of harmonic numbers, the group adds
 
-        r * ((r - 1) * (n - (n0 + 1) * h) + (n - 1) * (r0 + 1) * h) / (n * (n - 1)).
+        r * ((r - 1) * n + ((n - 1) * (r0 + 1) - (r - 1) * (n0 + 1)) * h) / (n * (n - 1)),
+
+    in which only h is rounded before the last steps: where all items are relevant, it drops out.
     """
     for i in range(retrieved.shape[0]):
         total = 0.0
@@ -220,9 +222,9 @@ def whole_ranking_rows(retrieved: Any, relevant: Any, table: Any, out: Any) -> N
             r = relevant[i, d]
             next_high, next_low = table[n0 + n, 0], table[n0 + n, 1]
             harmonic = (next_high - high) + (next_low - low)
-            first = (r0 + 1.0) * harmonic
-            inside = (r - 1.0) * (n - (n0 + 1.0) * harmonic) + (n - 1.0) * first
-            total += r * (inside / (n * (n - 1.0)) if n > 1 else first)
+            slope = (n - 1.0) * (r0 + 1.0) - (r - 1.0) * (n0 + 1.0)
+            inside = (r - 1.0) * n + slope * harmonic
+            total += r * (inside / (n * (n - 1.0)) if n > 1 else (r0 + 1.0) * harmonic)
             n0 += n
             r0 += r
             high, low = next_high, next_low

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -39,44 +40,51 @@ def over_ranges(work: Callable[[int, int], None], n: int, threads: int) -> None:
     n_range = min(n, threads * _RANGES_PER_THREAD)
     edges = [n * part // n_range for part in range(n_range + 1)]
     numbers = count()  # its next() is one step of the interpreter, so no two threads get the same
+    stopped = threading.Event()
 
     def take_turns() -> None:
-        while (part := next(numbers)) < n_range:
-            work(edges[part], edges[part + 1])
+        try:
+            while not stopped.is_set() and (part := next(numbers)) < n_range:
+                work(edges[part], edges[part + 1])
+        except BaseException:
+            stopped.set()
+            raise
 
-    pool = _pool(threads - 1)
-    others = [pool.submit(take_turns) for _ in range(threads - 1)]
+    others: list[Future[None]] = []
     try:
+        with suppress(RuntimeError):  # no more threads to be had: fewer share the ranges
+            others.extend(_pool(threads - 1).submit(take_turns) for _ in range(threads - 1))
         take_turns()
     finally:
-        wait(others)
-    for other in others:
+        started = [other for other in others if not other.cancel()]
+        wait(started)
+    for other in started:
         other.result()
 
 
-class _Pools(threading.local):
-    """The pools of one calling thread, by size."""
+class _Pool(threading.local):
+    """The threads of one calling thread, if it has any yet."""
 
-    def __init__(self) -> None:
-        self.of_size: dict[int, ThreadPoolExecutor] = {}
+    threads: ThreadPoolExecutor | None = None
+    size = 0
 
 
-_pools = _Pools()
+_mine = _Pool()
 
 
 def _pool(size: int) -> ThreadPoolExecutor:
-    """Return threads that stay for the calling thread: to start one takes as long as to rank for 50 queries.
+    """Return at least so many threads, which stay: to start one takes as long as to rank for 50 queries.
 
-    They end with the thread that calls.
+    They end with the thread that calls, and keep to the processors that it may use when it first calls.
     """
-    if size not in _pools.of_size:
-        _pools.of_size[size] = ThreadPoolExecutor(size, thread_name_prefix="cmh-metrics")
-    return _pools.of_size[size]
+    if _mine.threads is None or _mine.size < size:
+        _mine.threads, _mine.size = ThreadPoolExecutor(size, thread_name_prefix="cmh-metrics"), size
+    return _mine.threads
 
 
 def _forget_threads() -> None:
     """A child of a fork has no threads but the one that forked."""
-    _pools.of_size.clear()
+    _mine.threads = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -103,7 +103,9 @@ class HashingMethod(torch.nn.Module):
         """
 
     def see_images(self, image: torch.Tensor, present: torch.Tensor) -> None:
-        """Called after `begin_training`, for a method that scales its images by the training rows alone.
+        """Called after every `begin_training`, for a method that scales images by the training rows alone.
+
+        It may wait for the device. A method that was not trained may be shown images, too.
 
         Args:
             image: `(n_train, *image_shape)` raw images on the method's device, in the type they came in.
@@ -127,8 +129,9 @@ class HashingMethod(torch.nn.Module):
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
         """Map raw features to real-valued codes; a bit is 1 where the value is `>= 0`.
 
-        The method applies its own scaling of inputs (by the statistics in `DataSpec`), so callers give raw
-        features. The caller sets evaluation mode and disables gradients; `encode_dataset` does both.
+        The method applies its own scaling of inputs (by the statistics in `DataSpec`, or those that
+        `see_images` took), so callers give raw features. The caller sets evaluation mode and disables
+        gradients; `encode_dataset` does both.
 
         Args:
             modality: "image" or "text".
