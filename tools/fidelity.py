@@ -7,9 +7,8 @@ folder of `umml reproduce`, so that an interrupted comparison continues. Prints 
 that are complete.
 
 The rows stand in the order in which the original programs saw them. Values are of the last epoch, over the
-whole ranking, with the expected value over the order of ties. In the last, partial block of a hundred
-training rows the reference empties every row below the percentage, `umml` the exact share: UI60 differs in
-16 rows of 2,173.
+whole ranking, with the expected value over the order of ties. The same rows are emptied, those of the last,
+partial block of a hundred training rows included.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ def test_an_experiment_file_is_read(tmp_path):
         ("title = ", "is not TOML"),
         (GOOD + "XX = [1]", r"cells\.XX"),
         (GOOD.replace('title = "small"', ""), "title: Field required"),
+        ('partial = "half"\n' + GOOD, "partial: Input should be 'largest-remainder' or 'position'"),
         ("seeds = 0\n" + GOOD, "seeds: Input should be greater than or equal to 1"),
         ("colour = 1\n" + GOOD, "colour: Extra inputs are not permitted"),
         (
@@ -96,10 +97,10 @@ def test_a_run_is_named_by_all_that_decides_its_numbers():
         make(**change).run_id
         for change in (
             {}, {"seed": 1}, {"data_digest": "1"}, {"method_version": "2"}, {"precision": "bf16"},
-            {"options": {"bits": 32, "epochs": 2}}, {"cell": {"unpaired_text": 20}},
+            {"options": {"bits": 32, "epochs": 2}}, {"cell": {"unpaired_text": 20}}, {"partial": "position"},
         )
     }  # fmt: skip
-    assert len(names) == 7
+    assert len(names) == 8
     assert make().run_id == make(options={"epochs": 2, "bits": 64}).run_id
 
 
@@ -136,6 +137,14 @@ def plan(names, data, **options):
         for experiment in find_experiments(names).values()
         for spec in specify(experiment, sources, **options)
     )
+
+
+@pytest.mark.parametrize(("partial", "n_emptied"), [("largest-remainder", 14), ("position", 20)])
+def test_what_a_partial_block_gives(tmp_path, partial, n_emptied):
+    path = write(tmp_path, f'partial = "{partial}"\n' + GOOD)
+    _, run, _ = plan([str(path)], ["emoji"])
+    assert (run.cell.title, run.partial) == ("UI 20 %", partial)
+    assert run.plan(70).counts.without_text == n_emptied  # 14 are 20 % of 70
 
 
 def test_cells_that_tables_share_are_run_once():

@@ -7,6 +7,9 @@ from typing import Literal, Self
 from cmh_unpair import UnpairingPlan, plan_unpairing
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Partial = Literal["largest-remainder", "position"]
+"""What a last, partial block of a hundred rows gives: its exact share, or the places of a full block."""
+
 Scheme = Literal["paired", "UI", "UT", "UIT", "SD", "mixed", "untrained"]
 
 SCHEME_TITLES: dict[Scheme, str] = {
@@ -116,11 +119,12 @@ class Cell(BaseModel):
         """Share of the training samples that take part in training, 0..1."""
         return 1 - self.discard / 100 if self.trained else 0.0
 
-    def plan(self, n_train: int) -> UnpairingPlan:
+    def plan(self, n_train: int, partial: Partial = "largest-remainder") -> UnpairingPlan:
         """The plan that the paper's rule gives for `n_train` training rows."""
         return plan_unpairing(
             n_train,
             unpaired_images=self.unpaired_images,
             unpaired_text=self.unpaired_text,
             discard=self.discard,
+            partial=partial,
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from umml_cli.cells import Cell
+from umml_cli.cells import Cell, Partial
 from umml_cli.errors import UserError, describe_validation
 from umml_cli.methods import method_version
 from umml_cli.specification import RunSpecification
@@ -58,6 +58,8 @@ class Experiment(BaseModel):
         cells: scheme to its percentages; paired and untrained have the single percentage 0.
         bits: code lengths; empty: the methods' own.
         seeds: number of repetitions, seeds 0, 1, ...
+        partial: what a last, partial block of a hundred training rows gives to the cells: its exact share
+            ("largest-remainder"), or the places of a full block, as the field's programs do ("position").
         table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside
             methods for unpaired data; "classes": by class.
         figure: "curves": mAP against the share changed; "classes": change by class.
@@ -71,6 +73,7 @@ class Experiment(BaseModel):
     cells: dict[GridScheme, tuple[float, ...]] = Field(min_length=1)
     bits: tuple[int, ...] = ()
     seeds: int = Field(default=1, ge=1)
+    partial: Partial = "largest-remainder"
     table: Literal["cells", "best", "unpaired", "classes"] | None = None
     figure: Literal["curves", "classes"] | None = None
 
@@ -305,6 +308,7 @@ def specify(
             "method": method,
             "method_version": method_version(method),
             "options": config.model_dump(mode="json"),
+            "partial": experiment.partial,
             "device": device,
             "evaluate_every": choice.evaluate_every if evaluate_every is None else evaluate_every,
         })  # fmt: skip

@@ -105,7 +105,7 @@ def small_batches(specifications: Iterable[RunSpecification], rows: Mapping[str,
     for spec in specifications:
         if not spec.cell.trained or spec.dataset not in rows or not spec.cell.discard:
             continue
-        kept = int(spec.cell.plan(rows[spec.dataset]).kept.sum())
+        kept = int(spec.plan(rows[spec.dataset]).kept.sum())
         if kept < int(str(spec.options["batch_size"])):
             said[spec.method, spec.dataset, spec.cell] = (
                 f"{spec.method} on {spec.dataset}, {spec.cell.title}: discarding leaves {kept} training "

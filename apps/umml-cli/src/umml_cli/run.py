@@ -93,7 +93,7 @@ class _Run:
         self._dataset = dataset
         self._folder = folder
         self._on_event = on_event
-        self._plan = specification.cell.plan(len(dataset.split.train))
+        self._plan = specification.plan(len(dataset.split.train))
         self._data = _training_data(self._plan, dataset)
         self._method = build_method(
             specification.method, specification.config(), self._data.spec, specification.seed

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from umml_cli.cells import Cell
+from umml_cli.cells import Cell, Partial
 from umml_cli.errors import UserError
 
 if TYPE_CHECKING:
     from cmh_train import MethodConfig
+    from cmh_unpair import UnpairingPlan
 
 MAP_DEFINITION = (
     "mAP over the whole ranking; expected value over the order of ties; "
@@ -30,6 +31,7 @@ class RunSpecification(BaseModel):
         method_version: version of the package that provides it.
         options: every option of the method, defaults included.
         cell: what is done to the training pairs.
+        partial: what a last, partial block of a hundred rows gives to the cell, as in cmh-unpair.
         seed: seed of initial weights, batch order and everything drawn in training.
         precision: floating-point type of training.
         device: device type; results are equal to the bit on one type only.
@@ -45,6 +47,7 @@ class RunSpecification(BaseModel):
     method_version: str
     options: dict[str, JsonValue]
     cell: Cell
+    partial: Partial = "largest-remainder"
     seed: int = Field(ge=0, lt=2**31)
     precision: Literal["float32", "bf16", "float64"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
@@ -91,6 +94,10 @@ class RunSpecification(BaseModel):
     def batch_size(self, n_kept: int) -> int:
         """Rows in a step: as the options say, or all that discarding left where that is less."""
         return min(int(str(self.options["batch_size"])), n_kept)
+
+    def plan(self, n_train: int) -> UnpairingPlan:
+        """What is done to which of the training rows."""
+        return self.cell.plan(n_train, self.partial)
 
     def config(self) -> MethodConfig:
         """The method's own options."""
