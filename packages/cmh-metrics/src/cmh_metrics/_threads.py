@@ -78,6 +78,8 @@ def _pool(size: int) -> ThreadPoolExecutor:
     They end with the thread that calls, and keep to the processors that it may use when it first calls.
     """
     if _mine.threads is None or _mine.size < size:
+        if _mine.threads is not None:
+            _mine.threads.shutdown(wait=False)
         _mine.threads, _mine.size = ThreadPoolExecutor(size, thread_name_prefix="cmh-metrics"), size
     return _mine.threads
 
