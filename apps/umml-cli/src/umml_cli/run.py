@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from cmh_metrics import average_precision, pack_codes
-from cmh_train import Checkpoint, TrainingData, build_method, encode_dataset, fit, image_statistics
+from cmh_train import (
+    Checkpoint,
+    TrainingData,
+    build_method,
+    encode_dataset,
+    fit,
+    image_statistics,
+    show_images,
+)
 from safetensors.torch import save
 
 from umml_cli.codes import RunCodes
@@ -123,7 +131,7 @@ class _Run:
             ).epochs
             self._seconds["training"] = sum(record.seconds for record in epochs)
         else:  # the scaling of images is no training
-            self._method.see_images(torch.tensor(self._data.image), torch.tensor(self._data.image_present))
+            show_images(self._method, self._data)
         last_codes, last = self._evaluate()
         self._evaluations[len(epochs)] = _means(last)
         best = max(self._evaluations, key=self._merit)

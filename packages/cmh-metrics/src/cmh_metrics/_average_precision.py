@@ -212,26 +212,18 @@ def from_tables(tables: RankingTables, *, k: int, normalise: str, ties: str, thr
     kernel = import_module("cmh_metrics._average_precision_kernel")
     scores = np.empty(len(tables))
     harmonic = harmonic_numbers()
-    n_database = int(tables.retrieved.sum(axis=1).max())
-
-    def work_whole(first: int, last: int) -> None:
-        kernel.whole_ranking_rows(
-            tables.retrieved[first:last], tables.relevant[first:last], harmonic, scores[first:last]
-        )
+    longest = min(k, len(harmonic) - 1)
+    options: tuple[int, ...] = ()
+    if ties == "expected" and tables.retrieved.sum(axis=1).max() <= longest:
+        rows = kernel.whole_ranking_rows
+    else:
+        rows, options = kernel.average_precision_rows, (k, NORMALISE.index(normalise), TIES.index(ties))
 
     def work(first: int, last: int) -> None:
-        kernel.average_precision_rows(
-            tables.retrieved[first:last],
-            tables.relevant[first:last],
-            k,
-            NORMALISE.index(normalise),
-            TIES.index(ties),
-            harmonic,
-            scores[first:last],
-        )
+        part = slice(first, last)
+        rows(tables.retrieved[part], tables.relevant[part], *options, harmonic, scores[part])
 
-    whole = ties == "expected" and n_database <= k and n_database < len(harmonic)
-    over_ranges(work_whole if whole else work, len(tables), threads)
+    over_ranges(work, len(tables), threads)
     return scores
 
 

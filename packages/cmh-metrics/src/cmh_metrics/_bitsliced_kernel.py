@@ -258,9 +258,9 @@ def add_bitsliced(
     in_word = np.full(query_words.shape[1], ~np.uint64(0))
     if bits % 64:
         in_word[-1] = (np.uint64(1) << np.uint64(bits % 64)) - np.uint64(1)
-    node_items = np.empty(n_digit + 1, np.int64)
-    node_level = np.empty(n_digit + 1, np.int64)
-    node_value = np.empty(n_digit + 1, np.int64)
+    node_items = np.empty(n_high + 2, np.int64)
+    node_level = np.empty(n_high + 2, np.int64)
+    node_value = np.empty(n_high + 2, np.int64)
     for chunk in range(planes.shape[0]):
         plane_base = address(planes) + chunk * bits * _BYTES
         zeros_base = address(zeros_in) + chunk * n_digit * _BYTES
@@ -300,12 +300,13 @@ def add_bitsliced(
                         store(wanted + at, either(load(wanted + at), load(label + at)))
                     ones &= ones - np.uint64(1)
 
-            pending = 1  # nodes of a binary tree over the digits, the highest at its root
+            pending = 1  # nodes of a binary tree over the high digits, the highest at its root
             node_items[0], node_level[0], node_value[0] = valid_base, n_high, 0
             while pending:
                 pending -= 1
-                items, level, value = node_items[pending], node_level[pending] - 1, node_value[pending]
-                if level >= 0:
+                items, level, value = node_items[pending], node_level[pending], node_value[pending]
+                if level:
+                    level -= 1
                     children = tree + 2 * level * _BYTES
                     occurs = split(items, high + level * _BYTES, end, children)
                     for digit in range(2):

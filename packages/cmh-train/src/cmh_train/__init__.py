@@ -13,7 +13,7 @@ from cmh_train._critics import input_gradient
 from cmh_train._data import TrainingData, image_statistics
 from cmh_train._device import Precision
 from cmh_train._encode import encode_dataset
-from cmh_train._fit import TrainingDiverged, fit
+from cmh_train._fit import TrainingDiverged, fit, show_images
 from cmh_train._record import EpochRecord, FitResult
 from cmh_train._registry import (
     BrokenMethodError,
@@ -50,5 +50,6 @@ __all__ = [
     "load_checkpoint",
     "make_config",
     "save_checkpoint",
+    "show_images",
     "triplet_hinge_sum",
 ]

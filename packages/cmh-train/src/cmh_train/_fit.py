@@ -139,6 +139,11 @@ def fit(
     return FitResult(epochs=tuple(records), resumed_from=resumed_from)
 
 
+def show_images(method: HashingMethod, data: TrainingData) -> None:
+    """Let a method on the CPU that is not to be trained scale images as it would; `fit` does so by itself."""
+    method.see_images(to_tensor(data.image), to_tensor(data.image_present))
+
+
 class _DeviceRows:
     """The training rows on the device, in their own compact types; a batch is made of floating point."""
 
