@@ -27,7 +27,7 @@ def shared_data() -> Path:
 def _no_child_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the tests of safety let a child process read each HDF5 file first, which takes its time."""
     if request.path.name != "test_safety.py":
-        monkeypatch.setattr("cmh_data._hdf5._probe", lambda _path: None)
+        monkeypatch.setattr("cmh_files.hdf5.open._probe", lambda _path: None)
 
 
 @pytest.fixture

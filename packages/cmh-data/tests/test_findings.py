@@ -93,7 +93,7 @@ def test_pixels_on_disk_are_not_read(tmp_path, good, monkeypatch):
     first = cmh_data.load(tmp_path / "a.npz")
     assert any("image" in one for one in first.findings)
     path = cmh_data.save(first, tmp_path / "a.h5")
-    monkeypatch.setattr("cmh_data._rows.Hdf5Rows.__getitem__", None)
+    monkeypatch.setattr("cmh_files.Hdf5Rows.__getitem__", None)
     assert not any("image" in one for one in cmh_data.load(path).findings)
 
 

@@ -355,7 +355,9 @@ def test_without_masks_and_without_verifying(tmp_path, form):
 
 @pytest.mark.parametrize("form", ["hdf5", "gzip", "matlab-5"])
 def test_damage_while_writing_is_noticed(tmp_path, monkeypatch, form):
-    from cmh_unpair import _hdf5, _mat5, _splice
+    from cmh_files import patched_copy
+    from cmh_files.hdf5 import rewrite as hdf5_rewrite
+    from cmh_files.mat5 import rewrite as mat5_rewrite
 
     source, target = tmp_path / "in", tmp_path / "out"
     values = {"XAll": arrays()["XAll"]}
@@ -363,7 +365,7 @@ def test_damage_while_writing_is_noticed(tmp_path, monkeypatch, form):
         save_mat5(source, values)
     else:
         write_hdf5(source, values, STORAGES["gzip"] if form == "gzip" else {})
-    real_write, real_rewrite, real_mat5 = _splice.write_step, _hdf5.rewrite, _mat5.rewrite
+    real_write, real_rewrite, real_mat5 = patched_copy.write_step, hdf5_rewrite.rewrite, mat5_rewrite.rewrite
 
     def write_step(reader, new, start, stop, patches):
         real_write(reader, new, start, stop, patches)
@@ -381,9 +383,9 @@ def test_damage_while_writing_is_noticed(tmp_path, monkeypatch, form):
         return sums
 
     if form == "hdf5":
-        monkeypatch.setattr(_splice, "write_step", write_step)
-    monkeypatch.setattr(_hdf5, "rewrite", rewrite)
-    monkeypatch.setattr(_mat5, "rewrite", rewrite_mat5)
+        monkeypatch.setattr(patched_copy, "write_step", write_step)
+    monkeypatch.setattr(hdf5_rewrite, "rewrite", rewrite)
+    monkeypatch.setattr(mat5_rewrite, "rewrite", rewrite_mat5)
     target.write_bytes(b"the old target")
     with pytest.raises(OSError, match="differ"):
         unpair_file(source, target, PLAN, rows=ROWS, overwrite=True)
@@ -400,13 +402,14 @@ def test_a_killed_run_leaves_the_old_target_or_none(tmp_path, old_target):
         target.write_bytes(b"the old target")
     code = f"""
         import time
-        from cmh_unpair import _hdf5, plan_unpairing, unpair_file
+        from cmh_files.hdf5 import rewrite
+        from cmh_unpair import plan_unpairing, unpair_file
 
         def stop(*arguments, **options):
             print("writing", flush=True)
             time.sleep(60)
 
-        _hdf5.write_extra = stop
+        rewrite.write_extra = stop
         plan = plan_unpairing(40, unpaired_text=20)
         unpair_file({str(source)!r}, {str(target)!r}, plan, rows=range(40), overwrite=True)
     """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmh_data._containers import variables
+from cmh_files import variables
+
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from cmh_files import strings, variables
 
 from cmh_data._assemble import assemble, check_split
-from cmh_data._containers import variables
 from cmh_data._errors import DataError
-from cmh_data._hdf5 import strings
 from cmh_data._protocols import find_protocol
 
 if TYPE_CHECKING:

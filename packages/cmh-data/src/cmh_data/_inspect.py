@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from cmh_files import container
 from pydantic import BaseModel, ConfigDict
 
 from cmh_data._alignment import LARGEST_ALIGNED, LEAST_ROWS, alignment_p_value
 from cmh_data._assemble import check_labels, check_split
-from cmh_data._containers import container
 from cmh_data._dataset import row_blocks
 from cmh_data._errors import DataError
 from cmh_data._findings import not_aligned

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from cmh_files import KEY_NAMES, Variable, common_rows, dense_from_columns, find_role, strings
 
 from cmh_data._errors import DataError
-from cmh_data._hdf5 import strings
-from cmh_data._raw import RawData, Variable, numbers, one_hot
-from cmh_data._roles import ALIASES, common_rows, describe, find_role, read_image, read_rows_first
-from cmh_data._sparse import dense_from_columns
+from cmh_data._raw import RawData, numbers, one_hot
+from cmh_data._roles import describe, read_image, read_rows_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,7 +64,7 @@ def recognise(path: Path, found: list[Variable], options: ReadOptions) -> RawDat
                     f"{name} {by_key[name].shape} {by_key[name].dtype}" if name in by_key else name
                 )
             return raw
-    roles = "; ".join(f"{role}: {', '.join(names)}" for role, names in ALIASES.items())
+    roles = "; ".join(f"{role}: {', '.join(names)}" for role, names in KEY_NAMES.items())
     raise DataError(f"{path} fits no known layout: found {describe(found)}; expected keys such as {roles}.")
 
 
@@ -220,7 +219,7 @@ def captions(path: Path, found: Found, _options: ReadOptions) -> RawData | None:
 
 def by_roles(path: Path, found: Found, options: ReadOptions) -> RawData | None:
     """Every layout with one image, one text and one label table: DCMH, AGAH, DADH, JDSH, UCCH, CFRH, UMML."""
-    roles = {role: variable for role in ALIASES if (variable := find_role(found, role)) is not None}
+    roles = {role: variable for role in KEY_NAMES if (variable := find_role(found, role)) is not None}
     if not roles:
         return None
     raw = _read_roles(path, _name_of(roles), roles, options)

@@ -10,38 +10,12 @@ import numpy as np
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from cmh_data._dataset import RowArray
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variable:
-    """One array in one file, not yet read.
-
-    Args:
-        key: its name; `group/name` inside a group.
-        shape: as the file's reader shows it.
-        dtype: likewise.
-        file: where it is stored.
-        kind: "mat5", "hdf5", "npz", "npy" or "text".
-        read: reads it whole.
-        rows: reads it row by row from disk, for pixels.
-    """
-
-    key: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    file: Path
-    kind: str
-    read: Callable[[], NDArray[Any]]
-    rows: RowArray | None = None
-
-    def __str__(self) -> str:
-        return f"{self.key} {self.shape} {self.dtype}"
 
 
 @dataclass(kw_only=True)

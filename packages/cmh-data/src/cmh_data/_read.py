@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cmh_data._containers import attributes, container, variables
+from cmh_files import attributes, container, variables
+
 from cmh_data._errors import DataError, shorten
 from cmh_data._layouts import ReadOptions, recognise
 from cmh_data._lists import read_lists, wikipedia_lists
@@ -12,7 +13,9 @@ from cmh_data._lists import read_lists, wikipedia_lists
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cmh_data._raw import RawData, Variable
+    from cmh_files import Variable
+
+    from cmh_data._raw import RawData
 
 LARGEST_FOLDER = 64
 

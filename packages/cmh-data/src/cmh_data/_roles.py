@@ -1,73 +1,25 @@
-"""Which variable is the image, which the text, which the labels, and which of their axes is the row."""
+"""Arrays read with the rows first and pixels with the height before the width."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from cmh_files import Hdf5Rows
 
 from cmh_data._errors import DataError
-from cmh_data._rows import Hdf5Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from cmh_files import Variable
     from numpy.typing import NDArray
 
     from cmh_data._dataset import RowArray
-    from cmh_data._raw import Variable
 
-# In order of preference: features load before pixels. `YAll` is text, but `Y` (RoPH) is labels.
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "image": ("image", "XAll", "images", "IAll", "FAll", "imgs", "I", "X1"),
-    "text": ("text", "YAll", "tags", "tag", "T", "caption_one_hot", "BoW", "COCO_BoW", "X2"),
-    "labels": ("labels", "LAll", "label", "L", "category", "Y"),
-}
+
 # Keys under which MATLAB-made files keep pixels, which Python then sees as (row, colour, width, height).
 WIDTH_BEFORE_HEIGHT = frozenset({"IAll", "images", "FAll", "imgs", "I"})
-
-
-def find_role(found: Mapping[str, Variable], role: str) -> Variable | None:
-    """The variable of a role, by the first alias that is there."""
-    for alias in ALIASES[role]:
-        if alias in found:
-            return found[alias]
-    return None
-
-
-def common_rows(roles: Mapping[str, Variable], n_rows: int | None = None) -> int:
-    """The one length that all roles share; that is the number of rows, whichever axis it stands on.
-
-    Raises:
-        DataError: no length is shared, or several are and `n_rows` does not choose.
-    """
-    candidates = [set(_row_candidates(variable)) for variable in roles.values()]
-    shared = set.intersection(*candidates)
-    shapes = ", ".join(str(variable) for variable in roles.values())
-    if n_rows is not None:
-        if n_rows not in shared:
-            raise DataError(f"n_rows={n_rows} is no length that all arrays share: {shapes}.")
-        return n_rows
-    if not shared:
-        raise DataError(f"image, text and labels share no number of rows: {shapes}.")
-    if len(shared) == 1:
-        return shared.pop()
-    if len(roles) == 1:
-        variable = next(iter(roles.values()))
-        return max(variable.shape) if variable.kind == "hdf5" else variable.shape[0]
-    # A data set has more rows than label columns; several lengths may remain only when arrays are square.
-    if "labels" in roles:
-        longest = max(roles["labels"].shape)
-        if longest in shared and roles["labels"].shape.count(longest) == 1:
-            return longest
-    options = " or ".join(map(str, sorted(shared)))
-    raise DataError(f"the number of rows may be {options} in {shapes}: say which with n_rows=.")
-
-
-def _row_candidates(variable: Variable) -> tuple[int, ...]:
-    if len(variable.shape) == 4:
-        return (variable.shape[0], variable.shape[3])
-    return variable.shape
 
 
 def read_rows_first(variable: Variable, n: int, notes: list[str]) -> NDArray[Any]:

@@ -9,8 +9,9 @@ from importlib.resources import as_file, files
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from cmh_files import trust
+
 from cmh_data._from_raw import from_raw
-from cmh_data._hdf5 import trust
 from cmh_data._read import read_raw
 
 if TYPE_CHECKING:

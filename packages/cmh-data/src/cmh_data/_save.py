@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
+from cmh_files import atomic_write
 
 from cmh_data._dataset import ContentDigest, row_blocks
 from cmh_data._threads import in_order
@@ -62,16 +63,13 @@ def save(dataset: PairedDataset, path: str | os.PathLike[str]) -> Path:
         raise ValueError(
             f"{path} cannot be written because the folder {path.parent} does not exist; make it first."
         )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # Times are left out, so that the same data set always gives the same bytes.
-        with h5py.File(unfinished, "w", track_order=False) as file, _flushed(unfinished):
-            _write(file, dataset)
-        with unfinished.open("r+b") as written:
-            os.fsync(written.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    # Times are left out, so that the same data set always gives the same bytes.
+    with (
+        atomic_write(path) as unfinished,
+        h5py.File(unfinished, "w", track_order=False) as file,
+        _flushed(unfinished),
+    ):
+        _write(file, dataset)
     return path
 
 

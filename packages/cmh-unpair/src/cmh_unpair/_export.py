@@ -110,6 +110,8 @@ def export_arrays(
         >>> [path.name for path in written]
         ['NUS-WIDE-TC21.mat']
     """
+    from cmh_files import atomic_write  # noqa: PLC0415 - loaded for files only
+
     for name, value, allowed in (("program", program, Program), ("data_set", data_set, DataSet)):
         if value not in get_args(allowed):
             raise ValueError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {value!r}")
@@ -126,12 +128,8 @@ def export_arrays(
         if path.exists() and not overwrite:
             raise FileExistsError(f"folder: {path} exists; choose another folder or pass overwrite=True")
     for path, contents in zip(paths, files.values(), strict=True):
-        temporary = path.with_name(f".{path.name}.partial")
-        try:
+        with atomic_write(path) as temporary:
             (_write_mat5 if contents[0][0].matlab == "5" else _write_mat73)(temporary, contents)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
     return paths
 
 
@@ -161,7 +159,7 @@ def _present(plan: UnpairingPlan | None, rows: ArrayLike | None, *, n: int) -> d
 
 
 def _write_mat5(path: Path, contents: list[tuple[_Array, Any, NDArray[np.bool_]]]) -> None:
-    from cmh_unpair._mat5 import write_matrices  # noqa: PLC0415 - loaded for files only
+    from cmh_files.mat5.rewrite import write_matrices  # noqa: PLC0415 - loaded for files only
 
     write_matrices(path, {place.key: (array, present) for place, array, present in contents})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,24 +10,20 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from cmh_unpair._apply import training_rows
-from cmh_unpair._layout import (
-    MASK_KEYS,
-    PLAN_KEY,
-    ArrayPlace,
-    Format,
-    Role,
-    choose_keys,
-    detect_format,
-    locate,
-    place_arrays,
-)
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
+    from cmh_files.key_names import Role
+    from cmh_files.row_edit import RowEdit
     from numpy.typing import ArrayLike, NDArray
 
     from cmh_unpair._plan import UnpairingPlan
+
+Format = Literal["hdf5", "matlab-7.3", "matlab-5"]
+MASK_KEYS = {"image": "image_present", "text": "text_present"}
+PLAN_KEY = "unpairing_plan"
 
 
 class RewrittenArray(BaseModel):
@@ -106,7 +101,7 @@ def unpair_file(
 
     Args:
         source: The file; it is never changed.
-        target: Where the copy goes. It is written under a temporary name beside it (`.NAME.partial`) and
+        target: Where the copy goes. It is written under a temporary name beside it and
             renamed at the end, so a killed run leaves the old target or none.
         plan: What to empty.
         rows: (n_train,) row of the file for each row of the plan, from 0; None where the file holds exactly
@@ -140,28 +135,39 @@ def unpair_file(
         OSError: If what was written is not what should have been; the target is not replaced then.
 
     Example:
-        >>> import tempfile, h5py, numpy as np
+        >>> import tempfile
+        >>> import h5py
+        >>> import numpy as np
         >>> from cmh_unpair import plan_unpairing
         >>> folder = Path(tempfile.mkdtemp())
         >>> with h5py.File(folder / "pairs.h5", "w") as file:
         ...     file["images"], file["texts"] = np.ones((30, 4)), np.ones((30, 2))
         >>> report = unpair_file(
-        ...     folder / "pairs.h5", folder / "unpaired.h5", plan_unpairing(20, unpaired_images=50),
-        rows=range(20) ... )
+        ...     folder / "pairs.h5",
+        ...     folder / "unpaired.h5",
+        ...     plan_unpairing(20, unpaired_images=50),
+        ...     rows=range(20),
+        ... )
         >>> [(array.key, array.emptied) for array in report.arrays]
         [('images', 0), ('texts', 10)]
     """
+    # Plans alone need no files, so what reads files is loaded when it is needed.
+    from cmh_files import atomic_write  # noqa: PLC0415
+    from cmh_files.key_names import choose_keys, locate_rows  # noqa: PLC0415
+
+    from cmh_unpair._row_edits import row_edits  # noqa: PLC0415
+
     source, target = Path(source), Path(target)
     _check_arguments(source, target, plan, marker=marker, fill=fill, masks=masks, overwrite=overwrite)
-    form = detect_format(source)
+    form = _format(source)
     backend = _backend(form)
     shapes, sparse = backend.list_arrays(source)
     asked: dict[Role, str | Sequence[str] | None] = {"image": image_key, "text": text_key}
     keys = {role: choose_keys(shapes, role, names) for role, names in asked.items()}
     last_row = None if rows is None else int(np.max(np.asarray(rows), initial=0))
-    n, axes = locate(shapes, keys, plan=plan, last_row=last_row, item_axis=item_axis or {})
+    n, axes = locate_rows(shapes, keys, n_train=plan.n_train, last_row=last_row, item_axis=item_axis or {})
     training = training_rows(plan, rows, n=n)
-    places = place_arrays(shapes, axes, keys, plan=plan, training=training, marker=marker, fill=fill)
+    places = row_edits(shapes, axes, keys, plan=plan, training=training, marker=marker, fill=fill)
     for place in places:
         if place.key in sparse and (place.marker or place.mean or place.integers):
             raise ValueError(
@@ -171,15 +177,9 @@ def unpair_file(
     if protect is not None:
         _check_protected(places, np.asarray(protect))
     extra = _extra(plan, training, places, n=n) if masks else {}
-    temporary = target.with_name(f".{target.name}.partial")
-    try:
+    with atomic_write(target) as temporary:
         backend.copy_emptied(source, temporary, places, extra, verify=verify)
         found = {place.key: backend.digest_items(temporary, place) for place in places if digests}
-        _flush(temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush(target.parent)
     return RewriteReport(
         source=source.name,
         target=str(target),
@@ -225,7 +225,7 @@ def _check_arguments(
         )
 
 
-def _check_protected(places: list[ArrayPlace], protect: NDArray[np.int64]) -> None:
+def _check_protected(places: list[RowEdit], protect: NDArray[np.int64]) -> None:
     for place in places:
         if protect.size and (protect.min() < 0 or protect.max() >= place.n):
             raise ValueError(
@@ -240,7 +240,7 @@ def _check_protected(places: list[ArrayPlace], protect: NDArray[np.int64]) -> No
 
 
 def _extra(
-    plan: UnpairingPlan, training: NDArray[np.int64], places: list[ArrayPlace], *, n: int
+    plan: UnpairingPlan, training: NDArray[np.int64], places: list[RowEdit], *, n: int
 ) -> dict[str, NDArray[np.uint8]]:
     """The mask of each modality of the file, rows outside the training set whole, and the plan.
 
@@ -256,12 +256,27 @@ def _extra(
     return extra | {key: np.frombuffer(plan.to_json().encode(), dtype=np.uint8)}
 
 
+def _format(path: Path) -> Format:
+    """Tell the format from the bytes; names and extensions say nothing."""
+    from cmh_files import container  # noqa: PLC0415 - as in unpair_file
+
+    kind = container(path)
+    if kind == "mat5":
+        return "matlab-5"
+    if kind == "hdf5":
+        with path.open("rb") as file:
+            return "matlab-7.3" if file.read(10) == b"MATLAB 7.3" else "hdf5"
+    raise ValueError(
+        f"source: expected an HDF5, MATLAB 5 or MATLAB 7.3 file, got {path.name}, which is none of these"
+    )
+
+
 def _backend(form: Format) -> Any:
     """The module that reads and writes a format, loaded only when needed: plans alone want no HDF5."""
-    return import_module("cmh_unpair._mat5" if form == "matlab-5" else "cmh_unpair._hdf5")
+    return import_module("cmh_files.mat5.rewrite" if form == "matlab-5" else "cmh_files.hdf5.rewrite")
 
 
-def _report(place: ArrayPlace, digests: tuple[str, str] | None) -> RewrittenArray:
+def _report(place: RowEdit, digests: tuple[str, str] | None) -> RewrittenArray:
     return RewrittenArray(
         key=place.key,
         role=place.role,
@@ -270,14 +285,3 @@ def _report(place: ArrayPlace, digests: tuple[str, str] | None) -> RewrittenArra
         emptied=int(np.count_nonzero(~place.present)),
         digests=digests,
     )
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file or the name in a folder is on the disk; folders cannot be flushed on Windows."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from cmh_data._errors import DataError
+from cmh_files.errors import DataError
+from cmh_files.hdf5.chunks import row_starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,17 +88,14 @@ class Hdf5Rows:
             if self._axes[0] == 0 and hasattr(os, "preadv"):  # not on Windows
                 self._descriptor = os.open(self._path, os.O_RDONLY)
                 self._close_descriptor = weakref.finalize(self, os.close, self._descriptor)
-                self._starts = self._find_starts(file[self._key], file.userblock_size)
+                self._starts = self._find_starts(file[self._key])
                 if self._starts is None:
                     self._close_descriptor()
             self._file = file
 
-    def _find_starts(self, stored: h5py.Dataset, block: int) -> NDArray[np.int64] | None:
-        starts = _row_starts(stored)
-        if starts is None:
-            return None
-        # Older HDF5 libraries leave the block in front of the file out of chunk positions.
-        return next((one for one in (starts, starts + block) if self._agree(stored, one)), None)
+    def _find_starts(self, stored: h5py.Dataset) -> NDArray[np.int64] | None:
+        starts = row_starts(stored)
+        return starts if starts is not None and self._agree(stored, starts) else None
 
     def _agree(self, stored: h5py.Dataset, starts: NDArray[np.int64]) -> bool:
         """Whether a few rows read alike in both ways; rows of one colour alone would show nothing."""
@@ -142,28 +140,3 @@ class Hdf5Rows:
                 selection[self._axes[0]] = slice(int(rows[run[0]]), int(rows[run[-1]]) + 1)
                 out[run] = stored[tuple(selection)].transpose(self._axes)
         return out
-
-
-def _row_starts(stored: h5py.Dataset) -> NDArray[np.int64] | None:
-    """Where each row begins in the file; None where rows are compressed, in pieces, or not all there."""
-    n, row_bytes = stored.shape[0], int(np.prod(stored.shape[1:])) * stored.dtype.itemsize
-    if stored.chunks is None:
-        start = stored.id.get_offset()
-        return None if start is None else start + row_bytes * np.arange(n, dtype=np.int64)
-    filtered = stored.id.get_create_plist().get_nfilters() > 0
-    if filtered or stored.chunks[1:] != stored.shape[1:] or not hasattr(stored.id, "chunk_iter"):
-        return None
-    per_chunk = stored.chunks[0]
-    starts = np.full(-(-n // per_chunk), -1, np.int64)
-
-    def note(chunk: Any) -> None:
-        place = chunk.chunk_offset[0] // per_chunk
-        if place < len(starts) and chunk.byte_offset < 2**62:  # a damaged index can say anything
-            starts[place] = chunk.byte_offset
-
-    stored.id.chunk_iter(note)
-    if (starts < 0).any():
-        return None
-    inside = row_bytes * np.arange(per_chunk, dtype=np.int64)
-    rows: NDArray[np.int64] = (starts[:, None] + inside).ravel()[:n]
-    return rows

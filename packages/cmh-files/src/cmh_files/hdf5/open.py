@@ -6,20 +6,17 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
-from cmh_data._errors import DataError
+from cmh_files.errors import DataError, check_declared_size
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-# A file may declare arrays far larger than itself; a real sparse file seldom compresses a thousandfold.
-LARGEST_FREE_BYTES = 4 << 30
-LARGEST_RATIO = 1000
 PROBE_SECONDS = 120
 _PROBED: set[tuple[str, int, int, int]] = set()
 
@@ -44,7 +41,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def trust(path: Path) -> None:
-    """Open this file without probing it, because it is this package's own."""
+    """Open this file without probing it, because this process wrote it, or it comes with a package."""
     _PROBED.add(_state(path, path.stat()))
 
 
@@ -64,7 +61,7 @@ def _probe(path: Path) -> None:
     state = _state(path, status)
     if state in _PROBED:
         return
-    script = str(Path(__file__).with_name("_probe.py"))
+    script = str(Path(__file__).with_name("probe.py"))
     try:
         done = subprocess.run(  # noqa: S603 - this interpreter and this package's own script
             [sys.executable, "-P", script, str(path)], capture_output=True, check=False, timeout=PROBE_SECONDS
@@ -109,24 +106,7 @@ def _refuse_dataset(path: Path, item: h5py.Dataset) -> None:
     check_declared_size(path, item.name, _declared_bytes(item), item.id.get_storage_size())
 
 
-def check_declared_size(path: Path | str, name: str, declared: int, stored: int) -> None:
-    """Refuse an array that claims more than 4 GiB and more than a thousand times the bytes stored for it."""
-    if declared > LARGEST_FREE_BYTES and declared > LARGEST_RATIO * max(stored, 1):
-        raise DataError(
-            f"{path} declares {declared} bytes for {name} but stores {stored}; "
-            "that is no real array, so it is not read."
-        )
-
-
 def _declared_bytes(item: h5py.Dataset) -> int:
     shape: tuple[int, ...] | None = item.shape
     count = 0 if shape is None else int(np.prod([int(size) for size in shape], dtype=object))
     return count * int(item.dtype.itemsize)
-
-
-def strings(values: Any) -> tuple[str, ...]:
-    """Names as Python strings, from unicode arrays, bytes or numbers."""
-    return tuple(
-        value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        for value in np.asarray(values).ravel().tolist()
-    )

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from cmh_data._cells import characters, is_characters, read_cells
-from cmh_data._errors import DataError
-from cmh_data._hdf5 import open_hdf5
-from cmh_data._mat5 import VERSION_5, mat5_variables
-from cmh_data._npz import read_npy_stream, read_npz
-from cmh_data._raw import Variable
-from cmh_data._rows import Hdf5Rows
-from cmh_data._sparse import dense_from_columns
+from cmh_files.errors import DataError
+from cmh_files.hdf5.matlab_text import characters, is_characters, read_cells
+from cmh_files.hdf5.open import open_hdf5
+from cmh_files.hdf5.rows import Hdf5Rows
+from cmh_files.mat5.format import VERSION_5
+from cmh_files.mat5.read import mat5_variables
+from cmh_files.npz import read_npy_stream, read_npz
+from cmh_files.sparse import dense_from_columns
+from cmh_files.variable import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ def container(path: Path) -> str:
     """Name a file's container by its first bytes: "mat5", "hdf5", "npz", "npy", "text" or "unknown"."""
     with path.open("rb") as file:
         head = file.read(1024)
-    if any(head[offset : offset + 8] == HDF5_SIGNATURE for offset in (0, 512)):
+    if is_hdf5(path):
         return "hdf5"
     if head[124:128] in VERSION_5:
         return "mat5"
@@ -42,6 +43,34 @@ def container(path: Path) -> str:
     if head and b"\0" not in head:
         return "text"
     return "unknown"
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a file has the HDF5 signature, at its start or behind a block of 512, 1024, 2048, ... bytes.
+
+    Args:
+        path: the file.
+
+    Returns:
+        True or False.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        offset = 0
+        while offset < size:
+            file.seek(offset)
+            if file.read(8) == HDF5_SIGNATURE:
+                return True
+            offset = max(512, 2 * offset)
+    return False
+
+
+def strings(values: Any) -> tuple[str, ...]:
+    """Names as Python strings, from unicode arrays, bytes or numbers."""
+    return tuple(
+        value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        for value in np.asarray(values).ravel().tolist()
+    )
 
 
 def variables(path: Path) -> list[Variable]:

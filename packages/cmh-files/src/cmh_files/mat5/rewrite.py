@@ -1,9 +1,4 @@
-"""Rewrite some matrices of a MATLAB 5 file in a stream; every other variable is copied byte for byte.
-
-A file is a 128-byte header and a row of elements, each a matrix or a matrix compressed by zlib. A matrix
-holds four parts: flags with its class, dimensions, name, values in column order. Values may be stored in a
-narrower type than the class says. Source: The MathWorks, "MAT-File Format", level 5.
-"""
+"""Rewrite some matrices of a MATLAB 5 file in a stream; every other variable is copied byte for byte."""
 
 from __future__ import annotations
 
@@ -15,26 +10,35 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from cmh_files.mat5.format import (
+    COMPLEX,
+    COMPRESSED,
+    FULL,
+    HEADER_BYTES,
+    INT8,
+    INT32,
+    INT64,
+    INT64_CLASS,
+    MATRIX,
+    SPARSE_CLASS,
+    STORED,
+    UINT8,
+    UINT8_CLASS,
+    UINT32,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from cmh_unpair._layout import ArrayPlace, Shapes
+    from cmh_files.key_names import Shapes
+    from cmh_files.row_edit import RowEdit
 
 Sums = list[tuple[int, int]]
 
 BLOCK_BYTES = 8 * 2**20
-HEADER_BYTES = 128
-MATRIX, COMPRESSED = 14, 15
-INT8, UINT8, INT32, UINT32, INT64 = 1, 2, 5, 6, 12
-SPARSE_CLASS, UINT8_CLASS, INT64_CLASS = 5, 9, 14
-COMPLEX = 0x08
-# type of stored values -> NumPy
-STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-# class of a matrix -> the type that holds all its values
-FULL = {6: 9, 7: 7, 8: 1, 9: 2, 10: 3, 11: 4, 12: 5, 13: 6, 14: 12, 15: 13}
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Matrix:
     @property
     def is_numeric(self) -> bool:
         """Whether it is a real matrix of numbers, dense or sparse."""
-        return (self.is_sparse or self.kind in FULL) and not (self.flags >> 8) & COMPLEX
+        return (self.is_sparse or self.kind in FULL) and not self.flags & COMPLEX
 
 
 class Stream:
@@ -168,7 +172,7 @@ def list_arrays(path: Path) -> tuple[Shapes, set[str]]:
 
 
 def copy_emptied(
-    source: Path, target: Path, places: list[ArrayPlace], extra: dict[str, NDArray[np.uint8]], *, verify: bool
+    source: Path, target: Path, places: list[RowEdit], extra: dict[str, NDArray[np.uint8]], *, verify: bool
 ) -> None:
     """Write a copy of a file with emptied items.
 
@@ -190,7 +194,7 @@ def copy_emptied(
 
 
 def rewrite(
-    source: BinaryIO, target: BinaryIO, places: list[ArrayPlace], extra: dict[str, NDArray[np.uint8]]
+    source: BinaryIO, target: BinaryIO, places: list[RowEdit], extra: dict[str, NDArray[np.uint8]]
 ) -> Sums:
     """Write a copy of a file with emptied items.
 
@@ -233,7 +237,7 @@ def rewrite(
 
 
 def verify_copy(
-    target: BinaryIO, places: list[ArrayPlace], extra: dict[str, NDArray[np.uint8]], sums: Sums
+    target: BinaryIO, places: list[RowEdit], extra: dict[str, NDArray[np.uint8]], sums: Sums
 ) -> None:
     """Read the finished copy again and compare it with what was written.
 
@@ -264,7 +268,7 @@ def verify_copy(
         raise OSError("the written file differs from what it should be; the target was not replaced")
 
 
-def digest_items(path: Path, place: ArrayPlace) -> tuple[str, str] | None:
+def digest_items(path: Path, place: RowEdit) -> tuple[str, str] | None:
     """SHA-256 of the values of the emptied and of the other items; None for a sparse matrix.
 
     Args:
@@ -320,7 +324,7 @@ def _columns(array: Any, present: NDArray[np.bool_], dtype: np.dtype[Any]) -> It
 
 
 def _rewrite_dense(
-    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, place: ArrayPlace
+    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, place: RowEdit
 ) -> tuple[int, int]:
     """Write a dense matrix with emptied items, one more row or column as marker, or as integers."""
     stored = _stored(source, order, matrix)
@@ -361,7 +365,7 @@ def _rewrite_dense(
 
 
 def _rewrite_sparse(
-    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, place: ArrayPlace
+    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, place: RowEdit
 ) -> tuple[int, int]:
     """Write a sparse matrix without the entries of emptied items."""
     stream = Stream(source, matrix)
@@ -462,7 +466,7 @@ def _blocks(
             yield of_outer, items, np.frombuffer(data, dtype=dtype).reshape(size)
 
 
-def _mean(source: BinaryIO, order: str, matrix: Matrix, place: ArrayPlace) -> NDArray[np.float64]:
+def _mean(source: BinaryIO, order: str, matrix: Matrix, place: RowEdit) -> NDArray[np.float64]:
     """(outer, inner) mean of the training items that are present, rounded for classes of integers."""
     averaged = place.averaged
     if not averaged.any():
@@ -477,7 +481,7 @@ def _mean(source: BinaryIO, order: str, matrix: Matrix, place: ArrayPlace) -> ND
     return mean if STORED[FULL[matrix.kind]].startswith("f") else np.rint(mean)
 
 
-def _sum(blocks: Iterator[tuple[slice, slice, NDArray[Any]]], place: ArrayPlace) -> tuple[int, int]:
+def _sum(blocks: Iterator[tuple[slice, slice, NDArray[Any]]], place: RowEdit) -> tuple[int, int]:
     touched, untouched = 0, 0
     for _, items, block in blocks:
         here = ~place.present[items]

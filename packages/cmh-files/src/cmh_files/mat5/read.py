@@ -1,6 +1,6 @@
 """MATLAB 5 files, read here because SciPy's reader crashes the process on damaged bytes.
 
-Source: "MAT-File Format", The MathWorks. Numbers, characters, sparse tables, cells and structs are read;
+Numbers, characters, sparse tables, cells and structs are read;
 objects, functions and other classes are skipped.
 """
 
@@ -14,10 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_data._errors import DataError
-from cmh_data._hdf5 import check_declared_size
-from cmh_data._raw import Variable
-from cmh_data._sparse import dense_from_columns
+from cmh_files.errors import DataError, check_declared_size
+from cmh_files.mat5.format import (
+    CELL_CLASS,
+    CHAR_CLASS,
+    CHARACTERS,
+    COMPRESSED,
+    ENCODINGS,
+    FULL,
+    HEADER_BYTES,
+    LITTLE,
+    LOGICAL,
+    MATRIX,
+    SPARSE_CLASS,
+    STORED,
+    STRUCT_CLASS,
+    UINT8,
+)
+from cmh_files.sparse import dense_from_columns
+from cmh_files.variable import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,24 +40,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-HEADER_BYTES = 128
-LITTLE, BIG = b"\x00\x01IM", b"\x01\x00MI"
-VERSION_5 = (LITTLE, BIG)
 DEEPEST = 8
 
-# Data types of an element's numbers.
-_STORED = {
-    1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
-    16: "u1", 17: "u2", 18: "u4",
-}  # fmt: skip
-_MATRIX, _COMPRESSED, _BYTES = 14, 15, 2
-_LOGICAL = 0x200
-# Classes of a matrix, and what their numbers become; MATLAB stores them in the smallest type that fits.
-_CELL, _STRUCT, _CHAR, _SPARSE = 1, 2, 4, 5
-_NUMBERS = {
-    6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8",
-}  # fmt: skip
-_ENCODINGS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16"}
+_VALUES = STORED | CHARACTERS
+# MATLAB stores numbers in the smallest type that fits; the class says what they become.
+_NUMBERS = {kind: STORED[full] for kind, full in FULL.items()}
 
 
 def mat5_variables(path: Path) -> list[Variable]:
@@ -58,7 +60,7 @@ def mat5_variables(path: Path) -> list[Variable]:
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         reader = _Reader(path, "<" if content[124:128] == LITTLE else ">")
         for kind, body in reader.elements(content[HEADER_BYTES:]):
-            if kind == _MATRIX:
+            if kind == MATRIX:
                 _collect(found, *reader.matrix(body, depth=0))
     except DataError:
         raise
@@ -120,7 +122,7 @@ class _Reader:
             if len(body) < size:
                 raise ValueError(f"an element of {size} bytes where {len(body)} are left")
             place += 8 + size
-            if kind == _COMPRESSED:
+            if kind == COMPRESSED:
                 yield from self.elements(self._unpack(body))
             else:
                 place += -size % 8
@@ -131,7 +133,7 @@ class _Reader:
         if len(start) < 8:
             raise ValueError("a compressed element without a tag")
         kind, size = struct.unpack(f"{self._order}II", start)
-        if kind != _MATRIX:
+        if kind != MATRIX:
             raise ValueError(f"a compressed element of type {kind}")
         check_declared_size(self._path, "a compressed array", size, len(packed))
         unpacked = zlib.decompressobj().decompress(packed, size + 8)
@@ -154,20 +156,25 @@ class _Reader:
         array = _Array(
             name=bytes(parts[2][1]).decode("latin-1").rstrip("\0"),
             kind=int(flags[0]) & 0xFF,
-            is_logical=bool(int(flags[0]) & _LOGICAL),
+            is_logical=bool(int(flags[0]) & LOGICAL),
             shape=tuple(int(size) for size in dimensions),
             parts=parts[3:],
             depth=depth,
         )
-        readers = {_CHAR: self._characters, _SPARSE: self._sparse, _CELL: self._cells, _STRUCT: self._struct}
+        readers = {
+            CHAR_CLASS: self._characters,
+            SPARSE_CLASS: self._sparse,
+            CELL_CLASS: self._cells,
+            STRUCT_CLASS: self._struct,
+        }
         read = self._table if array.kind in _NUMBERS else readers.get(array.kind)
         return array.name, read(array) if read else None
 
     def _numbers(self, element: _Element) -> NDArray[Any]:
         kind, body = element
-        if kind not in _STORED:
+        if kind not in _VALUES:
             raise ValueError(f"an element of type {kind} where numbers are expected")
-        return np.frombuffer(body, np.dtype(self._order + _STORED[kind]))
+        return np.frombuffer(body, np.dtype(self._order + _VALUES[kind]))
 
     def _table(self, array: _Array) -> NDArray[Any]:
         values = self._numbers(array.part(0))
@@ -178,10 +185,10 @@ class _Reader:
     def _characters(self, array: _Array) -> NDArray[np.str_]:
         """A table of characters as one string per row."""
         kind, body = array.part(0)
-        if kind not in _ENCODINGS:
+        if kind not in ENCODINGS:
             raise ValueError(f"characters of type {kind}")
-        endian = {"<": "-le", ">": "-be"}[self._order] if "16" in _ENCODINGS[kind] else ""
-        text = bytes(body).decode(_ENCODINGS[kind] + endian, "replace")
+        endian = {"<": "-le", ">": "-be"}[self._order] if "16" in ENCODINGS[kind] else ""
+        text = bytes(body).decode(ENCODINGS[kind] + endian, "replace")
         rows = array.shape[0]
         return np.array([text[row::rows] for row in range(rows)] if text and rows else [""])
 
@@ -190,7 +197,7 @@ class _Reader:
         kind, body = array.part(2)
         # MATLAB labels the ones of a logical sparse table as doubles but writes single bytes.
         if array.is_logical and len(starts) and len(body) == starts[-1]:
-            kind = _BYTES
+            kind = UINT8
         values = self._numbers((kind, body))
         if len(array.shape) != 2:
             raise ValueError(f"{array.name} is a sparse table of {len(array.shape)} dimensions")
@@ -216,7 +223,7 @@ class _Reader:
         return {name: self._inner(part, array.depth) for name, part in zip(names, fields, strict=True)}
 
     def _inner(self, part: _Element, depth: int) -> Any:
-        if part[0] != _MATRIX:
+        if part[0] != MATRIX:
             raise ValueError(f"an element of type {part[0]} where an array is expected")
         return self.matrix(part[1], depth=depth + 1)[1]
 

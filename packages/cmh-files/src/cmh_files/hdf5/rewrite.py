@@ -12,19 +12,21 @@ import itertools
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
-from cmh_unpair._splice import Patch, same_bytes, splice
+from cmh_files.hdf5.chunks import stored_chunks
+from cmh_files.patched_copy import Patch, patched_copy, same_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from cmh_unpair._layout import ArrayPlace, Shapes
+    from cmh_files.key_names import Shapes
+    from cmh_files.row_edit import RowEdit
 
 SLAB_BYTES = 16 * 2**20
 LOOKED_AT = 100  # runs of emptied items
@@ -70,7 +72,7 @@ def list_arrays(path: Path) -> tuple[Shapes, set[str]]:
 
 
 def copy_emptied(
-    source: Path, target: Path, places: list[ArrayPlace], extra: dict[str, NDArray[np.uint8]], *, verify: bool
+    source: Path, target: Path, places: list[RowEdit], extra: dict[str, NDArray[np.uint8]], *, verify: bool
 ) -> None:
     """Write a copy of a file with emptied items.
 
@@ -93,7 +95,7 @@ def copy_emptied(
             found = find_patches(file[place.key], place, value)
             if found is not None:
                 patches[place.key] = found
-    splice(source, target, itertools.chain(*patches.values()), verify=verify)
+    patched_copy(source, target, itertools.chain(*patches.values()), verify=verify)
     added = [8 * int(np.prod(_new_shape(place), dtype=np.int64)) for place in places if is_recreated(place)]
     _see_room(target, 2**20 + sum(map(len, extra.values())) + sum(added))
     with h5py.File(target, "r+") as file:
@@ -122,7 +124,7 @@ def _see_room(path: Path, room: int) -> None:
         file.truncate(size)
 
 
-def digest_items(path: Path, place: ArrayPlace) -> tuple[str, str] | None:
+def digest_items(path: Path, place: RowEdit) -> tuple[str, str] | None:
     """SHA-256 of the values of the emptied and of the other items; None for a sparse matrix.
 
     Args:
@@ -150,12 +152,12 @@ def is_sparse(item: Any) -> bool:
     return isinstance(item, h5py.Group)
 
 
-def is_recreated(place: ArrayPlace) -> bool:
+def is_recreated(place: RowEdit) -> bool:
     """Whether the array changes its shape or type and so cannot be changed in place."""
     return place.marker or place.integers
 
 
-def mean_item(dataset: Any, place: ArrayPlace) -> NDArray[Any] | None:
+def mean_item(dataset: Any, place: RowEdit) -> NDArray[Any] | None:
     """What an emptied item holds, without the item axis: zeros or the mean; None for a sparse matrix."""
     if is_sparse(dataset):
         return None
@@ -179,7 +181,7 @@ def mean_item(dataset: Any, place: ArrayPlace) -> NDArray[Any] | None:
     return (mean if dataset.dtype.kind == "f" else np.rint(mean)).astype(dataset.dtype)
 
 
-def find_patches(dataset: h5py.Dataset, place: ArrayPlace, value: NDArray[Any] | None) -> list[Patch] | None:
+def find_patches(dataset: h5py.Dataset, place: RowEdit, value: NDArray[Any] | None) -> list[Patch] | None:
     """Where the emptied items lie in the file; None where they are not runs of plain bytes.
 
     Args:
@@ -215,28 +217,7 @@ def find_patches(dataset: h5py.Dataset, place: ArrayPlace, value: NDArray[Any] |
     return patches
 
 
-class StoredChunk(NamedTuple):
-    """Where a chunk lies in the file, and which filters it was stored without."""
-
-    start: int
-    size: int
-    filter_mask: int
-
-
-def stored_chunks(dataset: h5py.Dataset) -> dict[tuple[int, ...], StoredChunk]:
-    """The chunks of an array that were ever written, by the place of their first value."""
-    # HDF5 before 1.14.4 gives offsets without the user block
-    shift = dataset.file.userblock_size if h5py.version.hdf5_version_tuple < (1, 14, 4) else 0
-    found: dict[tuple[int, ...], StoredChunk] = {}
-
-    def note(chunk: Any) -> None:
-        found[chunk.chunk_offset] = StoredChunk(chunk.byte_offset + shift, chunk.size, chunk.filter_mask)
-
-    dataset.id.chunk_iter(note)
-    return found
-
-
-def rewrite(file: h5py.File, place: ArrayPlace, value: NDArray[Any] | None) -> None:
+def rewrite(file: h5py.File, place: RowEdit, value: NDArray[Any] | None) -> None:
     """Empty the items of one array of the copy.
 
     Args:
@@ -252,7 +233,7 @@ def rewrite(file: h5py.File, place: ArrayPlace, value: NDArray[Any] | None) -> N
         empty_in_place(file[place.key], place, value)
 
 
-def empty_in_place(dataset: h5py.Dataset, place: ArrayPlace, value: NDArray[Any]) -> None:
+def empty_in_place(dataset: h5py.Dataset, place: RowEdit, value: NDArray[Any]) -> None:
     """Empty items of an array of the copy, chunk by chunk.
 
     Args:
@@ -276,7 +257,7 @@ def empty_in_place(dataset: h5py.Dataset, place: ArrayPlace, value: NDArray[Any]
         dataset[region] = block
 
 
-def recreate(file: h5py.File, place: ArrayPlace, value: NDArray[Any]) -> None:
+def recreate(file: h5py.File, place: RowEdit, value: NDArray[Any]) -> None:
     """Write an array of the copy anew, with a marker or as integers, keeping its storage and attributes.
 
     Args:
@@ -292,7 +273,7 @@ def recreate(file: h5py.File, place: ArrayPlace, value: NDArray[Any]) -> None:
             new[region] = block
 
 
-def empty_sparse(file: h5py.File, place: ArrayPlace) -> None:
+def empty_sparse(file: h5py.File, place: RowEdit) -> None:
     """Remove the entries of emptied items from a MATLAB sparse matrix.
 
     Args:
@@ -309,7 +290,7 @@ def empty_sparse(file: h5py.File, place: ArrayPlace) -> None:
 
 
 def verify_rewritten(
-    source: h5py.File, target: h5py.File, place: ArrayPlace, value: NDArray[Any] | None
+    source: h5py.File, target: h5py.File, place: RowEdit, value: NDArray[Any] | None
 ) -> None:
     """Read an array of the finished copy again and compare it with what it should be.
 
@@ -338,7 +319,7 @@ def verify_rewritten(
             _expect(_is_as_it_should(old, new, region, place=place, value=value), place.key)
 
 
-def verify_chunks(old: h5py.Dataset, new: h5py.Dataset, place: ArrayPlace, value: NDArray[Any]) -> None:
+def verify_chunks(old: h5py.Dataset, new: h5py.Dataset, place: RowEdit, value: NDArray[Any]) -> None:
     """Compare the chunks of an array of the finished copy: as stored where all or nothing was emptied.
 
     Args:
@@ -387,7 +368,7 @@ def _is_as_it_should(
     new: h5py.Dataset,
     region: tuple[slice, ...],
     *,
-    place: ArrayPlace,
+    place: RowEdit,
     value: NDArray[Any],
 ) -> bool:
     """Compare a region by value."""
@@ -399,9 +380,7 @@ def _is_as_it_should(
     return emptied and bool(after[~here].tobytes() == before[~here].tobytes())
 
 
-def verify_patched(
-    source: h5py.File, target: h5py.File, place: ArrayPlace, value: NDArray[Any] | None
-) -> None:
+def verify_patched(source: h5py.File, target: h5py.File, place: RowEdit, value: NDArray[Any] | None) -> None:
     """See through HDF5 that the patches, whose bytes were compared, lie where the emptied items are.
 
     Of many runs of emptied items some are looked at, evenly spread.
@@ -447,7 +426,7 @@ def _expect(condition: bool, key: str) -> None:
         raise OSError(f"the written array {key} differs from what it should be; the target was not replaced")
 
 
-def _new_shape(place: ArrayPlace) -> tuple[int, ...]:
+def _new_shape(place: RowEdit) -> tuple[int, ...]:
     shape = list(place.shape)
     if place.marker:
         shape[1 - place.axis] += 1
@@ -484,7 +463,7 @@ def _replacing(
 
 
 def _recreated(
-    old: h5py.Dataset, place: ArrayPlace, value: NDArray[Any]
+    old: h5py.Dataset, place: RowEdit, value: NDArray[Any]
 ) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
     """Blocks of an array as they should become: emptied, cast, with a marker."""
     emptied = ~place.present
@@ -502,7 +481,7 @@ def _recreated(
         yield (slice(len(old), len(old) + 1),), emptied[None].astype(dtype)
 
 
-def _sparse_left(group: h5py.Group, place: ArrayPlace) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _sparse_left(group: h5py.Group, place: RowEdit) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Which entries stay, and where every column then starts."""
     starts, rows = group["jc"][:].astype(np.int64), group["ir"][:].astype(np.int64)
     columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
@@ -519,7 +498,7 @@ def _stored_chunk(dataset: h5py.Dataset, offset: tuple[int, ...]) -> bytes:
     return int(mask).to_bytes(4, "little") + bytes(data)
 
 
-def _writes_blank_chunks(dataset: h5py.Dataset, place: ArrayPlace) -> bool:
+def _writes_blank_chunks(dataset: h5py.Dataset, place: RowEdit) -> bool:
     """Whether chunks without any item left are written as one compressed once."""
     return dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() > 0 and not place.mean
 

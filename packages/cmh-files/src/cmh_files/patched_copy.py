@@ -53,7 +53,7 @@ class Patch:
         return repeated[phase : phase + stop - start]
 
 
-def splice(source: Path, target: Path, patches: Iterable[Patch], *, verify: bool) -> None:
+def patched_copy(source: Path, target: Path, patches: Iterable[Patch], *, verify: bool) -> None:
     """Copy a file with the patches instead of what stood in their places.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from cmh_data._errors import DataError
+from cmh_files.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path

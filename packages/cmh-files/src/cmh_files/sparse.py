@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_data._errors import DataError
-from cmh_data._hdf5 import check_declared_size
+from cmh_files.errors import DataError, check_declared_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,30 @@
+"""The file formats of cross-modal hashing: opened with care, read, and rewritten by rows."""
+
+from cmh_files.atomic import atomic_write, remove_leftovers
+from cmh_files.containers import attributes, container, strings, variables
+from cmh_files.errors import DataError, check_declared_size, shorten
+from cmh_files.hdf5.open import open_hdf5, trust
+from cmh_files.hdf5.rows import Hdf5Rows
+from cmh_files.key_names import KEY_NAMES, common_rows, find_role
+from cmh_files.sparse import dense_from_columns
+from cmh_files.variable import Variable
+
+__all__ = [
+    "KEY_NAMES",
+    "DataError",
+    "Hdf5Rows",
+    "Variable",
+    "atomic_write",
+    "attributes",
+    "check_declared_size",
+    "common_rows",
+    "container",
+    "dense_from_columns",
+    "find_role",
+    "open_hdf5",
+    "remove_leftovers",
+    "shorten",
+    "strings",
+    "trust",
+    "variables",
+]

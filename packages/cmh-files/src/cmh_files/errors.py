@@ -1,0 +1,43 @@
+"""The one error type of unusable files, and the check of what a file declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+# A file may declare arrays far larger than itself; a real sparse file seldom compresses a thousandfold.
+LARGEST_FREE_BYTES = 4 << 30
+LARGEST_RATIO = 1000
+
+
+class DataError(ValueError):
+    """A file or array is not usable data; the message says what it is, what is wrong, what to do."""
+
+
+def shorten(words: Iterable[object], limit: int = 8) -> str:
+    """List the first names of a collection for a message: `a, b, c, ... (12 in all)`."""
+    names = [str(word)[:60] for word in words]
+    shown = ", ".join(names[:limit]) or "none"
+    return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
+
+
+def check_declared_size(path: Path | str, name: str, declared: int, stored: int) -> None:
+    """Refuse an array that claims more than 4 GiB and more than a thousand times the bytes stored for it.
+
+    Args:
+        path: the file, for the message.
+        name: the array, for the message.
+        declared: bytes that the array would take.
+        stored: bytes that the file holds of it.
+
+    Raises:
+        DataError: the claim is out of proportion.
+    """
+    if declared > LARGEST_FREE_BYTES and declared > LARGEST_RATIO * max(stored, 1):
+        raise DataError(
+            f"{path} declares {declared} bytes for {name} but stores {stored}; "
+            "that is no real array, so it is not read."
+        )
