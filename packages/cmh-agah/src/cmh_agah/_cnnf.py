@@ -35,28 +35,25 @@ def read_cnnf_weights(path: Path, pixel_axes: PixelAxes) -> list[tuple[torch.Ten
         Seven pairs of float32 kernels `(out, in, side, side)` and biases `(out,)`.
 
     Raises:
-        ImportError: scipy is not installed.
         ValueError: the file is missing or holds no such layers.
 
     Source: Chatfield et al., BMVC 2014, network "CNN-F".
     """
-    try:
-        from scipy.io import loadmat  # noqa: PLC0415 - only needed for pixels: an extra
-    except ImportError as error:
-        message = "reading CNN-F weights needs scipy; install it with: pip install 'cmh-agah[cnnf]'"
-        raise ImportError(message) from error
+    from cmh_files import read_mat5  # noqa: PLC0415 - brings h5py along, which only training from pixels needs
+
     if not path.is_file():
         raise ValueError(
             f"cnnf_weights names {path}, but there is no such file; give the path of imagenet-vgg-f.mat"
         )
     try:
-        layers = loadmat(str(path), variable_names=["layers"])["layers"]
-    except (KeyError, ValueError, NotImplementedError) as error:
+        layers = read_mat5(path, names=["layers"])["layers"]
+    except (KeyError, ValueError) as error:
         raise ValueError(
             f"{path} is no CNN-F file: it holds no MATLAB cell array 'layers'; "
             "give the path of imagenet-vgg-f.mat"
         ) from error
-    pairs = [pair for cell in layers.ravel() if (pair := _kernels_and_biases(cell)) is not None][:_N_LAYER]
+    cells = layers if isinstance(layers, list) else []
+    pairs = [pair for cell in cells if (pair := _kernels_and_biases(cell)) is not None][:_N_LAYER]
     if len(pairs) < _N_LAYER or any(kernel.ndim != 4 for kernel, _ in pairs):
         raise ValueError(
             f"{path} is no CNN-F file: expected {_N_LAYER} layers with "
@@ -72,16 +69,12 @@ def read_cnnf_weights(path: Path, pixel_axes: PixelAxes) -> list[tuple[torch.Ten
     ]
 
 
-def _kernels_and_biases(cell: Any) -> tuple[np.ndarray, np.ndarray] | None:
+def _kernels_and_biases(layer: Any) -> tuple[np.ndarray, np.ndarray] | None:
     """Kernels and biases of one layer of the file, or None where the layer has none."""
-    layer = cell[0, 0]  # scipy gives a struct as a 1 x 1 array of records
-    names = layer.dtype.names or ()
-    if "weights" in names and layer["weights"].size:
-        weights = layer["weights"].ravel()
-        return weights[0], weights[1]
-    if "filters" in names:
-        return layer["filters"], layer["biases"]
-    return None
+    fields = layer if isinstance(layer, dict) else {}
+    weights = fields.get("weights") or [fields.get("filters"), fields.get("biases")]
+    kernels_and_biases = [part for part in weights[:2] if isinstance(part, np.ndarray)]
+    return (kernels_and_biases[0], kernels_and_biases[1]) if len(kernels_and_biases) == 2 else None
 
 
 class CNNF(torch.nn.Module):

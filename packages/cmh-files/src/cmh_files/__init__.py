@@ -6,6 +6,7 @@ from cmh_files.errors import DataError, check_declared_size, shorten
 from cmh_files.hdf5.open import open_hdf5, trust
 from cmh_files.hdf5.rows import Hdf5Rows
 from cmh_files.key_names import KEY_NAMES, common_rows, find_role
+from cmh_files.mat5.read import read_mat5
 from cmh_files.sparse import dense_from_columns
 from cmh_files.variable import Variable
 
@@ -22,6 +23,7 @@ __all__ = [
     "dense_from_columns",
     "find_role",
     "open_hdf5",
+    "read_mat5",
     "remove_leftovers",
     "shorten",
     "strings",

@@ -15,7 +15,7 @@ from cmh_files.mat5.format import VERSION_5
 from cmh_files.mat5.read import mat5_variables
 from cmh_files.npz import read_npy_stream, read_npz
 from cmh_files.sparse import dense_from_columns
-from cmh_files.variable import Variable
+from cmh_files.variable import Variable, unread_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,8 +129,13 @@ def _hdf5_variables(path: Path) -> list[Variable]:
 def _walk(path: Path, group: h5py.Group, found: list[Variable]) -> None:
     for name, item in group.items():
         key = f"{group.name}/{name}".lstrip("/")
-        if name == "#refs#":
-            continue  # the targets of MATLAB's cell arrays
+        if name.startswith("#"):
+            continue  # where MATLAB keeps what its cell arrays and objects point to
+        if "MATLAB_object_decode" in item.attrs:
+            stated = item.attrs.get("MATLAB_class", b"")
+            kind = stated.decode("ascii", "replace") if isinstance(stated, bytes) else str(stated)
+            found.append(unread_variable(path, key, "hdf5", f"MATLAB object of class {kind}"))
+            continue
         if isinstance(item, h5py.Group) and "MATLAB_sparse" in item.attrs:
             rows, columns = int(item.attrs["MATLAB_sparse"]), len(item["jc"]) - 1
             read, dtype = _sparse_reader(path, key), item["data"].dtype

@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-# A file may declare arrays far larger than itself; a real sparse file seldom compresses a thousandfold.
-LARGEST_FREE_BYTES = 4 << 30
-LARGEST_RATIO = 1000
+DEFLATE_RATIO = 1032  # what zlib packs at most, in zip files, HDF5 and MATLAB 5
+# A file may declare arrays larger than itself that were never filled, but no real one by more than this.
+LARGEST_FREE_BYTES = 256 << 20
+LARGEST_RATIO = 1100
 
 
 class DataError(ValueError):
@@ -25,7 +26,7 @@ def shorten(words: Iterable[object], limit: int = 8) -> str:
 
 
 def check_declared_size(path: Path | str, name: str, declared: int, stored: int) -> None:
-    """Refuse an array that claims more than 4 GiB and more than a thousand times the bytes stored for it.
+    """Refuse an array that claims more than 256 MiB and more than 1,100 times the bytes stored for it.
 
     Args:
         path: the file, for the message.

@@ -36,8 +36,11 @@ def find_role(found: Mapping[str, Variable], role: str) -> Variable | None:
         The variable, or None. Words are neither image nor text: those are numbers.
     """
     for name in KEY_NAMES[role]:
-        if name in found and (role == "labels" or found[name].dtype.kind in "biufc"):
-            return found[name]
+        variable = found.get(name)
+        if variable is None or variable.dtype.kind == "O":
+            continue
+        if role == "labels" or variable.dtype.kind in "biufc":
+            return variable
     return None
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from cmh_files.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from cmh_files.hdf5.rows import Hdf5Rows
@@ -22,7 +25,7 @@ class Variable:
     Args:
         key: its name; `group/name` inside a group.
         shape: as the file's reader shows it.
-        dtype: likewise.
+        dtype: likewise; object where it cannot be read.
         file: where it is stored.
         kind: "mat5", "hdf5", "npz", "npy" or "text".
         read: reads it whole.
@@ -39,3 +42,22 @@ class Variable:
 
     def __str__(self) -> str:
         return f"{self.key} {self.shape} {self.dtype}"
+
+
+def unread_variable(path: Path, key: str, container: str, kind: str) -> Variable:
+    """Name something that stands in a file and is not read.
+
+    Args:
+        path: the file.
+        key: its name.
+        container: "mat5" or "hdf5".
+        kind: what it is, for the message.
+
+    Returns:
+        A variable of shape `()` and dtype object, whose reading raises `DataError`.
+    """
+
+    def read() -> NoReturn:
+        raise DataError(f"{path} holds {key} as a {kind}, which only MATLAB reads; save plain arrays.")
+
+    return Variable(key=key, shape=(), dtype=np.dtype(object), file=path, kind=container, read=read)

@@ -1,7 +1,7 @@
 """MATLAB 5 files, read here because SciPy's reader crashes the process on damaged bytes.
 
 Numbers, characters, sparse tables, cells and structs are read;
-objects, functions and other classes are skipped.
+objects, functions and other classes are named and left.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_files.errors import DataError, check_declared_size
+from cmh_files.errors import DEFLATE_RATIO, DataError
 from cmh_files.mat5.format import (
     CELL_CLASS,
     CHAR_CLASS,
@@ -26,16 +26,19 @@ from cmh_files.mat5.format import (
     LITTLE,
     LOGICAL,
     MATRIX,
+    OPAQUE_CLASS,
     SPARSE_CLASS,
     STORED,
     STRUCT_CLASS,
     UINT8,
+    UINT16,
+    VERSION_5,
 )
 from cmh_files.sparse import dense_from_columns
-from cmh_files.variable import Variable
+from cmh_files.variable import Variable, unread_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -47,32 +50,87 @@ _VALUES = STORED | CHARACTERS
 _NUMBERS = {kind: STORED[full] for kind, full in FULL.items()}
 
 
-def mat5_variables(path: Path) -> list[Variable]:
-    """Read all variables of a MATLAB 5 file; a struct's fields become `name/field`.
+@dataclass(frozen=True)
+class Unread:
+    """Content of a class that only MATLAB reads, such as a table.
+
+    Args:
+        kind: the class in words.
+    """
+
+    kind: str
+
+
+def read_mat5(path: Path, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Read the variables of a MATLAB 5 file as they are nested.
+
+    Args:
+        path: the file.
+        names: the variables to read; None reads all.
+
+    Returns:
+        By name: numbers as an array in MATLAB's axes, rows of characters as an array of strings, a struct
+        as a dict of its fields, a cell array as a list in column order, anything else as `Unread`.
 
     Raises:
         DataError: the file is damaged or declares sizes that its bytes cannot fill.
+
+    Example:
+        >>> from pathlib import Path
+        >>> read_mat5(Path("nowhere.mat"))
+        Traceback (most recent call last):
+        cmh_files.errors.DataError: nowhere.mat does not exist.
     """
-    found: dict[str, NDArray[Any]] = {}
+    found: dict[str, Any] = {}
     try:
         with path.open("rb") as file:
             # The mapping is freed with its last view.
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        _require_signature(path, content)
         reader = _Reader(path, "<" if content[124:128] == LITTLE else ">")
         for kind, body in reader.elements(content[HEADER_BYTES:]):
             if kind == MATRIX:
-                _collect(found, *reader.matrix(body, depth=0))
+                name, value = reader.matrix(body, depth=0, names=names)
+                if name and (names is None or name in names):  # MATLAB keeps its objects without a name
+                    found[name] = value
     except DataError:
         raise
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist.") from error
     except (ValueError, struct.error, zlib.error, OSError, MemoryError, OverflowError, BufferError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DataError(
             f"{path} is a damaged or truncated MATLAB file ({reason}); fetch or make it again."
         ) from error
+    return found
+
+
+def _require_signature(path: Path, content: memoryview) -> None:
+    if content[124:128] not in VERSION_5:
+        raise DataError(f"{path} is no MATLAB 5 file; its first bytes are {bytes(content[:16])!r}.")
+
+
+def mat5_variables(path: Path) -> list[Variable]:
+    """Read all variables of a MATLAB 5 file; a struct's fields become `name/field`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The variables. What is neither numbers nor texts has the dtype object and is not read.
+
+    Raises:
+        DataError: the file is damaged or declares sizes that its bytes cannot fill.
+    """
+    found: dict[str, NDArray[Any] | Unread] = {}
+    for name, value in read_mat5(path).items():
+        _collect(found, name, value)
     return [_variable(path, key, value) for key, value in found.items()]
 
 
-def _variable(path: Path, key: str, value: NDArray[Any]) -> Variable:
+def _variable(path: Path, key: str, value: NDArray[Any] | Unread) -> Variable:
+    if isinstance(value, Unread):
+        return unread_variable(path, key, "mat5", value.kind)
     return Variable(key=key, shape=value.shape, dtype=value.dtype, file=path, kind="mat5", read=lambda: value)
 
 
@@ -135,14 +193,17 @@ class _Reader:
         kind, size = struct.unpack(f"{self._order}II", start)
         if kind != MATRIX:
             raise ValueError(f"a compressed element of type {kind}")
-        check_declared_size(self._path, "a compressed array", size, len(packed))
+        if size > DEFLATE_RATIO * len(packed):
+            raise ValueError(f"a compressed element of {size} bytes packed in {len(packed)}")
         unpacked = zlib.decompressobj().decompress(packed, size + 8)
         if len(unpacked) < size + 8:
             raise ValueError(f"a compressed element of {size} bytes that holds {len(unpacked) - 8}")
         return memoryview(unpacked)
 
-    def matrix(self, body: memoryview, *, depth: int) -> tuple[str, Any]:
-        """One array: its name, and numbers, strings, a dict of fields or a list of cells; None: not read."""
+    def matrix(
+        self, body: memoryview, *, depth: int, names: Collection[str] | None = None
+    ) -> tuple[str, Any]:
+        """One array: its name, and numbers, strings, a dict of fields or a list of cells."""
         if depth > DEEPEST:
             raise ValueError(f"arrays nested deeper than {DEEPEST} levels")
         if not len(body):
@@ -150,11 +211,16 @@ class _Reader:
         parts = list(self.elements(body))
         if len(parts) < 3:
             raise ValueError("an array without flags, dimensions or name")
-        flags, dimensions = self._numbers(parts[0]), self._numbers(parts[1])
+        flags = self._numbers(parts[0])
+        if len(flags) and int(flags[0]) & 0xFF == OPAQUE_CLASS:  # it has no dimensions
+            return _text_of(parts[1]), Unread(f"MATLAB object of class {_text_of(parts[-2]) or 'unknown'}")
+        dimensions = self._numbers(parts[1])
+        if names is not None and _text_of(parts[2]) not in names:
+            return _text_of(parts[2]), None
         if not len(flags) or len(dimensions) < 2 or dimensions.min() < 0:
             raise ValueError(f"an array with the dimensions {dimensions[:4].tolist()}")
         array = _Array(
-            name=bytes(parts[2][1]).decode("latin-1").rstrip("\0"),
+            name=_text_of(parts[2]),
             kind=int(flags[0]) & 0xFF,
             is_logical=bool(int(flags[0]) & LOGICAL),
             shape=tuple(int(size) for size in dimensions),
@@ -168,7 +234,7 @@ class _Reader:
             STRUCT_CLASS: self._struct,
         }
         read = self._table if array.kind in _NUMBERS else readers.get(array.kind)
-        return array.name, read(array) if read else None
+        return array.name, read(array) if read else Unread(f"MATLAB content of class {array.kind}")
 
     def _numbers(self, element: _Element) -> NDArray[Any]:
         kind, body = element
@@ -190,7 +256,16 @@ class _Reader:
         endian = {"<": "-le", ">": "-be"}[self._order] if "16" in ENCODINGS[kind] else ""
         text = bytes(body).decode(ENCODINGS[kind] + endian, "replace")
         rows = array.shape[0]
-        return np.array([text[row::rows] for row in range(rows)] if text and rows else [""])
+        if not array.count:
+            return np.array([""])
+        if "16" in ENCODINGS[kind]:  # two of its units may be one character
+            units = self._numbers((UINT16, body))
+            if len(units) == array.count:
+                table = units.reshape((rows, -1), order="F")
+                return np.array([row.tobytes().decode(ENCODINGS[kind] + endian, "replace") for row in table])
+        if len(text) != array.count:
+            raise ValueError(f"{array.name} declares {array.count} characters and holds {len(text)}")
+        return np.array([text[row::rows] for row in range(rows)])
 
     def _sparse(self, array: _Array) -> NDArray[Any]:
         rows, starts = self._numbers(array.part(0)), self._numbers(array.part(1))
@@ -210,9 +285,9 @@ class _Reader:
             raise ValueError(f"{array.name} declares {array.count} cells and holds {len(array.parts)}")
         return [self._inner(part, array.depth) for part in array.parts]
 
-    def _struct(self, array: _Array) -> dict[str, Any] | None:
+    def _struct(self, array: _Array) -> dict[str, Any] | Unread:
         if array.count != 1:
-            return None
+            return Unread(f"MATLAB array of {array.count} structs")
         length, text = self._numbers(array.part(0)), bytes(array.part(1)[1])
         if len(length) != 1 or not 0 < length[0] <= 64 or len(text) % int(length[0]):
             raise ValueError("a struct with damaged field names")
@@ -228,15 +303,18 @@ class _Reader:
         return self.matrix(part[1], depth=depth + 1)[1]
 
 
-def _collect(found: dict[str, NDArray[Any]], key: str, value: Any) -> None:
+def _text_of(element: _Element) -> str:
+    return bytes(element[1]).decode("latin-1").rstrip("\0")
+
+
+def _collect(found: dict[str, NDArray[Any] | Unread], key: str, value: Any) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
             _collect(found, f"{key}/{name}", inner)
     elif isinstance(value, list):
         words = _cell_strings(value)
-        if words is not None:
-            found[key] = words
-    elif value is not None:
+        found[key] = Unread("MATLAB cell array that holds more than texts") if words is None else words
+    else:
         found[key] = value
 
 
