@@ -1,12 +1,9 @@
-import importlib.util
 from pathlib import Path
 
 import pytest
+import release
 
 ROOT = Path(__file__).parents[2]
-specification = importlib.util.spec_from_file_location("release", ROOT / "tools" / "release.py")
-release = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(release)
 
 
 def make_package(root, name, version, heading):
