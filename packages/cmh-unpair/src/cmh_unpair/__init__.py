@@ -2,6 +2,7 @@
 
 from cmh_unpair._apply import UnpairedArrays, UnpairedView
 from cmh_unpair._compare import PlanOverlap, compare_plans
+from cmh_unpair._donors import DonorCounts, DonorLists, Donors, find_donors
 from cmh_unpair._export import export_arrays
 from cmh_unpair._file import RewriteReport, RewrittenArray, unpair_file
 from cmh_unpair._make import pdr_plan, plan_unpairing
@@ -10,6 +11,9 @@ from cmh_unpair._published import published_2022_plan
 from cmh_unpair._rule import PlanRule
 
 __all__ = [
+    "DonorCounts",
+    "DonorLists",
+    "Donors",
     "PlanCounts",
     "PlanOverlap",
     "PlanRule",
@@ -20,6 +24,7 @@ __all__ = [
     "UnpairingPlan",
     "compare_plans",
     "export_arrays",
+    "find_donors",
     "pdr_plan",
     "plan_unpairing",
     "published_2022_plan",

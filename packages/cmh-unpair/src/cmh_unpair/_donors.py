@@ -1,0 +1,479 @@
+"""Donors: real items of other training rows that may stand in for a missing one.
+
+Training rows n = 1..N, y_n the label vector, P_m the rows that have modality m, m' the other modality:
+
+    by label      D_m(n) = { d in P_m : cos(y_n, y_d) maximal and > 0 }                          n not in P_m
+    by neighbour  D_m(n) = the K rows d in P_image and P_text with the largest cos(x_n - c, x_d - c) in m'
+
+c is the mean of the rows that are present. A draw gives each missing item one of its donors; a row without
+donors stays as it is. Donors are row numbers: no feature is copied and no model is trained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from cmh_unpair._apply import UnpairedArrays
+
+_BLOCK_BYTES = 2**27  # of similarities, and of features, held at a time
+_TILE, _TILE_ROWS = 4096, 64  # of label vectors that are compared at once, in the processor's cache
+_FIRST_COLUMNS = 1024  # sorted whole; later columns only where they beat what was found so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class DonorCounts:
+    """How well the missing items of one modality are served.
+
+    Args:
+        missing: rows whose item is missing.
+        without_donor: of these, rows that no donor was found for; their item stays missing.
+        exact: of these, rows whose donors have the very same label vector; None for donors by neighbour.
+        median_donors: median number of donors of a row that has any; 0 where none has.
+    """
+
+    missing: int
+    without_donor: int
+    exact: int | None
+    median_donors: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DonorLists:
+    """The donors of one modality: rows that share a list of donors, lists made of segments of `rows`.
+
+    Args:
+        missing: `(n_missing,)` int64, training rows whose item is missing, rising.
+        list_of: `(n_missing,)` int64, the list of donors of each, -1 where there is none.
+        exact: `(n_list,)` bool, lists of rows with the very same label vector; None by neighbour.
+        offset: `(n_list + 1,)` int64, where the segments of each list begin.
+        start: `(n_segment,)` int64, where a segment begins in `rows`.
+        length: `(n_segment,)` int64, how many rows it has, `>= 1`.
+        rows: int64 training rows that hold the modality.
+    """
+
+    missing: NDArray[np.int64]
+    list_of: NDArray[np.int64]
+    exact: NDArray[np.bool_] | None
+    offset: NDArray[np.int64]
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+    @cached_property
+    def _before(self) -> NDArray[np.int64]:
+        """Donors in all segments before each, and in all: `(n_segment + 1,)`."""
+        return np.concatenate([[0], np.cumsum(self.length)])
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """`(n_list,)` int64, donors in each list."""
+        return np.diff(self._before[self.offset])
+
+    @cached_property
+    def _served(self) -> NDArray[np.bool_]:
+        return self.list_of >= 0
+
+    def donors_of(self, row: int) -> NDArray[np.int64]:
+        """Return the donors of one training row.
+
+        Args:
+            row: a training row.
+
+        Returns:
+            `(n_donor,)` int64 training rows; empty where the item is not missing or has no donor.
+        """
+        found = np.flatnonzero(self.missing == row)
+        if len(found) == 0 or self.list_of[found[0]] < 0:
+            return np.empty(0, np.int64)
+        segments = range(self.offset[self.list_of[found[0]]], self.offset[self.list_of[found[0]] + 1])
+        return np.concatenate([self.rows[self.start[s] : self.start[s] + self.length[s]] for s in segments])
+
+    def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+        """Draw a row for each of `n` training rows: itself, or one of its donors, each as likely.
+
+        Args:
+            rng: where the random numbers come from.
+            n: number of training rows.
+
+        Returns:
+            `(n,)` int64.
+        """
+        drawn = np.arange(n)
+        lists = self.list_of[self._served]
+        if len(lists):
+            place = self._before[self.offset[lists]] + rng.integers(0, self.sizes[lists])
+            segment = np.searchsorted(self._before, place, side="right") - 1
+            drawn[self.missing[self._served]] = self.rows[self.start[segment] + place - self._before[segment]]
+        return drawn
+
+    def count(self) -> DonorCounts:
+        """Count how the missing items are served.
+
+        Returns:
+            The counts.
+        """
+        lists = self.list_of[self._served]
+        return DonorCounts(
+            missing=len(self.missing),
+            without_donor=len(self.missing) - len(lists),
+            exact=None if self.exact is None else int(self.exact[lists].sum()),
+            median_donors=float(np.median(self.sizes[lists])) if len(lists) else 0.0,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Donors:
+    """The donors of every missing item of a training set; `find_donors` makes them.
+
+    Args:
+        by: how they were found, `"label"` or `"neighbour"`.
+        n_train: training rows that the row numbers count.
+        image: donors of the rows without an image.
+        text: donors of the rows without a text.
+
+    Example:
+        >>> import numpy as np
+        >>> from cmh_unpair import find_donors, plan_unpairing
+        >>> labels = np.eye(2, dtype=np.uint8)[[0, 1, 0, 1]]
+        >>> plan = plan_unpairing(4, unpaired_images=50)
+        >>> donors = find_donors(plan.apply(np.ones((4, 3)), np.ones((4, 2)), labels), by="label")
+        >>> donors.text.missing, donors.text.donors_of(0)
+        (array([0, 1]), array([2]))
+        >>> image_rows, text_rows = donors.draw(np.random.default_rng(0))
+        >>> text_rows
+        array([2, 3, 2, 3])
+    """
+
+    by: Literal["label", "neighbour"]
+    n_train: int
+    image: DonorLists
+    text: DonorLists
+
+    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Draw, for every training row, the rows that give its image and its text.
+
+        Args:
+            rng: where the random numbers come from.
+
+        Returns:
+            Image rows and text rows, `(n_train,)` int64 each; a row that has the item, and a row without
+            donors, gives itself.
+        """
+        return self.image.draw(rng, self.n_train), self.text.draw(rng, self.n_train)
+
+    def report(self) -> dict[Literal["image", "text"], DonorCounts]:
+        """Count how the missing items of each modality are served.
+
+        Returns:
+            The counts of images and of texts.
+        """
+        return {"image": self.image.count(), "text": self.text.count()}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) over the donors of every row."""
+        digest = hashlib.sha256(f"cmh-unpair donors 1 {self.by} {self.n_train}".encode())
+        for lists in (self.image, self.text):
+            for name in ("missing", "list_of", "offset", "start", "length", "rows"):
+                values = np.ascontiguousarray(getattr(lists, name), dtype="<i8")
+                digest.update(f"{name} {len(values)};".encode())
+                digest.update(values.data)
+        return digest.hexdigest()
+
+
+def find_donors(
+    unpaired: UnpairedArrays, *, by: Literal["label", "neighbour"], neighbours: int = 5
+) -> Donors:
+    """Find, for every missing item of a training set, the items of other rows that may stand in for it.
+
+    Memory is of the order of the training rows plus the distinct label vectors (with the ties among them), or
+    of `neighbours` numbers for each missing item. Items that are missing are never read.
+
+    Args:
+        unpaired: the training set that a plan leaves (`UnpairingPlan.apply`). By label only its labels are
+            used; `images` and `texts` may be None.
+        by: `"label"`: all rows that have the modality and whose label vector has the largest cosine, above 0,
+            with the row's own; pairs are not needed. `"neighbour"`: the pairs that are nearest, by the cosine
+            of centred features, in the modality that the row has; labels are not used.
+        neighbours: K, the number of donors by neighbour, `>= 1`; fewer where there are fewer pairs.
+
+    Returns:
+        The donors, as rows of `unpaired`.
+
+    Raises:
+        ValueError: by label without labels; by neighbour without a pair or without the features of a side
+            that is needed; `neighbours` below 1; another `by`.
+
+    Example:
+        >>> import numpy as np
+        >>> from cmh_unpair import find_donors, plan_unpairing
+        >>> images = np.array([[0.0, 1.0], [0.1, 1.0], [1.0, 0.0]])
+        >>> unpaired = plan_unpairing(3, unpaired_images=34, block=None).apply(images, np.eye(3))
+        >>> find_donors(unpaired, by="neighbour", neighbours=1).text.donors_of(0)
+        array([1])
+    """
+    if neighbours < 1:
+        raise ValueError(f"neighbours must be at least 1, but it is {neighbours}")
+    if by == "label":
+        image, text = _by_label(unpaired)
+    elif by == "neighbour":
+        image, text = _by_neighbour(unpaired, neighbours)
+    else:
+        raise ValueError(f"by must be 'label' or 'neighbour', but it is {by!r}")
+    return Donors(by=by, n_train=len(unpaired), image=image, text=text)
+
+
+def _by_label(unpaired: UnpairedArrays) -> tuple[DonorLists, DonorLists]:
+    if unpaired.labels is None:
+        raise ValueError(
+            "unpaired must hold labels for by='label', but it has none; "
+            "give plan.apply the labels, or use by='neighbour' where there are pairs"
+        )
+    table = _multi_hot(unpaired.labels, unpaired.text_labels)
+    packed = np.packbits(table, axis=1)
+    _, first, group = np.unique(
+        packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_index=True, return_inverse=True
+    )
+    vectors = table[first]  # (n_group, n_label), distinct
+    image_group, text_group = group[: len(unpaired)], group[-len(unpaired) :]
+    return (
+        _label_lists(vectors, image_group, unpaired.image_present, wanted=text_group),
+        _label_lists(vectors, text_group, unpaired.text_present, wanted=image_group),
+    )
+
+
+def _label_lists(
+    vectors: NDArray[np.bool_],
+    group: NDArray[np.int64],
+    present: NDArray[np.bool_],
+    *,
+    wanted: NDArray[np.int64],
+) -> DonorLists:
+    """Donors of the rows that are not present: `group` of each item, `wanted` group of each missing one."""
+    rows = np.flatnonzero(present)
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    size = np.bincount(group[rows], minlength=len(vectors))
+    start = np.cumsum(size) - size
+    missing = np.flatnonzero(~present)
+    asked, list_of = np.unique(wanted[missing], return_inverse=True)
+    list_group, donor_group = _most_similar(vectors, asked, size > 0)
+    count = np.bincount(list_group, minlength=len(asked))
+    offset = np.concatenate([[0], np.cumsum(count)])
+    exact = size[asked] > 0
+    exact &= vectors[asked].any(axis=1)
+    return DonorLists(
+        missing=missing,
+        list_of=np.where(count[list_of] > 0, list_of, -1) if len(missing) else list_of,
+        exact=exact,
+        offset=offset,
+        start=start[donor_group],
+        length=size[donor_group],
+        rows=rows,
+    )
+
+
+def _most_similar(
+    vectors: NDArray[np.bool_], asked: NDArray[np.int64], has_rows: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The groups with rows whose cosine with each asked one is largest and above 0: (place in asked, group).
+
+    For one asked vector the order of cosines is that of shared^2 / labels of the other. Both are whole
+    numbers and division rounds correctly, so equal cosines compare as equal; float32 tells all others apart
+    up to 128 labels in a row.
+    """
+    exact = has_rows[asked] & vectors[asked].any(axis=1)
+    places, groups = [np.flatnonzero(exact)], [asked[exact]]
+    candidates = np.flatnonzero(has_rows)
+    rest = np.flatnonzero(~exact)
+    most = vectors[asked].sum(axis=1).max(initial=0), vectors[candidates].sum(axis=1).max(initial=0)
+    dtype = np.float32 if max(most) <= 128 else np.float64
+    table = vectors[candidates].astype(dtype).T  # (n_label, n_candidate)
+    size = np.maximum(1, table.sum(axis=0))
+    tiles = [slice(begin, begin + _TILE) for begin in range(0, len(candidates), _TILE)]
+
+    def score(rows: NDArray[Any], tile: slice) -> NDArray[Any]:
+        shared: NDArray[Any] = rows @ table[:, tile]  # whole numbers
+        np.square(shared, out=shared)
+        shared /= size[tile]
+        return shared
+
+    for begin in range(0, len(rest) if tiles else 0, _TILE_ROWS):
+        block = rest[begin : begin + _TILE_ROWS]
+        rows = vectors[asked[block]].astype(dtype)
+        best_of_tile = np.stack([score(rows, tile).max(axis=1) for tile in tiles])
+        best = best_of_tile.max(axis=0)
+        best[best == 0] = -1  # no shared label, no donor
+        for tile, tile_best in zip(tiles, best_of_tile, strict=True):
+            chosen = np.flatnonzero(tile_best == best)
+            place, candidate = np.nonzero(score(rows[chosen], tile) == best[chosen, None])
+            places.append(block[chosen[place]])
+            groups.append(candidates[tile][candidate])
+    asked_place, donor_group = np.concatenate(places), np.concatenate(groups)
+    order = np.argsort(asked_place, kind="stable")
+    return asked_place[order], donor_group[order]
+
+
+def _multi_hot(labels: Any, text_labels: Any) -> NDArray[np.bool_]:
+    """Labels of the images, and below them those of the texts where they are others."""
+    tables = [labels] if text_labels is labels else [labels, text_labels]
+    table = np.concatenate([t.toarray() if hasattr(t, "toarray") else np.asarray(t) for t in tables])
+    if table.ndim == 1:
+        classes, number = np.unique(table, return_inverse=True)
+        return np.asarray(number[:, None] == np.arange(len(classes)))
+    return np.asarray(table != 0)
+
+
+def _by_neighbour(unpaired: UnpairedArrays, neighbours: int) -> tuple[DonorLists, DonorLists]:
+    pairs = np.flatnonzero(
+        unpaired.image_present & unpaired.text_present & (unpaired.index == unpaired.text_index)
+    )
+    if len(pairs) == 0 and not (unpaired.image_present & unpaired.text_present).all():
+        raise ValueError(
+            "unpaired must hold a pair for by='neighbour', but it has none: without pairs and without labels "
+            "nothing tells which image goes with which text; use by='label' where there are labels"
+        )
+    return (
+        _neighbour_lists(
+            "texts",
+            unpaired.texts,
+            is_missing=~unpaired.image_present,
+            present=unpaired.text_present,
+            pairs=pairs,
+            neighbours=neighbours,
+        ),
+        _neighbour_lists(
+            "images",
+            unpaired.images,
+            is_missing=~unpaired.text_present,
+            present=unpaired.image_present,
+            pairs=pairs,
+            neighbours=neighbours,
+        ),
+    )
+
+
+def _neighbour_lists(
+    name: str,
+    features: Any,
+    *,
+    is_missing: NDArray[np.bool_],
+    present: NDArray[np.bool_],
+    pairs: NDArray[np.int64],
+    neighbours: int,
+) -> DonorLists:
+    """Donors of missing items, found by `features` of the other modality, where that is present."""
+    missing = np.flatnonzero(is_missing)
+    seeking = np.flatnonzero(is_missing & present)
+    if len(seeking) and features is None:
+        raise ValueError(
+            f"unpaired must hold {name} for by='neighbour', but it has none; give plan.apply the {name}"
+        )
+    found = np.empty((0, 0), np.int64)
+    if len(seeking):
+        centre = _mean(features, np.flatnonzero(present))
+        found, directed = _nearest(features, seeking, pairs, centre, min(neighbours, len(pairs)))
+        seeking = seeking[directed]
+    list_of = np.full(len(missing), -1, np.int64)
+    list_of[np.searchsorted(missing, seeking)] = np.arange(len(seeking))
+    width = found.shape[1]
+    return DonorLists(
+        missing=missing,
+        list_of=list_of,
+        exact=None,
+        offset=np.arange(len(seeking) + 1),
+        start=np.arange(len(seeking)) * width,
+        length=np.full(len(seeking), width, np.int64),
+        rows=found.ravel(),
+    )
+
+
+def _nearest(
+    features: Any, seeking: NDArray[np.int64], pairs: NDArray[np.int64], centre: NDArray[np.float64], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The k pairs nearest to each row by the cosine of centred features, equal ones by row.
+
+    Returns:
+        `(n_directed, k)` int64 rows, nearest first; `(n_seeking,)` bool, rows that differ from the centre.
+    """
+    step = max(1, _BLOCK_BYTES // (4 * max(1, centre.size)))
+    width = max(_FIRST_COLUMNS, min(step, len(pairs)))
+    height = max(1, _BLOCK_BYTES // (4 * width))
+    held = list(_unit_blocks(features, pairs, centre, width)) if len(pairs) <= 8 * step else None
+    result, directed = [], np.zeros(len(seeking), np.bool_)
+    for begin in range(0, len(seeking), height):
+        rows = _unit_rows(features, seeking[begin : begin + height], centre)
+        directed[begin : begin + height] = rows.any(axis=1)
+        rows = rows[directed[begin : begin + height]]
+        best = np.full((len(rows), 0), -np.inf, np.float32)
+        where = np.zeros((len(rows), 0), np.int64)
+        for offset, block in held or _unit_blocks(features, pairs, centre, width):
+            best, where = _merge(best, where, rows @ block.T, offset, k)
+        result.append(pairs[where])
+    return np.concatenate(result), directed
+
+
+def _merge(
+    best: NDArray[np.float32], where: NDArray[np.int64], similarity: NDArray[np.float32], offset: int, k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The k largest of what was found and of new columns, which are numbered from `offset`."""
+    head = 0
+    if best.shape[1] < k:  # the first columns are sorted whole
+        head = min(similarity.shape[1], _FIRST_COLUMNS)
+        columns = np.broadcast_to(np.arange(offset, offset + head), (len(similarity), head))
+        best = np.concatenate([best, similarity[:, :head]], axis=1)
+        where = np.concatenate([where, columns], axis=1)
+        order = np.argsort(-best, axis=1, kind="stable")[:, :k]
+        best, where = np.take_along_axis(best, order, axis=1), np.take_along_axis(where, order, axis=1)
+    row, column = np.nonzero(similarity[:, head:] > best[:, -1:])
+    if len(row) == 0:
+        return best, where
+    better = np.unique(row)
+    all_row = np.concatenate([np.repeat(better, best.shape[1]), row])
+    all_best = np.concatenate([best[better].ravel(), similarity[row, head + column]])
+    all_where = np.concatenate([where[better].ravel(), offset + head + column])
+    order = np.lexsort((all_where, -all_best, all_row))
+    first = np.searchsorted(all_row[order], better)
+    chosen = order[first[:, None] + np.arange(k)]
+    best[better], where[better] = all_best[chosen], all_where[chosen]
+    return best, where
+
+
+def _unit_blocks(
+    features: Any, rows: NDArray[np.int64], centre: NDArray[np.float64], width: int
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    for begin in range(0, len(rows), width):
+        yield begin, _unit_rows(features, rows[begin : begin + width], centre)
+
+
+def _unit_rows(features: Any, rows: NDArray[np.int64], centre: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Rows less the centre, each of length 1, or all zero where it is the centre."""
+    values = _read(features, rows) - centre
+    norm = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
+    unit: NDArray[np.float64] = np.divide(values, norm, out=np.zeros_like(values), where=norm > 0)
+    return unit.astype(np.float32)
+
+
+def _mean(features: Any, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    size = max(1, int(np.prod(features.shape[1:])))
+    step = max(1, _BLOCK_BYTES // (8 * size))
+    total = np.zeros(size)
+    for begin in range(0, len(rows), step):
+        total += _read(features, rows[begin : begin + step]).sum(axis=0)
+    return total / len(rows)
+
+
+def _read(features: Any, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Some rows as `(n, d)` float64, of an array, a sparse matrix, a torch tensor or a lazy array."""
+    block = features[rows]
+    dense = block.toarray() if hasattr(block, "toarray") else np.asarray(block)
+    return dense.reshape(len(rows), -1).astype(np.float64)
