@@ -103,7 +103,8 @@ def minimum(session: nox.Session, package: str) -> None:
     """One package's tests with the lowest versions that it declares."""
     editable = [argument for name in workspace_needs(package) for argument in ("-e", str(PACKAGES[name]))]
     group = f"{PACKAGES[package]}/pyproject.toml:test"
-    session.install("--resolution", "lowest-direct", *editable, "--group", group)
+    # Without the pins of pyproject.toml, which `uv pip` obeys too.
+    session.install("--no-config", "--resolution", "lowest-direct", *editable, "--group", group)
     session.run("python", "tools/check_minimum.py", str(PACKAGES[package]))
     session.run("pytest", str(PACKAGES[package]))
 
@@ -147,7 +148,8 @@ def ray(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def lock(session: nox.Session) -> None:
-    """Say whether requirements.lock is what the workspace resolves to; `-- --write` brings it up to date."""
+    """Say whether declarations and pins agree; `-- --write` makes them, `-- --newer` lists newer versions."""
+    sync(session, "--only-group", "dev")  # packaging comes with nox
     session.run("python", "tools/lock.py", *session.posargs)
 
 
