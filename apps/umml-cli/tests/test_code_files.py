@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from cmh_metrics import pack_codes
 from umml_cli.code_files import read_side, split_location
-from umml_cli.commands.evaluate import parse_definition
 from umml_cli.errors import UserError
 
 
@@ -98,21 +97,3 @@ def test_codes_and_labels_of_other_items_are_refused(tmp_path):
     np.save(tmp_path / "labels.npy", np.ones(5))
     with pytest.raises(UserError, match="labels must be a matrix"):
         read_side("query", str(tmp_path / "codes.npy"), str(tmp_path / "labels.npy"))
-
-
-@pytest.mark.parametrize(
-    ("text", "arguments"),
-    [
-        ("all", {"k": None}),
-        ("retrieved@50", {"k": 50, "normalise": "retrieved"}),
-        ("first-relevant@5", {"k": 5, "normalise": "first-relevant"}),
-    ],
-)
-def test_definitions_by_name(text, arguments):
-    assert parse_definition(text) == arguments
-
-
-@pytest.mark.parametrize("text", ["", "map", "retrieved", "retrieved@0", "min@-1", "best@5"])
-def test_unknown_definitions_are_refused(text):
-    with pytest.raises(UserError, match="Unknown definition"):
-        parse_definition(text)

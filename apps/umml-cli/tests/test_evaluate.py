@@ -79,9 +79,9 @@ def save_mat73(path, arrays):
 def test_codes_and_labels_from_one_file(umml, tmp_path, arrays, save, name):
     save(tmp_path / name, {NAMES[argument]: array for argument, array in arrays.items()})
     options = [part for a in arrays for part in (f"--{a.replace('_', '-')}", f"{name}:{NAMES[a]}")]
-    printed = umml("evaluate", *options, "--paired-rows", "--format", "json")
+    printed = umml("evaluate", *options, "--instance-recall", "--format", "json")
     assert printed == cmh_metrics.evaluate(**arrays, targets="rows").to_json()
-    assert "own row among the first 10" in umml("evaluate", *options, "--paired-rows")
+    assert "instance recall at 10" in umml("evaluate", *options, "--instance-recall")
 
 
 @pytest.fixture
@@ -97,9 +97,10 @@ def flat(options):
 
 
 def test_packed_codes(umml, tmp_path, arrays, npy):
-    cmh_metrics.pack_codes(arrays["database_codes"]).save(tmp_path / "packed.npz")
+    packed = cmh_metrics.pack_codes(arrays["database_codes"])
+    packed.save(tmp_path / "packed.npz")
     printed = umml("evaluate", *flat({**npy, "--database-codes": "packed.npz"}), "--format", "json")
-    assert printed == cmh_metrics.evaluate(**arrays).to_json()
+    assert printed == cmh_metrics.evaluate(**{**arrays, "database_codes": packed}).to_json()
     named = {**npy, "--database-codes": "packed.npz:words"}  # an array like any other
     assert "Error: query_codes and database_codes must have the same number of bits" in umml(
         "evaluate", *flat(named)
@@ -109,11 +110,15 @@ def test_packed_codes(umml, tmp_path, arrays, npy):
 def test_what_a_zero_means(umml, tmp_path, arrays, npy):
     bits = {**arrays, "database_codes": arrays["database_codes"] > 0}
     np.save(tmp_path / "database_codes.npy", bits["database_codes"].astype(int))
-    for values, same in (("binary", "must contain only 0 and 1"), ("real", "values must be one of")):
-        assert same in umml("evaluate", *flat(npy), "--values", values)
+    for values, same in (("binary", "must contain only 0 and 1"), ("real", "code_values must be one of")):
+        assert same in umml("evaluate", *flat(npy), "--code-values", values)
+    both = umml("evaluate", *flat(npy), "--format", "json")  # signs on one side, bits on the other
     np.save(tmp_path / "query_codes.npy", (arrays["query_codes"] > 0).astype(int))
-    printed = umml("evaluate", *flat(npy), "--values", "binary", "--format", "json")
-    assert printed == cmh_metrics.evaluate(**arrays).to_json()
+    printed = umml("evaluate", *flat(npy), "--code-values", "binary", "--format", "json")
+    as_bits = {name: (array > 0).astype(int) for name, array in arrays.items()}
+    assert printed == cmh_metrics.evaluate(**as_bits).to_json()
+    maps = [json.loads(text)["tasks"]["retrieval"]["mean_average_precision"] for text in (printed, both)]
+    assert maps == [cmh_metrics.mean_average_precision(**arrays)] * 2
 
 
 @pytest.fixture
@@ -146,7 +151,7 @@ def test_two_runs_as_json(umml, tmp_path, runs):
 def test_two_runs_in_other_formats(umml, runs):
     markdown = umml("evaluate", *runs, "--format", "markdown")
     assert "| ties best | difference | p |" in markdown
-    assert all(line.startswith(("| ", "mAP ")) or not line for line in markdown.splitlines())
+    assert all(line.startswith(("| ", "mAP: ")) or not line for line in markdown.splitlines())
     latex = umml("evaluate", *runs, "--format", "latex")
     assert r"ties best & difference & p \\" in latex
     assert latex.endswith("\\end{tabular}\n")
@@ -154,6 +159,6 @@ def test_two_runs_in_other_formats(umml, runs):
 
 
 def test_rows_of_a_run_are_not_paired(umml, runs):
-    assert umml("evaluate", runs[0], "--paired-rows").startswith(
-        "Error: --paired-rows is for codes from files"
+    assert umml("evaluate", runs[0], "--instance-recall").startswith(
+        "Error: --instance-recall is for codes from files"
     )

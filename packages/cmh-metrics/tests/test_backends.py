@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 from cmh_metrics import (
     BackendUnavailable,
-    _numpy_tables,
-    _ranking,
     average_precision,
     evaluate,
     map_by_class,
@@ -16,7 +14,9 @@ from cmh_metrics import (
     ranking_tables,
     recall_at,
 )
-from cmh_metrics._inputs import SLAB_ROWS
+from cmh_metrics._backends import backends, numpy_tables
+from cmh_metrics._inputs.compute import Compute
+from cmh_metrics._inputs.ranking_inputs import SLAB_ROWS
 from field_loop import tables as reference_tables
 
 CHUNK = 15_872  # items of one parity that the bit-sliced kernel takes at a time
@@ -108,7 +108,7 @@ def test_blocks_of_queries_change_nothing(make_arrays, monkeypatch):
     arrays = make_arrays(7, 50, 20, 3)
     expected = reference_tables(**arrays)
     for pairs in (1, 50, 120):  # one query at a time, one, and two
-        monkeypatch.setattr(_numpy_tables, "_BLOCK_PAIRS", pairs)
+        monkeypatch.setattr(numpy_tables, "_BLOCK_PAIRS", pairs)
         tables = ranking_tables(**arrays, backend="numpy")
         np.testing.assert_array_equal(tables.retrieved, expected[0])
         np.testing.assert_array_equal(tables.relevant, expected[1])
@@ -133,8 +133,8 @@ def test_packed_codes_and_arrays_give_the_same(make_arrays):
 
 def test_a_named_backend_that_cannot_run_raises(make_arrays, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch", None)  # as if it were not installed
-    monkeypatch.delitem(__import__("sys").modules, "cmh_metrics._torch_tables", raising=False)
-    monkeypatch.delitem(__import__("sys").modules, "cmh_metrics._triton_tables", raising=False)
+    monkeypatch.delitem(__import__("sys").modules, "cmh_metrics._backends.torch_tables", raising=False)
+    monkeypatch.delitem(__import__("sys").modules, "cmh_metrics._backends.triton_tables", raising=False)
     for backend in ("torch", "triton"):
         with pytest.raises(BackendUnavailable, match=r"pip install 'cmh-metrics\[torch\]'"):
             ranking_tables(**make_arrays(1, 1, 1, 1), backend=backend)
@@ -145,7 +145,9 @@ def pretend(monkeypatch):
     """Make the choice of a backend believe in modules and in a GPU, or in none."""
 
     def prepare(*, cuda, interpreted=False, missing=()):
-        names = {name: f"cmh_metrics._{name}_tables" for name in ("numba", "numpy", "torch", "triton")}
+        names = {
+            name: f"cmh_metrics._backends.{name}_tables" for name in ("numba", "numpy", "torch", "triton")
+        }
         modules = {
             path: SimpleNamespace(add_tables=name, INTERPRETED=interpreted)
             for name, path in names.items()
@@ -158,8 +160,8 @@ def pretend(monkeypatch):
                 raise ImportError(path)
             return modules[path]
 
-        monkeypatch.setattr(_ranking, "import_module", import_module)
-        monkeypatch.setattr(_ranking, "partial", lambda name, **options: (name, options.get("device")))
+        monkeypatch.setattr(backends, "import_module", import_module)
+        monkeypatch.setattr(backends, "partial", lambda name, **options: (name, options.get("device")))
 
     return prepare
 
@@ -185,14 +187,14 @@ def pretend(monkeypatch):
 )
 def test_which_backend_runs_where(pretend, backend, device, computer, chosen):
     pretend(**computer)
-    assert _ranking.backend_for(SimpleNamespace(device=device, n_label=3), backend, 1) == chosen
+    assert backends.backend_for(SimpleNamespace(device=device, n_label=3), Compute(backend, 1)) == chosen
 
 
 @pytest.mark.parametrize("device", [None, "cpu"])
 def test_triton_without_a_gpu_raises(pretend, device):
     pretend(cuda=False)
     with pytest.raises(BackendUnavailable, match="needs a CUDA device, and there is none"):
-        _ranking.backend_for(SimpleNamespace(device=device, n_label=3), "triton", 1)
+        backends.backend_for(SimpleNamespace(device=device, n_label=3), Compute("triton", 1))
 
 
 @pytest.mark.parametrize("backend", ["torch", "triton"])
@@ -213,7 +215,7 @@ def test_no_backend_leaves_index_order_to_the_cpu_in_silence(make_arrays, measur
 
 
 def test_auto_falls_back_and_says_so(make_arrays, monkeypatch, caplog):
-    monkeypatch.setitem(__import__("sys").modules, "cmh_metrics._numba_tables", None)
+    monkeypatch.setitem(__import__("sys").modules, "cmh_metrics._backends.numba_tables", None)
     arrays = make_arrays(2, 30, 9, 3)
     tables = ranking_tables(**arrays)
     np.testing.assert_array_equal(tables.relevant, reference_tables(**arrays)[1])

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from cmh_metrics import _by_class, average_precision, map_by_class
+from cmh_metrics import average_precision, map_by_class
+from cmh_metrics._measures import by_class
 
 
 def test_any_shared_label_averages_over_the_queries_of_a_class(make_arrays):
@@ -41,7 +42,7 @@ def test_classes_one_by_one(make_arrays, monkeypatch):
         }
         assert whole[label] == pytest.approx(average_precision(**alone).mean(), rel=1e-12)
     assert np.isnan(whole[4])
-    monkeypatch.setattr(_by_class, "_BLOCK_QUERIES", 7)
+    monkeypatch.setattr(by_class, "_BLOCK_QUERIES", 7)
     np.testing.assert_allclose(map_by_class(**arrays, relevance="class"), whole, rtol=1e-12)
     arrays["query_labels"][:] = 0
     assert np.isnan(map_by_class(**arrays, relevance="class")).all()

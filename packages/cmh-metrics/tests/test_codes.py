@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from cmh_metrics import (
+    CodeValueError,
     PackedCodes,
     average_precision,
     evaluate,
@@ -53,27 +54,121 @@ def test_all_kinds_of_values_give_the_same_words():
 def test_zero_is_plus_one_among_signs_and_zero_among_bits():
     assert unpack_codes(pack_codes([[0.0, -0.5, -0.0]])).tolist() == [[1, -1, 1]]
     assert unpack_codes(pack_codes([[0, 1]])).tolist() == [[-1, 1]]
-    assert unpack_codes(pack_codes([[0, 1]], values="signed")).tolist() == [[1, 1]]
+    assert unpack_codes(pack_codes([[0, 1]], code_values="signed")).tolist() == [[1, 1]]
 
 
 def test_booleans_and_unsigned_integers_have_no_sign():
     for codes in ([[False, True]], np.array([[0, 1]], np.uint8)):
-        for values in ("auto", "signed", "binary"):
-            assert unpack_codes(pack_codes(codes, values=values)).tolist() == [[-1, 1]]
+        for values in ("auto", "binary"):
+            assert unpack_codes(pack_codes(codes, code_values=values)).tolist() == [[-1, 1]]
+        with pytest.raises(ValueError, match="codes must be of a type with a sign for code_values='signed'"):
+            pack_codes(codes, code_values="signed")
+
+
+SIGNS = np.random.default_rng(7).choice([-1, 1], (40, 24))
+FORMS = {
+    "int64 signs": SIGNS,
+    "float signs": SIGNS.astype(np.float32),
+    "real outputs": SIGNS * np.random.default_rng(8).uniform(0.1, 3, SIGNS.shape),
+    "booleans": SIGNS > 0,
+    "uint8 bits": (SIGNS > 0).astype(np.uint8),
+    "int64 bits": (SIGNS > 0).astype(np.int64),
+    "float bits": (SIGNS > 0).astype(float),
+    "packed": pack_codes(SIGNS),
+}
+
+
+@pytest.mark.parametrize("query", FORMS)
+@pytest.mark.parametrize("database", FORMS)
+def test_each_side_is_read_by_what_it_holds_and_not_by_its_dtype(query, database):
+    found = hamming_distances(query_codes=FORMS[query], database_codes=FORMS[database])
+    np.testing.assert_array_equal(found, (SIGNS.shape[1] - SIGNS @ SIGNS.T) // 2)
 
 
 @pytest.mark.parametrize("side", ["query_codes", "database_codes"])
-def test_zeros_and_ones_beside_signs_are_signs(side):
+def test_zeros_that_may_be_signs_or_bits_are_refused(side):
     other = {"query_codes": "database_codes", "database_codes": "query_codes"}[side]
-    codes = {side: np.array([[0, 1]]), other: np.array([[-1, 1]])}  # sign() left a zero and no -1
-    assert hamming_distances(**codes).tolist() == [[1]]
-    assert hamming_distances(**{**codes, side: codes[side] == 1}).tolist() == [[0]]
-    assert hamming_distances(**{**codes, other: [[0, 1]]}).tolist() == [[0]]
-    assert hamming_distances(**{**codes, other: [[0, 1]]}, values="signed").tolist() == [[0]]
-    assert hamming_distances(**{**codes, other: [[1, 1]]}, values="signed").tolist() == [[0]]
-    assert hamming_distances(**{**codes, other: [[1, 1]]}, values="binary").tolist() == [[1]]
+    codes = {side: np.array([[0.0, 1]]), other: np.array([[-1, 0], [1, 1]])}  # sign() left zeros
+    with pytest.raises(CodeValueError, match=f"{side} must mean the same by a zero as the other codes"):
+        hamming_distances(**codes)
+    distances = hamming_distances(**codes, code_values="signed")
+    assert distances.ravel().tolist() == [1, 0]
     with pytest.raises(ValueError, match=f"{other} must contain only 0 and 1, but it contains -1"):
-        hamming_distances(**codes, values="binary")
+        hamming_distances(**codes, code_values="binary")
+    assert hamming_distances(**{**codes, side: codes[side] == 1}).ravel().tolist() == [0, 1]  # bits for sure
+
+
+def test_a_threshold_reads_sigmoid_outputs_signs_and_bits_alike():
+    sigmoid = 1 / (1 + np.exp(-FORMS["real outputs"]))
+    for codes in (sigmoid, SIGNS, SIGNS > 0, (SIGNS > 0).astype(float)):
+        np.testing.assert_array_equal(pack_codes(codes, threshold=0.5).words, pack_codes(SIGNS).words)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_values_between_0_and_1_are_refused_without_a_threshold(dtype):
+    sigmoid = (1 / (1 + np.exp(-FORMS["real outputs"]))).astype(dtype)
+    with pytest.raises(CodeValueError, match=r"as sigmoid outputs are.*threshold=0\.5"):
+        pack_codes(sigmoid)
+    with pytest.raises(CodeValueError, match="values on both sides of zero"):
+        pack_codes(sigmoid * 7)
+
+
+BYTES = np.packbits(np.random.default_rng(9).random((40, 64)) < 0.5, axis=1)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        BYTES,
+        BYTES.view(np.int8),
+        BYTES.astype(np.int64),
+        BYTES.astype(float),
+        BYTES.view(np.int64),
+        BYTES.view(np.uint32),
+        BYTES.view(np.int16),
+        (BYTES.astype(int) - 128).astype(np.int8),
+        (BYTES.astype(int) - 128).astype(np.float32),
+    ],
+    ids=lambda array: f"{array.dtype}x{array.shape[1]}",
+)
+def test_packed_codes_are_refused_as_values_and_read_as_bytes(packed):
+    with pytest.raises(CodeValueError, match=r"as codes packed into bytes or words do; read .*from_bytes"):
+        pack_codes(packed)
+    read = PackedCodes.from_bytes(packed, 64, bitorder="big")
+    expected = hamming_distances(
+        query_codes=np.unpackbits(BYTES, axis=1), database_codes=np.unpackbits(BYTES, axis=1)
+    )
+    np.testing.assert_array_equal(hamming_distances(query_codes=read, database_codes=read), expected)
+
+
+def test_bytes_less_128_are_the_bytes_themselves():
+    shifted = (BYTES.astype(int) - 128).astype(np.int8)  # sentence-transformers' "binary"
+    for bitorder in ("little", "big"):
+        np.testing.assert_array_equal(
+            PackedCodes.from_bytes(shifted, bitorder=bitorder).words,
+            PackedCodes.from_bytes(BYTES, bitorder=bitorder).words,
+        )
+
+
+@pytest.mark.parametrize("bits", [1, 7, 9, 41, 63, 65, 127])
+@pytest.mark.parametrize("bitorder", ["little", "big"])
+def test_bits_beyond_the_code_are_an_error_that_names_the_bit_order(bits, bitorder):
+    codes = np.random.default_rng(bits).random((9, bits)) < 0.5
+    codes[0] = True
+    packed = np.packbits(codes, axis=1, bitorder=bitorder)
+    np.testing.assert_array_equal(
+        PackedCodes.from_bytes(packed, bits, bitorder=bitorder).words, pack_codes(codes).words
+    )
+    other = {"little": "big", "big": "little"}[bitorder]
+    with pytest.raises(ValueError, match=f"no bit set beyond the {bits} bits .* try bitorder='{bitorder}'"):
+        PackedCodes.from_bytes(packed, bits, bitorder=other)
+
+
+def test_integer_words_of_short_codes():
+    words = np.array([[5], [2**40 - 1]], np.int64)  # bit j of the number is bit j of the code
+    assert PackedCodes.from_bytes(words, 40).words.tolist() == [[5], [2**40 - 1]]
+    with pytest.raises(ValueError, match="no bit set beyond the 39 bits"):
+        PackedCodes.from_bytes(words, 39)
 
 
 LABELS = {"query_labels": [[1, 0], [0, 1], [1, 1]], "database_labels": [[1, 0], [0, 1], [1, 0], [0, 1]]}
@@ -105,8 +200,10 @@ def test_every_measure_asks_what_a_zero_means(measure):
     }
     bits = {name: array == 1 for name, array in codes.items()}
     ones = {name: np.ones_like(array) for name, array in codes.items()}
+    same_by_threshold = measure(**{name: array * 0.5 + 0.2 for name, array in codes.items()}, threshold=0.5)
+    np.testing.assert_array_equal(same_by_threshold, measure(**bits))
     for values, same in (("auto", bits), ("binary", bits), ("signed", ones)):
-        np.testing.assert_array_equal(measure(**codes, values=values), measure(**same))
+        np.testing.assert_array_equal(measure(**codes, code_values=values), measure(**same))
 
 
 class CountedRows:
@@ -123,7 +220,7 @@ class CountedRows:
 @pytest.mark.parametrize(
     ("queries", "database", "times"),
     [
-        ([[-1, 1]], [[0, 1]] * 50, 1),  # the queries have said that there are signs
+        ([[-1, 1]], [[0.5, -1]] * 50, 2),  # one block, which shows that the values are real
         ([[True, False]], [[True, False]] * 50, 1),
         ([[0, 1]], [[0, 1]] * 50, 2),  # once to see that there are none
     ],
@@ -142,9 +239,9 @@ def test_the_kind_is_decided_for_the_whole_matrix_and_not_block_by_block():
     assert words[-1, 0] == np.uint64(2**64 - 2)
 
 
-def test_padding_is_cleared():
-    packed = PackedCodes(np.array([[0xFF]], np.uint64), bits=3)
-    assert packed.words.tolist() == [[7]]
+def test_padding_must_be_zero():
+    with pytest.raises(ValueError, match=r"no bit set beyond the 3 bits .* bitorder='big'"):
+        PackedCodes(np.array([[0xFF]], np.uint64), bits=3)
 
 
 def test_selection_keeps_rows():
@@ -180,16 +277,34 @@ def test_loading_something_else(tmp_path):
         (lambda: pack_codes(np.ones((1, 1025))), "at most 1024 bits"),
         (lambda: pack_codes([[np.nan, 1.0]]), "codes must not contain NaN"),
         (lambda: pack_codes([["a"]]), "must hold booleans, integers or real numbers"),
-        (lambda: pack_codes(np.array([[3]], np.uint8)), "codes must contain only 0 and 1, but it contains 3"),
-        (lambda: pack_codes([[-1.0]], values="binary"), "must contain only 0 and 1, but it contains -1.0"),
-        (lambda: pack_codes([[1]], values="real"), "values must be one of"),
+        (
+            lambda: pack_codes(np.array([[3]], np.uint8)),
+            "codes must contain only 0 and 1 or signs, but it contains whole numbers from 3 to 3",
+        ),
+        (
+            lambda: pack_codes([[-1.0]], code_values="binary"),
+            "must contain only 0 and 1, but it contains -1.0",
+        ),
+        (lambda: pack_codes([[1]], code_values="real"), "code_values must be one of"),
         (lambda: pack_codes([[np.nan]], name="query_codes"), "query_codes must not contain NaN"),
         (lambda: unpack_codes([[1]]), "codes must be PackedCodes, but it is list"),
         (lambda: PackedCodes(np.zeros((2, 2), np.uint64), bits=64), r"uint64 array of 1 column\(s\)"),
         (lambda: PackedCodes(np.zeros((2, 1), np.int64), bits=64), "but it is int64"),
         (lambda: PackedCodes(np.zeros((2, 1), np.uint64), bits=0), "1 to 1024 bits, but it is 0"),
-        (lambda: PackedCodes.from_bytes(np.zeros((2, 2), np.uint8), bits=4), "1 bytes per row for 4 bits"),
-        (lambda: PackedCodes.from_bytes(np.zeros((2, 2))), "uint8 bytes"),
+        (
+            lambda: PackedCodes.from_bytes(np.zeros((2, 2), np.uint8), bits=4),
+            "packed rows of 1 bytes or 1 64-bit words for 4 bits",
+        ),
+        (
+            lambda: PackedCodes.from_bytes(np.full((2, 2), 0.5)),
+            "packed whole numbers, but the dtype is float64",
+        ),
+        (lambda: PackedCodes.from_bytes([[1]], bitorder="middle"), "bitorder must be one of"),
+        (lambda: pack_codes([[1]], threshold=np.nan), "threshold must be a finite number"),
+        (
+            lambda: pack_codes([[1]], threshold=0.5, code_values="signed"),
+            "threshold must come without code_values",
+        ),
     ],
 )
 def test_bad_input(call, message):

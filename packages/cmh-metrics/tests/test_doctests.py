@@ -5,13 +5,17 @@ from importlib import import_module
 import cmh_metrics
 import pytest
 
-OPTIONAL = ("_torch_tables", "_triton_tables")
-MODULES = [m.name for m in pkgutil.iter_modules(cmh_metrics.__path__) if m.name not in OPTIONAL]
+OPTIONAL = ("torch_tables", "triton_tables")
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(cmh_metrics.__path__, "cmh_metrics.")
+    if not module.name.endswith(OPTIONAL)
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name):
-    failed, _ = doctest.testmod(import_module(f"cmh_metrics.{name}"))
+    failed, _ = doctest.testmod(import_module(name))
     assert failed == 0
 
 

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 from cmh_metrics import (
+    Definition,
     RetrievalReport,
     average_precision,
     evaluate,
@@ -29,16 +30,19 @@ def test_every_number_is_that_of_its_own_function(make_arrays):
     task = evaluate(**arrays, k=20, normalise="retrieved", ks=[1, 5], task="own")["own"]
     options = {"k": 20, "normalise": "retrieved"}
     assert task.mean_average_precision == mean_average_precision(**arrays, **options)
-    assert task.best == mean_average_precision(**arrays, **options, ties="best")
-    assert task.worst == mean_average_precision(**arrays, **options, ties="worst")
+    assert task.map_best == mean_average_precision(**arrays, **options, ties="best")
+    assert task.map_worst == mean_average_precision(**arrays, **options, ties="worst")
     np.testing.assert_array_equal(task.average_precision, average_precision(**arrays, **options))
-    assert task.interval[0] <= task.mean_average_precision <= task.interval[1]
+    assert task.map_interval[0] <= task.mean_average_precision <= task.map_interval[1]
     assert list(task.precision_at.values()) == precision_at(**arrays, ks=[1, 5]).mean(axis=0).tolist()
     assert list(task.recall_at.values()) == recall_at(**arrays, ks=[1, 5]).mean(axis=0).tolist()
     assert task.ndcg_at == {k: pytest.approx(ndcg(**arrays, k=k).mean()) for k in (1, 5, None)}
     np.testing.assert_allclose(task.map_by_class, map_by_class(**arrays, **options))
     np.testing.assert_allclose(task.map_within_class, map_by_class(**arrays, **options, relevance="class"))
-    plain, found = (precision_recall_by_radius(**arrays, average=average) for average in ("plain", "found"))
+    plain, found = (
+        precision_recall_by_radius(**arrays, average=average)
+        for average in ("all-queries", "queries-with-hits")
+    )
     assert (task.radius_precision, task.radius_recall) == (tuple(plain.precision), tuple(plain.recall))
     counted = ~np.isnan(found.precision)
     assert task.radius_precision_found[0] is None
@@ -66,7 +70,7 @@ def test_each_query_finds_its_own_item(both, targets):
         expected = instance_recall_at(**codes, targets=rows, ks=[1, 9])
         assert list(report[f"{source}-to-{target}"].instance_recall_at.values()) == expected.tolist()
     assert f"| {expected[0]:.4f} |" in report.to_markdown()
-    assert "| task | k | precision | recall | nDCG | own row |" in report.to_markdown()
+    assert "| task | k | precision | recall | nDCG | instance recall |" in report.to_markdown()
     assert RetrievalReport.from_json(report.to_json()).to_json() == report.to_json()
 
 
@@ -93,8 +97,8 @@ def test_json_there_and_back(both):
     report = evaluate(**both, ties="index")
     again = RetrievalReport.from_json(report.to_json())
     assert again.to_json() == report.to_json()
-    definition = {"k": None, "normalise": "min", "ties": "index", "no_relevant": "zero"}
-    assert again.definition == {**definition, "ties_at_k": "expected"}
+    assert again.definition == Definition(ties="index")
+    assert vars(again["image-to-text"]).keys() == vars(report["image-to-text"]).keys()
     short = json.loads(report.to_json(per_query=False))
     assert short["tasks"]["image-to-text"]["average_precision"] == []
 
@@ -104,8 +108,9 @@ def test_tables_for_people(both):
     markdown, latex = report.to_markdown(), report.to_latex()
     value = f"{report['image-to-text'].mean_average_precision:.4f}"
     assert f"| image-to-text | 16 | {value} |" in markdown
-    assert "mAP cut at 10 (min), ties expected" in markdown
-    assert "measures at k: ties expected; 8 queries on 70 items" in markdown.splitlines()[-1]
+    assert "mAP: min@10, ties expected, queries without a relevant item: zero" in markdown
+    assert "measures at k: ties expected; database codes: -1 and +1" in markdown.splitlines()[-1]
+    assert "; 8 queries on 70 items" in markdown.splitlines()[-1]
     assert f"image-to-text & 16 & {value} &" in latex
     assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 2
     assert r"95 \% interval" in latex
@@ -178,7 +183,7 @@ def test_reading_something_else():
         ({"ks": [0]}, "ks must be an integer"),
         ({"targets": "columns"}, "targets must be one of 'rows'"),
         ({"targets": [1]}, r"targets must hold one database row per query \(8\)"),
-        ({"values": "real"}, "values must be one of"),
+        ({"code_values": "real"}, "code_values must be one of"),
     ],
 )
 def test_bad_input(both, change, message):

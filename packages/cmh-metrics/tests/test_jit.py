@@ -3,7 +3,7 @@ import sys
 
 import numba
 import pytest
-from cmh_metrics import _jit
+from cmh_metrics._kernels import jit
 
 
 def test_an_unwritable_installation_compiles_without_a_cache(monkeypatch):
@@ -16,14 +16,14 @@ def test_an_unwritable_installation_compiles_without_a_cache(monkeypatch):
         return njit(**options)
 
     monkeypatch.setattr(numba, "njit", refusing)
-    assert _jit.jit(lambda x: x + 1)(1) == 2
+    assert jit.jit(lambda x: x + 1)(1) == 2
     assert asked == [True, False]
 
 
 def test_without_numba_functions_stay_python(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     function = test_without_numba_functions_stay_python
-    assert _jit.jit(function) is function
+    assert jit.jit(function) is function
 
 
 @pytest.mark.parametrize("module", ["numba", "torch"])

@@ -7,7 +7,7 @@ MEASURE = """
 import resource, sys
 import numpy as np
 import cmh_metrics
-import cmh_metrics._average_precision_kernel, cmh_metrics._numba_tables, cmh_metrics._pair_kernels
+import cmh_metrics._kernels.average_precision, cmh_metrics._backends.numba_tables, cmh_metrics._kernels.pairs
 
 measure, n_query = sys.argv[1], int(sys.argv[2])
 

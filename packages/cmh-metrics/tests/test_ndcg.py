@@ -2,7 +2,8 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from cmh_metrics import _inputs, ndcg
+from cmh_metrics import ndcg
+from cmh_metrics._inputs import ranking_inputs
 
 
 def slow(distances, grades, k, gain):
@@ -46,7 +47,7 @@ def by_groups(distances, grades, k, gain):
 @pytest.mark.parametrize("slab_rows", [400, 61_440])
 @pytest.mark.parametrize("shape", [(3, 1023, 7, 70), (3, 1025, 64, 130), (2, 1200, 130, 3), (2, 801, 16, 64)])
 def test_many_labels_rows_and_slabs(make_arrays, monkeypatch, shape, slab_rows):
-    monkeypatch.setattr(_inputs, "SLAB_ROWS", slab_rows)
+    monkeypatch.setattr(ranking_inputs, "SLAB_ROWS", slab_rows)
     arrays = make_arrays(*shape)
     q, x = arrays["query_codes"].astype(int), arrays["database_codes"].astype(int)
     distances = (shape[2] - q @ x.T) // 2

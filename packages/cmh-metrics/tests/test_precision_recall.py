@@ -58,7 +58,7 @@ def test_golden_values(golden):
     arrays, values = golden
     found = precision_at(**arrays, ks=values["k_list"], ties="index").mean(axis=0)
     np.testing.assert_allclose(found, values["p_at_k"], atol=1e-6)
-    curve = precision_recall_by_radius(**arrays, average="found")
+    curve = precision_recall_by_radius(**arrays, average="queries-with-hits")
     np.testing.assert_allclose(np.nan_to_num(curve.precision), values["pr_precision"], atol=1e-6)
     np.testing.assert_allclose(np.nan_to_num(curve.recall), values["pr_recall"], atol=1e-6)
 
@@ -69,7 +69,7 @@ def test_plain_average_counts_every_query():
     assert curve.radius.tolist() == [0, 1]
     assert curve.precision.tolist() == [0.5, 0.5]
     assert curve.recall.tolist() == [0.5, 1.0]
-    found = precision_recall_by_radius(tables=tables, average="found")
+    found = precision_recall_by_radius(tables=tables, average="queries-with-hits")
     assert found.precision.tolist() == [1.0, 0.5]
 
 
@@ -97,7 +97,7 @@ def test_bad_input(make_arrays, change, message):
 
 def test_bad_average_and_index_order_of_tables(make_arrays):
     arrays = make_arrays(2, 4, 8, 3)
-    with pytest.raises(ValueError, match="average must be one of 'plain', 'found'"):
+    with pytest.raises(ValueError, match="average must be one of 'all-queries', 'queries-with-hits'"):
         precision_recall_by_radius(**arrays, average="mean")
     with pytest.raises(ValueError, match="do not know the order"):
         precision_at(tables=ranking_tables(**arrays), ks=[1], ties="index")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from cmh_metrics import hamming_distances, hamming_topk, pack_codes
-from cmh_metrics._inputs import SLAB_ROWS
+from cmh_metrics._inputs.ranking_inputs import SLAB_ROWS
 
 
 def by_sorting(distances, k):

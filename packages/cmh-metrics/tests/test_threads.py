@@ -5,7 +5,7 @@ import time
 from multiprocessing import get_context
 
 import pytest
-from cmh_metrics._threads import over_ranges
+from cmh_metrics._backends.threads import over_ranges
 
 
 def ranges_of(n, threads):
@@ -58,7 +58,7 @@ def test_where_no_thread_can_be_had_the_caller_does_it_alone(monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("cmh_metrics._threads.ThreadPoolExecutor.submit", refuse)
+    monkeypatch.setattr("cmh_metrics._backends.threads.ThreadPoolExecutor.submit", refuse)
     assert ranges_of(2, 2) == [(0, 1), (1, 2)]
 
 

@@ -4,7 +4,8 @@ import os
 
 import numpy as np
 import pytest
-from cmh_metrics import _inputs, average_precision, hamming_distances, pack_codes, ranking_tables
+from cmh_metrics import average_precision, hamming_distances, pack_codes, ranking_tables
+from cmh_metrics._inputs import ranking_inputs
 from field_loop import tables as reference_tables
 
 torch = pytest.importorskip("torch")
@@ -57,19 +58,19 @@ def test_all_tied_at_both_ends(backend, bits):
 
 
 def test_several_slabs(make_arrays, backend, monkeypatch):
-    monkeypatch.setattr(_inputs, "SLAB_ROWS", 100)
+    monkeypatch.setattr(ranking_inputs, "SLAB_ROWS", 100)
     assert_right(make_arrays(2, 250, 20, 3), backend)
 
 
 @pytest.mark.parametrize("pairs", [1, 90, 200])
 def test_blocks_of_queries(make_arrays, monkeypatch, pairs):
-    monkeypatch.setattr("cmh_metrics._torch_tables._BLOCK_PAIRS", pairs)
+    monkeypatch.setattr("cmh_metrics._backends.torch_tables._BLOCK_PAIRS", pairs)
     assert_right(make_arrays(5, 90, 20, 3), "torch")
 
 
 @pytest.mark.parametrize("n_database", [63, 64, 65, 127, 128, 129, 255, 256, 257, 400])
 def test_borders_of_tiles_and_programs(make_arrays, monkeypatch, n_database):
-    kernel = pytest.importorskip("cmh_metrics._triton_tables")
+    kernel = pytest.importorskip("cmh_metrics._backends.triton_tables")
     monkeypatch.setattr(kernel, "TILE", 128)  # items below which tiles are smaller
     monkeypatch.setattr(kernel, "TILES", 2)
     assert_right(make_arrays(1, n_database, 33, 2), "triton")
@@ -86,7 +87,7 @@ def test_several_programs_of_the_usual_size(make_arrays):
 
 
 def test_whether_kernels_are_interpreted_is_read_off_the_kernel(monkeypatch):
-    kernel = pytest.importorskip("cmh_metrics._triton_tables")
+    kernel = pytest.importorskip("cmh_metrics._backends.triton_tables")
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     monkeypatch.setenv("TRITON_INTERPRET", "0" if interpreted else "1")  # too late to change anything
     assert kernel.INTERPRETED is interpreted
@@ -100,9 +101,9 @@ def test_sums_are_exact_inside_autocast(make_arrays):
 
 def test_the_device_of_any_tensor_counts():
     host, elsewhere = torch.zeros(1), torch.zeros(1, device="meta")
-    assert _inputs.device_of(np.zeros(1), None) is None
-    assert _inputs.device_of(np.zeros(1), host) == "cpu"
-    assert _inputs.device_of(np.zeros(1), host, host, elsewhere) == "meta"
+    assert ranking_inputs.device_of(np.zeros(1), None) is None
+    assert ranking_inputs.device_of(np.zeros(1), host) == "cpu"
+    assert ranking_inputs.device_of(np.zeros(1), host, host, elsewhere) == "meta"
 
 
 def test_tiny_negative_numbers_stay_negative():
@@ -113,7 +114,7 @@ def test_tiny_negative_numbers_stay_negative():
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8])
 def test_tensors_without_a_sign_are_bits(dtype):
     codes = torch.tensor([[0, 1, 1]]).to(dtype)
-    assert pack_codes(codes, values="signed").words.tolist() == [[6]]
+    assert pack_codes(codes).words.tolist() == [[6]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int8, torch.int64])

@@ -14,9 +14,9 @@ from umml_cli.results import discarded_cell, spread_remark
 from umml_cli.store import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from cmh_metrics import PairedTest, RetrievalReport, TaskReport
+    from cmh_metrics import PairedTest, RetrievalReport
 
     from umml_cli.results import Series
     from umml_cli.store import RunResult
@@ -112,27 +112,11 @@ def result_table(result: RunResult) -> Table:
 def report_table(report: RetrievalReport) -> Table:
     """The measures of an evaluation, a column for each task."""
     tasks = list(report.tasks.values())
-    definition = report.to_markdown().splitlines()[-1]
-    table = Table("measure", *(task.task for task in tasks), caption=definition, caption_justify="left")
-    rows: dict[str, Callable[[TaskReport], str]] = {
-        "mAP": lambda task: f"[bold]{task.mean_average_precision:.4f}[/]",
-        "95 % interval over queries": lambda task: "{:.4f} to {:.4f}".format(*task.interval),
-        "ties worst to best": lambda task: f"{task.worst:.4f} to {task.best:.4f}",
-    }
-    for k in tasks[0].precision_at:
-        rows[f"precision at {k}"] = lambda task, k=k: f"{task.precision_at[k]:.4f}"  # type: ignore[misc]
-    for k in tasks[0].recall_at:
-        rows[f"recall at {k}"] = lambda task, k=k: f"{task.recall_at[k]:.4f}"  # type: ignore[misc]
-    for cut in tasks[0].ndcg_at:
-        rows[f"nDCG at {cut or 'all'}"] = lambda task, cut=cut: f"{task.ndcg_at[cut]:.4f}"  # type: ignore[misc]
-    rows |= {
-        "queries": lambda task: str(task.n_query),
-        "of these without a relevant item": lambda task: str(task.n_without_relevant),
-        "database items": lambda task: str(task.n_database),
-        "bits": lambda task: str(task.bits),
-    }
-    for name, say in rows.items():
-        table.add_row(name, *(say(task) for task in tasks))
+    table = Table(
+        "measure", *(task.task for task in tasks), caption="\n".join(report.notes()), caption_justify="left"
+    )
+    for title, values in report.rows():
+        table.add_row(title, *(f"[bold]{value}[/]" if title == "mAP" else value for value in values))
     return table
 
 

@@ -1,20 +1,27 @@
 """Hamming ranking and retrieval measures on packed binary codes, on CPU and GPU."""
 
-from cmh_metrics._average_precision import average_precision, mean_average_precision
-from cmh_metrics._by_class import map_by_class
-from cmh_metrics._codes import PackedCodes, pack_codes, unpack_codes
+from cmh_metrics._backends.backends import ranking_tables
+from cmh_metrics._backends.search import hamming_distances, hamming_topk
+from cmh_metrics._definition import Definition
 from cmh_metrics._evaluate import evaluate
-from cmh_metrics._instance import instance_recall_at
-from cmh_metrics._ndcg import ndcg
-from cmh_metrics._precision_recall import RadiusCurve, precision_at, precision_recall_by_radius, recall_at
-from cmh_metrics._ranking import BackendUnavailable, ranking_tables
+from cmh_metrics._inputs.code_values import CodeValueError
+from cmh_metrics._inputs.codes import PackedCodes, pack_codes, unpack_codes
+from cmh_metrics._inputs.compute import BackendUnavailable
+from cmh_metrics._inputs.tables import RankingTables
+from cmh_metrics._measures.average_precision import average_precision, mean_average_precision
+from cmh_metrics._measures.by_class import map_by_class
+from cmh_metrics._measures.instance_recall import instance_recall_at
+from cmh_metrics._measures.ndcg import ndcg
+from cmh_metrics._measures.precision_at import precision_at
+from cmh_metrics._measures.radius_curve import RadiusCurve, precision_recall_by_radius
+from cmh_metrics._measures.recall_at import recall_at
 from cmh_metrics._report import RetrievalReport, TaskReport
-from cmh_metrics._search import hamming_distances, hamming_topk
 from cmh_metrics._statistics import PairedTest, bootstrap_interval, paired_randomisation_test
-from cmh_metrics._tables import RankingTables
 
 __all__ = [
     "BackendUnavailable",
+    "CodeValueError",
+    "Definition",
     "PackedCodes",
     "PairedTest",
     "RadiusCurve",

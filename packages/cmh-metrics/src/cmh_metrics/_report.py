@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cmh_metrics._definition import Definition
+from cmh_metrics._measures import MEASURES
 from cmh_metrics._statistics import PairedTest, paired_randomisation_test
 
 if TYPE_CHECKING:
-    from cmh_metrics._average_precision import Scores
+    from cmh_metrics._definition import Scores
 
 COLUMNS = ("task", "bits", "mAP", "95 % interval", "ties worst", "ties best")
-COLUMNS_AT_K = ("task", "k", "precision", "recall", "nDCG")
+TITLES = {measure.name: measure.title for measure in MEASURES}
 _LATEX = {character: "\\" + character for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -29,30 +31,34 @@ Tests = Mapping[str, PairedTest]
 class TaskReport:
     """The measures of one retrieval task.
 
+    Every measure of `measures` is an attribute, too: `report.precision_at[10]`.
+
     Args:
         task: its name, such as `"image-to-text"`.
         n_query: number of queries.
         n_database: number of database items.
-        bits: code length.
+        bits: code length in bits.
         n_without_relevant: queries for which the database holds nothing relevant.
+        n_counted: queries that count under the definition.
         mean_average_precision: under the report's definition.
-        interval: bootstrap interval of it over the queries.
-        worst: the same measure with the relevant items last among equally distant ones.
-        best: with the relevant items first.
-        precision_at: mean precision of the first k, by k. This and the next three are means over all orders
-            of equally distant items, whatever tie rule mAP has.
-        recall_at: mean recall of the first k, by k.
-        ndcg_at: mean nDCG of the first k, by k, graded by shared labels; the key None is the whole ranking.
-        instance_recall_at: share of the queries whose own item is among the first k, by k; empty unless
-            `evaluate` was told the items.
-        map_by_class: mAP over the queries of each class (UMML, Table 9); None for a class without queries.
-        map_within_class: the same where only items that carry the class count as relevant.
-        radius_precision: mean precision within Hamming radius 0, 1, ..., bits.
-        radius_recall: mean recall likewise.
-        radius_precision_found: the same over those queries that find something relevant within the radius, as
-            AGAH's program prints it; None where no query does.
-        radius_recall_found: mean recall likewise.
-        average_precision: `(n_query,)`, for tests between systems.
+        map_interval: 95 % bootstrap interval of it over the queries.
+        map_worst: the same measure, of the same queries, with the relevant items last among equally distant
+            ones.
+        map_best: with the relevant items first.
+        average_precision: `(n_counted,)` float64, for tests between systems.
+        readings: how the values of `query_codes`, `database_codes` and `labels` were read.
+        warnings: what is wrong with the codes, such as bits that never change.
+        measures: by name, what every other measure says: one number; numbers by cut-off, the key None being
+            the whole ranking; or a series, None in it where no query counts. Those at k are means over all
+            orders of equally distant items, whatever tie rule mAP has.
+
+    Example:
+        >>> from cmh_metrics import evaluate
+        >>> arrays = {f"{side}_codes": [[1, 1], [-1, 1]] for side in ("query", "database")}
+        >>> arrays |= {f"{side}_labels": [0, 1] for side in ("query", "database")}
+        >>> report = evaluate(**arrays)
+        >>> report["retrieval"].precision_at[1]
+        1.0
     """
 
     task: str
@@ -60,21 +66,22 @@ class TaskReport:
     n_database: int
     bits: int
     n_without_relevant: int
+    n_counted: int
     mean_average_precision: float
-    interval: tuple[float, float]
-    worst: float
-    best: float
-    precision_at: dict[int, float]
-    recall_at: dict[int, float]
-    ndcg_at: dict[int | None, float]
-    instance_recall_at: dict[int, float]
-    map_by_class: tuple[float | None, ...]
-    map_within_class: tuple[float | None, ...]
-    radius_precision: tuple[float, ...]
-    radius_recall: tuple[float, ...]
-    radius_precision_found: tuple[float | None, ...]
-    radius_recall_found: tuple[float | None, ...]
+    map_interval: tuple[float, float]
+    map_worst: float
+    map_best: float
     average_precision: Scores
+    readings: dict[str, str]
+    warnings: tuple[str, ...]
+    measures: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        """Look a measure up; called for what is no field only."""
+        try:
+            return vars(self)["measures"][name]
+        except KeyError:
+            raise AttributeError(f"a TaskReport has no measure {name!r}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +90,20 @@ class RetrievalReport:
 
     Args:
         tasks: one report per task, by name.
-        definition: the arguments that define mAP: `k`, `normalise`, `ties`, `no_relevant`; and `ties_at_k`,
-            the tie rule of the measures at k.
+        definition: of mAP.
         provenance: versions and backend.
+
+    Example:
+        >>> from cmh_metrics import evaluate
+        >>> arrays = {f"{side}_codes": [[1, 1], [-1, 1]] for side in ("query", "database")}
+        >>> arrays |= {f"{side}_labels": [0, 1] for side in ("query", "database")}
+        >>> report = evaluate(**arrays)
+        >>> str(report.definition), [*report.tasks]
+        ('all, ties expected', ['retrieval'])
     """
 
     tasks: dict[str, TaskReport]
-    definition: dict[str, Any]
+    definition: Definition
     provenance: dict[str, str]
 
     def __getitem__(self, task: str) -> TaskReport:
@@ -106,7 +120,7 @@ class RetrievalReport:
         if self.definition != other.definition:
             raise ValueError(
                 "both reports must define mAP alike, "
-                f"but the definitions are {self.definition} and {other.definition}"
+                f"but the definitions are '{self.definition}' and '{other.definition}'"
             )
         common = [name for name in self.tasks if name in other.tasks]
         if not common:
@@ -129,11 +143,11 @@ class RetrievalReport:
         """
         tasks = {}
         for name, task in self.tasks.items():
-            fields = asdict(task)
-            fields["average_precision"] = task.average_precision.tolist() if per_query else []
-            fields["ndcg_at"] = {"all" if k is None else k: value for k, value in task.ndcg_at.items()}
-            tasks[name] = fields
-        content = {"definition": self.definition, "provenance": self.provenance, "tasks": tasks}
+            own = {field: value for field, value in vars(task).items() if field != "measures"}
+            own["average_precision"] = task.average_precision.tolist() if per_query else []
+            tasks[name] = own | {measure: _in_json(value) for measure, value in task.measures.items()}
+        definition = {"text": str(self.definition), **asdict(self.definition), "ties_at_k": "expected"}
+        content = {"definition": definition, "provenance": self.provenance, "tasks": tasks}
         if tests is not None:
             content["tests"] = {name: asdict(test) for name, test in tests.items()}
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
@@ -147,8 +161,8 @@ class RetrievalReport:
         """
         try:
             content = json.loads(text)
-            tasks = {name: _task(fields) for name, fields in content["tasks"].items()}
-            return cls(tasks, content["definition"], content["provenance"])
+            tasks = {name: _task(task) for name, task in content["tasks"].items()}
+            return cls(tasks, Definition.parse(content["definition"]["text"]), content["provenance"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"the text must be a report written by to_json, but {error!r} went wrong"
@@ -168,55 +182,136 @@ class RetrievalReport:
                 *([_in_markdown(cell) for cell in row] for row in rows),
             ]
             tables.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
-        return "\n\n".join([*tables, self._sentence()]) + "\n"
+        return "\n\n".join([*tables, *self.notes()]) + "\n"
 
     def to_latex(self, *, tests: Tests | None = None) -> str:
         """Return the same tables for LaTeX with the booktabs package."""
-        lines = [f"% {self._sentence()}"]
+        lines = [f"% {note}" for note in self.notes()]
         for columns, rows in self._tables(tests):
             header, *body = [" & ".join(map(_in_latex, row)) + r" \\" for row in (columns, *rows)]
             lines += [rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}", r"\toprule", header, r"\midrule"]
             lines += [*body, r"\bottomrule", r"\end{tabular}", ""]
         return "\n".join(lines)
 
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """Return every measure but the series as (title, one text for each task), for a table of any kind.
+
+        Returns:
+            The rows in the order of a report, mAP first.
+
+        Example:
+            >>> from cmh_metrics import evaluate
+            >>> arrays = {f"{side}_codes": [[1, 1], [-1, 1]] for side in ("query", "database")}
+            >>> arrays |= {f"{side}_labels": [0, 1] for side in ("query", "database")}
+            >>> report = evaluate(**arrays)
+            >>> report.rows()[0]
+            ('mAP', ['1.0000'])
+        """
+        tasks = list(self.tasks.values())
+        rows = [
+            ("mAP", [f"{task.mean_average_precision:.4f}" for task in tasks]),
+            ("95 % interval over queries", ["{:.4f} to {:.4f}".format(*task.map_interval) for task in tasks]),
+            ("ties worst to best", [f"{task.map_worst:.4f} to {task.map_best:.4f}" for task in tasks]),
+        ]
+        for title, values in self._measures(float):
+            rows.append((title, [_number(value) for value in values]))
+        for title, values in self._measures(dict):
+            for k in values[0]:
+                cut = "over the whole ranking" if k is None else f"at {k}"
+                rows.append((f"{title} {cut}", [_number(value.get(k)) for value in values]))
+        rows += [
+            ("queries", [str(task.n_query) for task in tasks]),
+            ("of these without a relevant item", [str(task.n_without_relevant) for task in tasks]),
+            ("database items", [str(task.n_database) for task in tasks]),
+            ("bits", [str(task.bits) for task in tasks]),
+        ]
+        return rows
+
+    def notes(self) -> list[str]:
+        """Return what to know beside the numbers: the definition, how values were read, and warnings.
+
+        Returns:
+            One sentence each.
+
+        Example:
+            >>> from cmh_metrics import evaluate
+            >>> arrays = {f"{side}_codes": [[1, 1], [1, 1]] for side in ("query", "database")}
+            >>> arrays |= {f"{side}_labels": [0, 1] for side in ("query", "database")}
+            >>> report = evaluate(**arrays)
+            >>> report.notes()[-1]
+            'Warning: retrieval, database codes: all codes are equal, 2 of 2 bits never change.'
+        """
+        return [
+            self._sentence(),
+            *(f"Warning: {task.task}, {text}." for task in self.tasks.values() for text in task.warnings),
+        ]
+
+    def _measures(self, kind: type) -> list[tuple[str, list[Any]]]:
+        """Return (title, values of all tasks) of the measures of one kind, empty ones left out."""
+        tasks = list(self.tasks.values())
+        found = []
+        for name in tasks[0].measures if tasks else ():
+            values = [task.measures.get(name) for task in tasks]
+            if isinstance(values[0], kind) and values[0] != {}:
+                found.append((TITLES.get(name, name), values))
+        return found
+
     def _tables(self, tests: Tests | None) -> list[tuple[Row, list[Row]]]:
-        """Return (columns, rows) of two tables: one row per task, and one row per task and cut-off."""
+        """Return (columns, rows) of tables: mAP; measures of one number; a row per task and cut-off."""
         tested = ("difference", "p") if tests else ()
         whole = []
         for task in self.tasks.values():
-            low, high = task.interval
+            low, high = task.map_interval
             row = [
                 task.task,
                 str(task.bits),
                 f"{task.mean_average_precision:.4f}",
                 f"{low:.4f} to {high:.4f}",
             ]
-            row += [f"{task.worst:.4f}", f"{task.best:.4f}"]
+            row += [f"{task.map_worst:.4f}", f"{task.map_best:.4f}"]
             if tests:
                 test = tests.get(task.task)
                 row += [f"{test.difference:+.4f}", f"{test.p_value:.4f}"] if test else ["", ""]
             whole.append(tuple(row))
-        columns: Row = COLUMNS_AT_K
-        at = []
-        if any(task.instance_recall_at for task in self.tasks.values()):
-            columns += ("own row",)
-        for task in self.tasks.values():
-            measures: Any = (task.precision_at, task.recall_at, task.ndcg_at, task.instance_recall_at)
-            for k in task.ndcg_at:
-                cells = [f"{values[k]:.4f}" if k in values else "" for values in measures]
-                at.append((task.task, "all" if k is None else str(k), *cells)[: len(columns)])
-        return [(COLUMNS + tested, whole), (columns, at)]
+        tables: list[tuple[Row, list[Row]]] = [(COLUMNS + tested, whole)]
+        numbers, at_k = self._measures(float), self._measures(dict)
+        if numbers:
+            columns = ("task", *(title for title, _ in numbers))
+            rows = [
+                (name, *(_number(values[i]) for _, values in numbers)) for i, name in enumerate(self.tasks)
+            ]
+            tables.append((columns, rows))
+        cuts = list(dict.fromkeys(k for _, values in at_k for k in values[0]))
+        cuts.sort(key=lambda k: (k is None, k))
+        rows = [
+            (name, "all" if k is None else str(k), *(_number(values[i].get(k)) for _, values in at_k))
+            for i, name in enumerate(self.tasks)
+            for k in cuts
+        ]
+        return [*tables, (("task", "k", *(title for title, _ in at_k)), rows)]
 
     def _sentence(self) -> str:
-        k = self.definition["k"]
-        cut = "over the whole ranking" if k is None else f"cut at {k} ({self.definition['normalise']})"
         sizes = sorted({(task.n_query, task.n_database) for task in self.tasks.values()})
         shapes = ", ".join(f"{n_query} queries on {n_database} items" for n_query, n_database in sizes)
+        read = {
+            f"{name.replace('_', ' ')}: {text}"
+            for task in self.tasks.values()
+            for name, text in task.readings.items()
+        }
         return (
-            f"mAP {cut}, ties {self.definition['ties']}, queries without a relevant item: "
-            f"{self.definition['no_relevant']}; measures at k: ties {self.definition['ties_at_k']}; "
-            f"{shapes}; cmh-metrics {self.provenance['cmh-metrics']}."
+            f"mAP: {self.definition}, queries without a relevant item: {self.definition.no_relevant}; "
+            f"measures at k: ties expected; {'; '.join(sorted(read))}; {shapes}; cmh-metrics "
+            f"{self.provenance['cmh-metrics']}."
         )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _in_json(value: Any) -> Any:
+    """Return a measure with keys that JSON can have."""
+    return {"all" if k is None else str(k): v for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _in_markdown(text: str) -> str:
@@ -227,13 +322,25 @@ def _in_latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in " ".join(text.split()))
 
 
-def _task(fields: dict[str, Any]) -> TaskReport:
-    """Undo what JSON does to keys, tuples and arrays."""
-    restored = dict(fields)
-    for name in ("precision_at", "recall_at", "ndcg_at", "instance_recall_at"):
-        restored[name] = {None if k == "all" else int(k): value for k, value in fields[name].items()}
-    for name, value in fields.items():
-        if isinstance(value, list):
-            restored[name] = tuple(value)
-    restored["average_precision"] = np.array(fields["average_precision"], np.float64)
-    return TaskReport(**restored)
+def _task(content: dict[str, Any]) -> TaskReport:
+    """Undo what JSON does to keys, tuples and arrays; what is no field is a measure."""
+    names = {field.name for field in fields(TaskReport)}
+    own = {name: _from_json(value) for name, value in content.items() if name in names}
+    own["average_precision"] = np.array(content["average_precision"], np.float64)
+    own["readings"] = content["readings"]
+    measures = {name: _from_json(value) for name, value in content.items() if name not in names}
+    return TaskReport(**own, measures=measures)
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return (
+            {None if k == "all" else int(k): v for k, v in value.items()}
+            if all(map(_is_cut, value))
+            else value
+        )
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _is_cut(key: str) -> bool:
+    return key == "all" or key.isdigit()

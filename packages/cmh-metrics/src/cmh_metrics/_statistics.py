@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_metrics._checks import positive_integer
+from cmh_metrics._inputs.checks import positive_integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cmh_metrics._average_precision import Scores
+    from cmh_metrics._definition import Scores
 
 _BLOCK_VALUES = 1 << 20  # random numbers in memory at a time
 

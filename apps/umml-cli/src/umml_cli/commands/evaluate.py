@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,26 +32,34 @@ def evaluate(
         str,
         typer.Option(
             help="Which mAP: all (the whole ranking), or min@K, retrieved@K, relevant@K, first-relevant@K: "
-            "what the sum of precisions is divided by; first-relevant counts the first K relevant items."
+            "what the sum of precisions is divided by; first-relevant counts the first K relevant items. "
+            "Also as a report prints it: 'retrieved@50, ties index'."
         ),
     ] = "all",
     ties: Annotated[
-        str, typer.Option(help="Order of equal distances: expected, best, worst, index.")
-    ] = "expected",
-    values: Annotated[
+        str | None, typer.Option(help="Order of equal distances: expected (default), best, worst, index.")
+    ] = None,
+    code_values: Annotated[
         str,
         typer.Option(
-            help="What a 0 in the files means: binary (0 and 1), signed (0 counts as +1), or auto: binary if "
-            "there is nothing but 0 and 1."
+            help="What a 0 in the files means: binary (0 and 1), signed (0 counts as +1), or auto: what each "
+            "file holds, and an error where that can't be told."
         ),
     ] = "auto",
-    paired_rows: Annotated[
+    instance_recall: Annotated[
         bool,
         typer.Option(
-            "--paired-rows", help="Row i of the database files is query i: adds how often it is found."
+            "--instance-recall",
+            help="Row i of the database files is the right item of query i: adds how often it is found.",
         ),
     ] = False,
-    no_relevant: Annotated[str, typer.Option(help="Queries without a relevant item: zero or skip.")] = "zero",
+    no_relevant: Annotated[
+        str | None,
+        typer.Option(
+            help="Queries without a relevant item: zero (default), skip, or skip-no-hit (skips also those "
+            "without one among the first K)."
+        ),
+    ] = None,
     versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
@@ -64,21 +71,26 @@ def evaluate(
     Example: umml evaluate --query-codes c.mat:qB --database-codes c.mat:rB
     --query-labels c.mat:qL --database-labels c.mat:rL
     """
+    from dataclasses import asdict, replace
+
+    from cmh_metrics import Definition
+
     from umml_cli.errors import UserError
     from umml_cli.files import write_text
 
     files = (query_codes, database_codes, query_labels, database_labels)
     if versus is not None and run is None:
         raise UserError("--versus compares two run folders; give the first one too.")
-    options = {**parse_definition(definition), "ties": ties, "no_relevant": no_relevant}
+    named = Definition.parse(definition)
+    options = asdict(replace(named, ties=ties or named.ties, no_relevant=no_relevant or named.no_relevant))
     if run is not None and not any(files):
-        if paired_rows:
+        if instance_recall:
             raise UserError(
-                "--paired-rows is for codes from files; the queries of a run are not in its database."
+                "--instance-recall is for codes from files; the queries of a run are not in its database."
             )
         report = evaluate_run(run, options)
     elif run is None and all(files):
-        options |= {"values": values, "targets": "rows" if paired_rows else None}
+        options |= {"code_values": code_values, "targets": "rows" if instance_recall else None}
         report = evaluate_files(*(text for text in files if text is not None), options=options)
     else:
         raise UserError(
@@ -102,30 +114,10 @@ def show(report: Any, tests: Any, format_: Format) -> None:
         case Format.latex:
             print(report.to_latex(tests=tests), end="")  # noqa: T201
         case Format.table:
-            table = report_table(report)
-            tasks = report.tasks.values()
-            for k in next(iter(tasks)).instance_recall_at:
-                found = (f"{task.instance_recall_at[k]:.4f}" for task in tasks)
-                table.add_row(f"own row among the first {k}", *found)
             console = Console(highlight=False)
-            console.print(table)
+            console.print(report_table(report))
             if tests is not None:
                 console.print(comparison_table(tests))
-
-
-def parse_definition(text: str) -> dict[str, Any]:
-    """Turn `all` or `retrieved@50` into the arguments `k` and `normalise` of `cmh_metrics`."""
-    from umml_cli.errors import UserError
-
-    if text == "all":
-        return {"k": None}
-    found = re.fullmatch(r"(min|retrieved|relevant|first-relevant)@([1-9][0-9]*)", text)
-    if found is None:
-        raise UserError(
-            f"Unknown definition {text!r}; give all, or min@K, retrieved@K, relevant@K, first-relevant@K "
-            "with K at least 1."
-        )
-    return {"k": int(found[2]), "normalise": found[1]}
 
 
 def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:

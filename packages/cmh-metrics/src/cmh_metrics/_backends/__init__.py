@@ -1,0 +1,1 @@
+"""Ranking tables, and who computes them: numba, numpy, torch or Triton."""

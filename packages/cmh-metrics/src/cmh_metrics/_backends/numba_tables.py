@@ -1,0 +1,90 @@
+"""Ranking tables by the bit-sliced kernel: slices the database, shares the queries out over threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmh_metrics._backends.threads import over_ranges
+from cmh_metrics._kernels import bitsliced as kernel
+
+if TYPE_CHECKING:
+    from cmh_metrics._inputs.ranking_inputs import Slab
+
+Words = np.ndarray[Any, np.dtype[np.uint64]]
+Table = np.ndarray[Any, np.dtype[np.int64]]
+Rows = np.ndarray[Any, np.dtype[np.int32]]
+
+
+def add_tables(
+    slab: Slab,
+    retrieved: Table,
+    relevant: Table,
+    *,
+    n_label: int,
+    threads: int,
+) -> None:
+    """Add the counts of one slab of database rows to the two tables."""
+    bits = retrieved.shape[1] - 1
+    order, lengths, odd = part_by_parity(slab.database_words, bits)
+    n_chunk = len(order)
+    n_digit = max(kernel.LOW_DIGITS, bits.bit_length() - 1)
+    planes = aligned_words(n_chunk, bits, kernel.RUN)
+    zeros_in = aligned_words(n_chunk, n_digit, kernel.RUN)
+    label_planes = aligned_words(n_chunk, n_label, kernel.RUN)
+    valid = aligned_words(n_chunk, 1, kernel.RUN)
+    valid[:, 0] = np.packbits(order >= 0, axis=1, bitorder="little").view("<u8")
+    no_digits = np.empty((n_chunk, 0, kernel.RUN), np.uint64)
+
+    def prepare(first: int, last: int) -> None:
+        kernel.slice_rows(slab.database_words, order, first, last, planes, zeros_in)
+        kernel.slice_rows(slab.database_labels, order, first, last, label_planes, no_digits)
+
+    def rank(first: int, last: int) -> None:
+        scratch = aligned_words(1, 3 * n_digit, kernel.RUN).ravel()
+        kernel.add_bitsliced(
+            slab.query_words,
+            slab.query_labels,
+            planes,
+            zeros_in,
+            valid,
+            label_planes,
+            lengths,
+            odd,
+            scratch,
+            first,
+            last,
+            retrieved,
+            relevant,
+        )
+
+    over_ranges(prepare, n_chunk, threads)
+    over_ranges(rank, len(slab.query_words), threads)
+
+
+def part_by_parity(words: Words, bits: int) -> tuple[Rows, Table, Table]:
+    """Share rows out over chunks that hold either only even or only odd numbers of zeros.
+
+    Returns:
+        Row numbers `(n_chunk, CHUNK)`, -1 for none; the vectors in use of each chunk; whether it is odd.
+    """
+    is_odd = (np.bitwise_count(words).sum(axis=1) + bits) & 1
+    chunks, lengths, odd = [], [], []
+    for parity in (0, 1):
+        rows = np.flatnonzero(is_odd == parity)
+        for part in np.array_split(rows, -(-len(rows) // kernel.CHUNK)) if len(rows) else []:
+            chunk = np.full(kernel.CHUNK, -1, np.int32)
+            chunk[: len(part)] = part
+            chunks.append(chunk)
+            lengths.append(next(n for n in kernel.LENGTHS if n * 512 >= len(part)))
+            odd.append(parity)
+    return np.array(chunks), np.array(lengths), np.array(odd)
+
+
+def aligned_words(*shape: int) -> Words:
+    """Return an array of zero words at an address that is a multiple of 64."""
+    n = int(np.prod(shape))
+    buffer = np.zeros(n + 8, np.uint64)
+    skip = -buffer.ctypes.data % 64 // 8
+    return buffer[skip : skip + n].reshape(shape)

@@ -1,0 +1,104 @@
+"""Hamming distances and exact nearest-neighbour search."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmh_metrics._backends.threads import over_ranges
+from cmh_metrics._inputs.arguments import shared_arguments
+from cmh_metrics._inputs.checks import positive_integer
+from cmh_metrics._inputs.codes import CodeRows, both_sides
+from cmh_metrics._inputs.compute import Compute
+from cmh_metrics._inputs.ranking_inputs import SLAB_ROWS
+
+if TYPE_CHECKING:
+    from cmh_metrics._inputs.code_values import CodeValues
+    from cmh_metrics._inputs.packing import Words
+
+
+@shared_arguments()
+def hamming_distances(
+    *,
+    query_codes: Any,
+    database_codes: Any,
+    code_values: CodeValues = "auto",
+    threshold: float | None = None,
+) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Return the Hamming distance of every query to every database item.
+
+    Returns:
+        `(n_query, n_database)` int32, distances in bits. The matrix is the memory cost: for measures use
+        `ranking_tables`, for the nearest items `hamming_topk`.
+
+    Raises:
+        ValueError: if codes are not what they should be or differ in length.
+
+    Example:
+        >>> hamming_distances(query_codes=[[1, 1]], database_codes=[[1, 1], [1, -1], [-1, -1]])
+        array([[0, 1, 2]], dtype=int32)
+    """
+    queries, database = both_sides(query_codes, database_codes, code_values, threshold)
+    result = np.zeros((len(queries), len(database)), np.int32)
+    query_words = queries.words(0, len(queries))
+    for start in range(0, len(database), SLAB_ROWS):
+        stop = min(start + SLAB_ROWS, len(database))
+        words = database.words(start, stop)
+        for i, query in enumerate(query_words):
+            result[i, start:stop] = np.bitwise_count(words ^ query).sum(axis=1, dtype=np.int32)
+    return result
+
+
+@shared_arguments()
+def hamming_topk(
+    *,
+    query_codes: Any,
+    database_codes: Any,
+    k: int,
+    code_values: CodeValues = "auto",
+    threshold: float | None = None,
+    threads: int | None = None,
+) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return the exact `k` nearest database items of every query; equally distant items in database order.
+
+    Args:
+        k: how many items, at least 1; at most the whole database is returned.
+
+    Returns:
+        `distances`: `(n_query, min(k, n_database))` int32, in bits, ascending.
+        `indices`: the same shape, int64 database rows.
+
+    Raises:
+        ValueError: if codes are not what they should be or differ in length, or `k` is not a positive
+        integer.
+
+    Example:
+        >>> distances, indices = hamming_topk(query_codes=[[1, 1]], database_codes=[[-1, 1], [1, 1]], k=2)
+        >>> distances.tolist(), indices.tolist()
+        ([[0, 1]], [[1, 0]])
+    """
+    queries, database = both_sides(query_codes, database_codes, code_values, threshold)
+    threads = Compute.resolve("auto", threads).threads
+    return nearest(queries.words(0, len(queries)), database, k=positive_integer(k, "k"), threads=threads)
+
+
+def nearest(
+    query_words: Words, database: CodeRows, *, k: int, threads: int
+) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return `hamming_topk` of checked inputs."""
+    k = min(k, len(database))
+    kernel = import_module("cmh_metrics._kernels.pairs")
+    distances = np.empty((len(query_words), k), np.int32)
+    indices = np.empty((len(query_words), k), np.int64)
+    filled = np.zeros(len(query_words), np.int64)
+    for start in range(0, len(database), SLAB_ROWS):
+        words = database.words(start, min(start + SLAB_ROWS, len(database)))
+        columns = np.ascontiguousarray(words.T)
+
+        def work(first: int, last: int, columns: Words = columns, start: int = start) -> None:
+            kernel.update_nearest(query_words, columns, first, last, start, k, distances, indices, filled)
+
+        over_ranges(work, len(query_words), threads)
+    return distances, indices

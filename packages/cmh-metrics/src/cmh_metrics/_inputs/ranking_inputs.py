@@ -1,0 +1,173 @@
+"""The four arrays of a ranking, checked once and read slab by slab."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmh_metrics._inputs.checks import is_torch
+from cmh_metrics._inputs.codes import CodeRows, both_sides
+from cmh_metrics._inputs.excluded import Excluded, excluded_rows
+from cmh_metrics._inputs.labels import ClassRows, LabelRows, both_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cmh_metrics._inputs.code_values import CodeValues
+    from cmh_metrics._inputs.excluded import Rows
+    from cmh_metrics._inputs.packing import Bits, Words
+
+ARRAYS = ("query_codes", "database_codes", "query_labels", "database_labels")
+_ROWS_TO_JUDGE = 32  # in fewer rows a bit may be the same by chance
+SLAB_ROWS = 61_440  # database rows in memory at a time: four chunks of the bit-sliced kernel, not quite full
+
+
+@dataclass(frozen=True, eq=False)
+class Slab:
+    """All queries and some consecutive rows of the database, packed.
+
+    Args:
+        query_words: `(n_query, n_word)` uint64.
+        query_labels: `(n_query, n_label_word)` uint64.
+        database_words: `(n_row, n_word)` uint64.
+        database_labels: `(n_row, n_label_word)` uint64.
+        start: the first of these rows.
+    """
+
+    query_words: Words
+    query_labels: Words
+    database_words: Words
+    database_labels: Words
+    start: int = 0
+
+    def columns(self) -> tuple[Words, Words]:
+        """Return codes and labels of the database column by column, `(n_word, n_row)` each."""
+        return np.ascontiguousarray(self.database_words.T), np.ascontiguousarray(self.database_labels.T)
+
+
+class RankingInputs:
+    """Queries in memory, packed; the database as row sources that are packed slab by slab.
+
+    The arguments are those of `RankingArguments`.
+
+    Raises:
+        ValueError: if an array is missing, is not what it should be, or does not fit the others.
+    """
+
+    def __init__(
+        self,
+        *,
+        query_codes: Any,
+        database_codes: Any,
+        query_labels: Any,
+        database_labels: Any,
+        exclude_self: bool = False,
+        query_ids: Any = None,
+        database_ids: Any = None,
+        code_values: CodeValues = "auto",
+        threshold: float | None = None,
+    ) -> None:
+        arrays = (query_codes, database_codes, query_labels, database_labels)
+        for name, array in zip(ARRAYS, arrays, strict=True):
+            if array is None:
+                raise ValueError(f"{name} must be given, or tables in place of the four arrays")
+        self.query_codes, self.database = both_sides(query_codes, database_codes, code_values, threshold)
+        labels, self.database_labels = both_labels(query_labels, database_labels)
+        check_same_rows("query", self.query_codes, labels)
+        check_same_rows("database", self.database, self.database_labels)
+        self.device = device_of(*arrays)
+        self.bits = self.query_codes.bits
+        self.n_label = labels.n_label
+        self.n_query = len(self.query_codes)
+        self.n_database = len(self.database)
+        self.query_words: Words = self.query_codes.words(0, self.n_query)
+        self.query_labels: Words = labels.words(0, self.n_query)
+        pairs = excluded_rows(
+            self.n_query,
+            self.n_database,
+            exclude_self=exclude_self,
+            query_ids=query_ids,
+            database_ids=database_ids,
+        )
+        self.excluded = None if pairs is None else self._excluded(*pairs)
+
+    @property
+    def label_bits(self) -> Bits:
+        """`(n_query, n_label)` booleans: the labels of the queries."""
+        little = np.ascontiguousarray(self.query_labels.astype("<u8", copy=False)).view(np.uint8)
+        return np.unpackbits(little, axis=1, count=self.n_label, bitorder="little").view(np.bool_)
+
+    @property
+    def readings(self) -> dict[str, str]:
+        """How the values of each array were read."""
+        return {
+            "query_codes": self.query_codes.text,
+            "database_codes": self.database.text,
+            "labels": self.database_labels.text,
+        }
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return a sentence for each side whose codes are all equal, or have bits that never change."""
+        said = []
+        for name, words, seen in (
+            ("query codes", (self.query_words,), self.n_query),
+            ("database codes", (slab.database_words for slab in self.slabs()), self.n_database),
+        ):
+            low, high = np.full(self.query_words.shape[1], ~np.uint64(0)), np.uint64(0)
+            for rows in words:
+                low, high = low & np.bitwise_and.reduce(rows), high | np.bitwise_or.reduce(rows)
+            n_constant = self.bits - int(np.bitwise_count(low ^ high).sum())
+            if n_constant == self.bits and seen > 1:
+                said.append(f"{name}: all codes are equal, {n_constant} of {self.bits} bits never change")
+            elif n_constant and seen >= _ROWS_TO_JUDGE:
+                said.append(f"{name}: {n_constant} of {self.bits} bits never change")
+        return tuple(said)
+
+    def for_queries(self, rows: Any, label_bits: Bits) -> RankingInputs:
+        """Return the same database with some of the queries, which may repeat, and with labels for these."""
+        chosen = copy(self)
+        chosen.query_words = np.ascontiguousarray(self.query_words[rows])
+        chosen.n_query = len(chosen.query_words)
+        chosen.query_labels = LabelRows(label_bits, "query_labels").words(0, chosen.n_query)
+        chosen.excluded = None if self.excluded is None else self.excluded.for_queries(rows)
+        return chosen
+
+    def slabs(self) -> Iterator[Slab]:
+        """Yield the queries with consecutive parts of the database."""
+        for start in range(0, self.n_database, SLAB_ROWS):
+            stop = min(start + SLAB_ROWS, self.n_database)
+            yield Slab(
+                self.query_words,
+                self.query_labels,
+                self.database.words(start, stop),
+                self.database_labels.words(start, stop),
+                start,
+            )
+
+    def _excluded(self, starts: Rows, rows: Rows) -> Excluded:
+        """Return the rows that are left out, with their codes and labels, which are read slab by slab."""
+        words = np.zeros((len(rows), self.query_words.shape[1]), np.uint64)
+        labels = np.zeros((len(rows), self.query_labels.shape[1]), np.uint64)
+        for slab in self.slabs() if len(rows) else ():
+            here = (rows >= slab.start) & (rows < slab.start + len(slab.database_words))
+            words[here] = slab.database_words[rows[here] - slab.start]
+            labels[here] = slab.database_labels[rows[here] - slab.start]
+        return Excluded(starts, rows, words, labels)
+
+
+def device_of(*arrays: Any) -> str | None:
+    """Return where tensors among the arrays live, a GPU before the CPU; None if there is no tensor."""
+    devices = [str(array.device) for array in arrays if is_torch(array)]
+    return next((device for device in devices if device != "cpu"), devices[0] if devices else None)
+
+
+def check_same_rows(side: str, codes: CodeRows, labels: LabelRows | ClassRows) -> None:
+    """Raise unless every code has its label row."""
+    if len(codes) != len(labels):
+        raise ValueError(
+            f"{side}_labels must have one row per row of {side}_codes ({len(codes)}), "
+            f"but it has {len(labels)}"
+        )

@@ -1,0 +1,1 @@
+"""Compiled functions, each with its formula at the top."""

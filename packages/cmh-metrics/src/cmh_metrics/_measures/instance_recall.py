@@ -1,0 +1,202 @@
+"""Instance-level retrieval: has a right item of the query itself been found?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from cmh_metrics._backends.backends import tables_of_inputs
+from cmh_metrics._definition import TIES, Scores
+from cmh_metrics._inputs.arguments import shared_arguments
+from cmh_metrics._inputs.checks import cut_offs, one_of
+from cmh_metrics._inputs.compute import Compute
+from cmh_metrics._inputs.ranking_inputs import RankingInputs
+from cmh_metrics._measures.measure import Measure, Ranked, by_cut_off
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cmh_metrics._definition import Ties
+    from cmh_metrics._inputs.code_values import CodeValues
+    from cmh_metrics._inputs.compute import Backend
+    from cmh_metrics._inputs.tables import Table
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+Count = Literal["any", "share"]
+
+
+@shared_arguments()
+def instance_recall_at(
+    *,
+    query_codes: Any,
+    database_codes: Any,
+    ks: Sequence[int],
+    targets: Any = None,
+    count: Count = "any",
+    ties: Ties = "expected",
+    code_values: CodeValues = "auto",
+    threshold: float | None = None,
+    backend: Backend = "auto",
+    threads: int | None = None,
+) -> Scores:
+    """Return the recall at k where each query has right items of its own, for several k.
+
+    Args:
+        targets: `(n_query,)` integers, the database row of each query's right item; or `(n_query, n_right)`,
+            the rows of several, as the five captions of an image, -1 where a query has fewer. By default row
+            i for query i.
+        count: `"any"`: a query counts 1 as soon as one of its right items is among the first k, as
+            image-text retrieval has it. `"share"`: the share of its right items there.
+
+    Returns:
+        `(len(ks),)` float64 in [0, 1], averaged over the queries.
+
+    Raises:
+        ValueError: if codes are not what they should be, a cut-off is not positive, or a target is not a
+        database row.
+        BackendUnavailable: if a backend is asked for by name and cannot run here.
+
+    Example:
+        >>> instance_recall_at(query_codes=[[1, 1], [1, -1]], database_codes=[[1, 1], [1, 1]], ks=[1, 2])
+        array([0.5, 1. ])
+        >>> captions = [[1, 1], [-1, 1]]
+        >>> instance_recall_at(query_codes=[[1, 1]], database_codes=captions, ks=[1], targets=[[0, 1]])
+        array([1.])
+    """
+    one_of(ties, "ties", TIES)
+    one_of(count, "count", get_args(Count))
+    cuts = cut_offs(ks)
+    inputs = RankingInputs(
+        query_codes=query_codes,
+        database_codes=database_codes,
+        query_labels=_no_labels(query_codes),
+        database_labels=_no_labels(database_codes),
+        code_values=code_values,
+        threshold=threshold,
+    )
+    rows = target_rows(targets, inputs.n_query, inputs.n_database)
+    compute = Compute.resolve(backend, threads)
+    if ties == "index":
+        compute.needs_cpu("ties='index'")
+    tables = tables_of_inputs(inputs, compute)
+    return instance_recall(inputs, tables.retrieved, rows, cuts, ties=ties, count=count)
+
+
+def instance_recall(
+    inputs: RankingInputs, retrieved: Table, rows: Rows, cuts: Sequence[int], *, ties: str, count: str
+) -> Scores:
+    """Return `instance_recall_at` of checked inputs and the numbers of their items by distance."""
+    own = _own_distances(inputs, rows)  # (n_query, n_right), beyond every distance where there is none
+    right = np.zeros((inputs.n_query, inputs.bits + 2), np.int64)
+    np.add.at(right, (np.arange(inputs.n_query)[:, None], own), 1)
+    right = right[:, :-1]  # right items by distance
+    before = retrieved.cumsum(axis=1) - retrieved  # items nearer than each distance
+    if ties == "index":
+        ranks = _ranks(inputs, retrieved, rows, own)  # (n_query, n_right), from 1 on
+        hits = ranks <= np.array(cuts)[:, None, None]
+        found = hits.any(axis=2) if count == "any" else hits.sum(axis=2) / (rows >= 0).sum(axis=1)
+    elif count == "any":
+        nearest = own.min(axis=1)[:, None]
+        ahead, items, m = (
+            np.take_along_axis(table, nearest, axis=1)[:, 0] for table in (before, retrieved, right)
+        )
+        found = _chance_of_any(items, m, np.clip(np.array(cuts)[:, None] - ahead, 0, items), ties)
+    else:
+        found = np.array(
+            [_right_found(retrieved, right, np.clip(k - before, 0, retrieved), ties) for k in cuts]
+        )
+        found = found / (rows >= 0).sum(axis=1)
+    scores: Scores = found.mean(axis=1, dtype=np.float64)
+    return scores
+
+
+def _chance_of_any(items: Rows, right: Rows, free: Rows, ties: str) -> Scores:
+    """Return `(n_cut, n_query)` chances that a right one of the tied items is in the `free` places."""
+    if ties == "best":
+        return (free > 0).astype(np.float64)
+    if ties == "worst":
+        return (free > items - right).astype(np.float64)
+    missed = np.ones(free.shape)
+    for i in range(int(right.max())):  # without putting back: none of the right ones in the first places
+        missed *= np.where(i < right, np.maximum(items - free - i, 0) / np.maximum(items - i, 1), 1.0)
+    return 1 - missed
+
+
+def _right_found(items: Table, right: Rows, places: Rows, ties: str) -> Scores:
+    """Return `(n_query,)` right items in the first places of each tie group, summed over the groups."""
+    if ties == "expected":
+        inside = right * (places / np.maximum(items, 1))
+    else:
+        inside = np.minimum(right, places) if ties == "best" else np.maximum(right - (items - places), 0)
+    found: Scores = inside.sum(axis=1, dtype=np.float64)
+    return found
+
+
+def _own_distances(inputs: RankingInputs, rows: Rows) -> Rows:
+    """Return the distance of each query to its right items, `bits + 1` where there is none."""
+    own = np.full(rows.shape, inputs.bits + 1, np.int64)
+    for slab in inputs.slabs():
+        query, column = np.nonzero((rows >= slab.start) & (rows < slab.start + len(slab.database_words)))
+        words = slab.database_words[rows[query, column] - slab.start]
+        own[query, column] = np.bitwise_count(inputs.query_words[query] ^ words).sum(axis=1)
+    return own
+
+
+def _ranks(inputs: RankingInputs, retrieved: Table, rows: Rows, own: Rows) -> Rows:
+    """Return the rank of each right item, from 1 on, with equally distant items by database row."""
+    before = np.pad(retrieved.cumsum(axis=1) - retrieved, ((0, 0), (0, 1)), constant_values=inputs.n_database)
+    ranks = np.take_along_axis(before, own, axis=1) + 1
+    for slab in inputs.slabs():
+        number = slab.start + np.arange(len(slab.database_words))
+        for i, query in enumerate(inputs.query_words):
+            distance = np.bitwise_count(slab.database_words ^ query).sum(axis=1, dtype=np.int64)
+            for j in range(rows.shape[1]):
+                ranks[i, j] += ((distance == own[i, j]) & (number < rows[i, j])).sum()
+    return ranks
+
+
+def target_rows(targets: Any, n_query: int, n_database: int) -> Rows:
+    """Return `(n_query, n_right)` database rows of each query's right items: by default row i for query i."""
+    rows = np.arange(n_query) if targets is None else np.asarray(targets)
+    if rows.shape[:1] != (n_query,) or rows.ndim > 2 or not rows.size or rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"targets must hold one database row per query ({n_query}), or several, "
+            f"but it is {rows.dtype} of shape {rows.shape}"
+        )
+    rows = rows.reshape(n_query, -1).astype(np.int64)
+    if rows.min() < (-1 if rows.shape[1] > 1 else 0) or rows.max() >= n_database:
+        raise ValueError(
+            f"targets must be database rows from 0 to {n_database - 1}, "
+            f"but they reach from {rows.min()} to {rows.max()}; "
+            "give targets where query i does not belong to row i"
+        )
+    if (rows < 0).all(axis=1).any():
+        raise ValueError("targets must name at least one database row for every query, but one has only -1")
+    ordered = np.sort(rows, axis=1)
+    if ((np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] >= 0)).any():
+        raise ValueError("targets must name each database row once for a query, but one stands there twice")
+    return rows
+
+
+def _no_labels(codes: Any) -> Any:
+    return np.zeros((len(codes), 1), np.uint8)
+
+
+def _reported(ranked: Ranked) -> dict[int | None, float]:
+    """Return recall by cut-off, nothing where queries have no item of their own."""
+    if ranked.targets is None:
+        return {}
+    inputs = ranked.inputs
+    rows = target_rows(
+        None if isinstance(ranked.targets, str) else ranked.targets, inputs.n_query, inputs.n_database
+    )
+    if inputs.excluded is not None and (rows[inputs.excluded.queries] == inputs.excluded.rows[:, None]).any():
+        raise ValueError(
+            "targets must be database rows that count, but one is left out as the query's own row"
+        )
+    recall = instance_recall(inputs, ranked.tables.retrieved, rows, ranked.ks, ties="expected", count="any")
+    return by_cut_off(ranked.ks, recall)
+
+
+MEASURE = Measure("instance_recall_at", "instance recall", _reported)

@@ -1,0 +1,62 @@
+import pytest
+from cmh_metrics import Definition
+from hypothesis import given
+from hypothesis import strategies as st
+
+DEFINITIONS = st.builds(
+    Definition,
+    k=st.none() | st.integers(1, 10**9),
+    normalise=st.sampled_from(["min", "retrieved", "relevant", "first-relevant"]),
+    ties=st.sampled_from(["expected", "best", "worst", "index"]),
+    no_relevant=st.sampled_from(["zero", "skip", "skip-no-hit", "nan"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("definition", "text"),
+    [
+        (Definition(), "all, ties expected"),
+        (Definition(k=50, normalise="retrieved"), "retrieved@50, ties expected"),
+        (Definition(k=5, ties="index", no_relevant="skip"), "min@5, ties index, no relevant skip"),
+    ],
+)
+def test_printed(definition, text):
+    assert str(definition) == text
+
+
+@given(DEFINITIONS)
+def test_parsing_undoes_printing(definition):
+    assert Definition.parse(str(definition)) == definition
+    assert str(Definition.parse(str(definition))) == str(definition)
+
+
+def test_what_the_text_leaves_out_has_its_default():
+    assert Definition.parse("all") == Definition()
+    assert Definition.parse("first-relevant@5") == Definition(5, "first-relevant")
+    assert Definition.parse(" all, no relevant skip ") == Definition(no_relevant="skip")
+
+
+def test_without_a_cut_off_all_normalisations_are_one():
+    assert Definition(normalise="relevant") == Definition()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "map", "retrieved", "retrieved@-1", "min@5 ties index", "min@5,", "all, k 5"]
+)
+def test_other_text_is_refused(text):
+    with pytest.raises(ValueError, match="a definition of mAP must be all or NORMALISE@K"):
+        Definition.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("best@5", "normalise must be one of 'min', 'retrieved'"),
+        ("min@0", "k must be an integer of at least 1, but it is 0"),
+        ("all, ties luck", "ties must be one of"),
+        ("all, no relevant maybe", "no_relevant must be one of"),
+    ],
+)
+def test_unknown_values_are_refused_by_name(text, message):
+    with pytest.raises(ValueError, match=message):
+        Definition.parse(text)
