@@ -118,8 +118,8 @@ def test_an_existing_target_is_kept_unless_asked(plain, tmp_path):
         (["--dry-run", "--train", "5"], "--train takes FROM:TO"),
         (["--dry-run", "--train", "0:200"], "--train 0:200 leaves the 150 rows"),
         (["--dry-run", "--train", "0:20", "--protocol", "umml"], "Give either --train or --protocol"),
-        (["--dry-run", "--unpaired-images", 120], "expected a percentage from 0 to 100, got 120"),
-        (["--dry-run", "--select", "random", "--unpaired-images", 20], "seed: expected a number"),
+        (["--dry-run", "--unpaired-images", 120], "must be a percentage from 0 to 100, but it is 120"),
+        (["--dry-run", "--select", "random", "--unpaired-images", 20], "seed must be a number"),
     ],
 )
 def test_bad_input_is_refused_with_the_cure(plain, arguments, message):

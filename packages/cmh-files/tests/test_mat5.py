@@ -121,7 +121,7 @@ def test_objects_of_matlab_are_named_and_the_arrays_beside_them_read(tmp_path, n
     assert found[name].dtype == object
     assert find_role(found, "text") is find_role(found, "labels") is None
     with pytest.raises(
-        DataError, match=f"holds {name} as a MATLAB object of class {kind}, which only MATLAB reads"
+        DataError, match=f"holds {name} as a MATLAB object of class {kind}, which is not read"
     ):
         found[name].read()
     assert read_mat5(path)[name] == Unread(f"MATLAB object of class {kind}")

@@ -135,7 +135,7 @@ def test_lazy_rows_are_read_when_asked_for(tmp_path):
             slice(0, 0),
         ):
             np.testing.assert_array_equal(view[key], whole[key], strict=True)
-        with pytest.raises(ValueError, match="copy: expected None or True"):
+        with pytest.raises(ValueError, match="copy must be None or True"):
             np.array(view, copy=False)
         assert np.asarray(view, dtype=np.float32).dtype == np.float32
 
@@ -176,23 +176,26 @@ def test_lists_and_missing_modalities_are_fine():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rows": None}, "rows: the arrays have 30 rows and the plan speaks of 20; .* rows=range.20."),
-        ({"rows": ROWS[1:]}, "rows: expected 20 whole numbers"),
-        ({"rows": ROWS + 0.5}, "rows: expected 20 whole numbers"),
+        (
+            {"rows": None},
+            "rows must be given because the arrays have 30 rows .* speaks of 20; .* rows=range.20.",
+        ),
+        ({"rows": ROWS[1:]}, "rows must be 20 whole numbers"),
+        ({"rows": ROWS + 0.5}, "rows must be 20 whole numbers"),
         (
             {"rows": np.arange(11, 31)},
-            "rows: expected numbers from 0 to 29, got 11 to 30; MATLAB indices start at 1",
+            "rows must be numbers from 0 to 29, but they are 11 to 30; MATLAB indices start at 1",
         ),
-        ({"rows": np.zeros(20, int)}, "rows: expected every row once"),
-        ({"marker": "image"}, "marker: expected 'none', 'text' or 'both', got 'image'"),
-        ({"marker": "both"}, "marker: expected images of shape .n, d. .* got 3 axes"),
-        ({"fill": "noise"}, "fill: expected 'zero' or 'mean', got 'noise'"),
-        ({"texts": TEXTS[1:]}, "expected the same number of rows, got 30 images, 29 texts"),
+        ({"rows": np.zeros(20, int)}, "rows must name every row once"),
+        ({"marker": "image"}, "marker must be 'none', 'text' or 'both', but it is 'image'"),
+        ({"marker": "both"}, "marker must be 'none' unless .* but images have 3"),
+        ({"fill": "noise"}, "fill must be 'zero' or 'mean', but it is 'noise'"),
+        ({"texts": TEXTS[1:]}, "must have the same number of rows, but there are 30 images, 29 texts"),
         (
             {"texts": scipy.sparse.csr_array(TEXTS), "fill": "mean"},
-            "fill: expected 'zero' because texts are sparse",
+            "fill must be 'zero' because texts are sparse",
         ),
-        ({"images": None, "texts": None}, "images, texts: expected at least one array"),
+        ({"images": None, "texts": None}, "at least one of images and texts must be an array"),
     ],
 )
 def test_bad_input_is_refused_with_the_reason(arguments, message):
@@ -202,5 +205,5 @@ def test_bad_input_is_refused_with_the_reason(arguments, message):
 
 @pytest.mark.parametrize("wrap", [np.asarray, Tensor])
 def test_the_mean_of_nothing_is_refused(wrap):
-    with pytest.raises(ValueError, match=r"fill: expected 'zero' because no .* left to take the mean of"):
+    with pytest.raises(ValueError, match=r"fill must be 'zero' because no .* left to take the mean of"):
         plan_unpairing(N, unpaired_images=100).apply(None, wrap(TEXTS), fill="mean")

@@ -100,13 +100,13 @@ def test_exported_files_can_be_unpaired_themselves(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"program": "ucch"}, "program: expected one of dadh, agah, jdsh, got 'ucch'"),
-        ({"data_set": "coco"}, "data_set: expected one of mirflickr, nus-wide, got 'coco'"),
-        ({"images": PIXELS}, r"images: expected 2 axes for this program, got shape \(24, 3, 4, 5\)"),
-        ({"texts": TEXTS[1:]}, r"expected the same number of rows, got \[23, 24\]"),
-        ({"plan": plan_unpairing(24, discard=50)}, "plan: expected one that empties only"),
-        ({"plan": plan_unpairing(20)}, "rows: the arrays have 24 rows"),
-        ({"labels": LABELS.astype(np.float16)}, "LAll: expected integers or floats"),
+        ({"program": "ucch"}, "program must be one of dadh, agah, jdsh, but it is 'ucch'"),
+        ({"data_set": "coco"}, "data_set must be one of mirflickr, nus-wide, but it is 'coco'"),
+        ({"images": PIXELS}, r"images must have 2 axes for this program, but the shape is \(24, 3, 4, 5\)"),
+        ({"texts": TEXTS[1:]}, r"must have the same number of rows, but they have \[23, 24\]"),
+        ({"plan": plan_unpairing(24, discard=50)}, "plan must be one that only empties"),
+        ({"plan": plan_unpairing(20)}, "rows must be given because the arrays have 24 rows"),
+        ({"labels": LABELS.astype(np.float16)}, "LAll must hold integers or floats"),
     ],
 )
 def test_bad_input_is_refused_with_the_reason(tmp_path, arguments, message):

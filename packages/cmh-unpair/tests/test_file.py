@@ -240,6 +240,40 @@ def test_matlab_73_sparse(tmp_path, compression):
         assert file["YAll"].attrs["MATLAB_sparse"] == N
 
 
+@pytest.mark.parametrize("compress", [False, True], ids=["plain", "compressed"])
+def test_fields_of_a_matlab_5_struct_with_items_in_columns(tmp_path, compress):
+    source, target = tmp_path / "wiki.mat", tmp_path / "out.mat"
+    data = arrays()
+    struct = {
+        "X1": data["XAll"].T,
+        "X2": data["YAll"].T.astype(float),
+        "Y": scipy.sparse.csc_array(data["LAll"].T.astype(float)),
+        "split": {"ind_train": ROWS + 1.0, "words": "été"},
+    }
+    with source.open("wb") as file:
+        scipy.io.savemat(file, {"data": struct, "other": np.arange(3)}, do_compression=compress)
+    keys = {"image_key": "data/X1", "text_key": "data/X2"}
+    report = unpair_file(source, target, PLAN, rows=ROWS, digests=True, **keys)
+    assert {array.key: array.emptied for array in report.arrays} == {"data/X1": 8, "data/X2": 12}
+    read, before = (scipy.io.loadmat(path) for path in (target, source))
+    found, old = read["data"][0, 0], before["data"][0, 0]
+    np.testing.assert_array_equal(found["X1"].T, emptied(data)["XAll"])
+    np.testing.assert_array_equal(found["X2"].T, emptied(data)["YAll"])
+    np.testing.assert_array_equal(found["Y"].toarray(), old["Y"].toarray())
+    np.testing.assert_array_equal(found["split"][0, 0]["ind_train"], old["split"][0, 0]["ind_train"])
+    assert found["split"][0, 0]["words"] == ["été"]
+    np.testing.assert_array_equal(read["other"], before["other"])
+    assert read["text_present"].sum() == N - 12
+    gone = np.isin(np.arange(N), NO_IMAGE)
+    expected = tuple(
+        hashlib.sha256(np.compress(mask, found["X1"], axis=1).tobytes("F")).hexdigest()
+        for mask in (gone, ~gone)
+    )
+    assert report.arrays[0].digests == expected
+    with pytest.raises(ValueError, match=r"data/X2 must be a full array .* but it is a field of a struct"):
+        unpair_file(source, tmp_path / "b.mat", PLAN, rows=ROWS, marker="text", **keys)
+
+
 def test_one_file_per_modality(tmp_path):
     data = arrays()
     write_hdf5(tmp_path / "iall.mat", {"IAll": data["IAll"]}, {}, matlab=True)
@@ -402,6 +436,7 @@ def test_a_killed_run_leaves_the_old_target_or_none(tmp_path, old_target):
         target.write_bytes(b"the old target")
     code = f"""
         import time
+        from cmh_files import rewriting
         from cmh_files.hdf5 import rewrite
         from cmh_unpair import plan_unpairing, unpair_file
 
@@ -409,6 +444,7 @@ def test_a_killed_run_leaves_the_old_target_or_none(tmp_path, old_target):
             print("writing", flush=True)
             time.sleep(60)
 
+        rewriting.child = rewrite  # in this process, to be killed with it
         rewrite.write_extra = stop
         plan = plan_unpairing(40, unpaired_text=20)
         unpair_file({str(source)!r}, {str(target)!r}, plan, rows=range(40), overwrite=True)
@@ -456,36 +492,48 @@ def test_a_full_disk_leaves_the_old_target(tmp_path, form, share):
 
 
 BAD = [
-    ({"rows": None}, r"rows: no axis of .* has the 40 rows of the plan; .* rows=range.40."),
-    ({"rows": ROWS[:-1]}, r"rows: expected 40 whole numbers"),
-    ({"rows": ROWS + 20}, r"source: expected one number of items shared by .* got none"),
-    ({"image_key": "pixels"}, r"image_key: expected one of .* got 'pixels'"),
-    ({"text_key": "missing"}, r"text_key: expected one of"),
-    ({"item_axis": {"IAll": 7}}, r"item_axis: expected axes of .* got 'IAll': 7"),
+    (
+        {"rows": None},
+        r"rows must be given because no axis of .* has the 40 rows of the plan; .* rows=range.40.",
+    ),
+    ({"rows": ROWS[:-1]}, r"rows must be 40 whole numbers"),
+    ({"rows": ROWS + 20}, r"must have one number of items shared by .* but it has none"),
+    ({"image_key": "pixels"}, r"image_key must be one of .* but it is 'pixels'"),
+    ({"text_key": "missing"}, r"text_key must be one of"),
+    ({"item_axis": {"IAll": 7}}, r"item_axis must name axes of .* but it is 'IAll': 7"),
     (
         {"protect": np.arange(6)},
-        r"protect: 1 of the protected rows are training rows whose text would be emptied",
+        r"protect must name rows that stay whole, but 1 of them are training rows whose text would be",
     ),
-    ({"protect": [99]}, r"protect: expected rows from 0 to 56, got 99 to 99"),
-    ({"marker": "both"}, r"marker: expected IAll to have two axes"),
-    ({"marker": "label"}, r"marker: expected 'none', 'text' or 'both', got 'label'"),
-    ({"fill": "noise"}, r"fill: expected 'zero' or 'mean'"),
-    ({"plan": plan_unpairing(40, shuffle=50, seed=0)}, r"plan: expected one without shuffled rows"),
+    ({"protect": [99]}, r"protect must name rows from 0 to 56, but it names 99 to 99"),
+    ({"marker": "both"}, r"marker must be 'none' unless the arrays have two axes, but IAll is"),
+    ({"marker": "label"}, r"marker must be 'none', 'text' or 'both', but it is 'label'"),
+    ({"fill": "noise"}, r"fill must be 'zero' or 'mean'"),
+    (
+        {"plan": plan_unpairing(40, shuffle=50, seed=0)},
+        r"plan must be one without shuffled rows, but it has some",
+    ),
     (
         {"plan": plan_unpairing(40, discard=50), "masks": False},
-        r"masks: expected True because the plan drops",
+        r"masks must be True because the plan drops",
     ),
-    ({"plan": plan_unpairing(40, unpaired_text=100), "fill": "mean"}, r"fill: .* because .* keeps no item"),
-    ({"source": "nowhere"}, r"source: expected a file"),
-    ({"source": "text"}, r"source: expected an HDF5, MATLAB 5 or MATLAB 7.3 file, got text"),
-    ({"source": "empty.h5"}, r"source: expected an array of images .* got param/indexQuery; name one"),
-    ({"source": "square.h5"}, r"source: YAll .57, 57. has 57 on several axes"),
-    ({"source": "twins.h5"}, r"source: expected one number of items .* got \[57, 60\]"),
-    ({"source": "cut.mat"}, r"source: the MATLAB 5 file is damaged or cut off in the variable at byte 128"),
-    ({"source": "external.h5"}, r"source: XAll is a link or is stored in another file"),
-    ({"source": "sparse.mat", "fill": "mean"}, r"source: YAll is a sparse matrix"),
-    ({"target": "in.h5"}, r"target: expected another file than the source"),
-    ({"target": "no/folder.h5"}, r"target: expected an existing folder"),
+    (
+        {"plan": plan_unpairing(40, unpaired_text=100), "fill": "mean"},
+        r"fill must be 'zero' because .* keeps no item",
+    ),
+    ({"source": "nowhere"}, r"source must be a file, but nowhere is none"),
+    ({"source": "text"}, r"text must be an HDF5, MATLAB 5, MATLAB 7.3 or npz file"),
+    ({"source": "empty.h5"}, r"must hold an array of images .* but it holds param/indexQuery; name one"),
+    ({"source": "square.h5"}, r"YAll .57, 57. has 57 on several axes"),
+    ({"source": "twins.h5"}, r"must have one number of items .* but it has \[57, 60\]"),
+    ({"source": "cut.mat"}, r"cut.mat: the MATLAB 5 file is damaged or cut off at byte 128"),
+    ({"source": "external.h5"}, r"external.h5 stores /XAll in another file; copy the data itself"),
+    (
+        {"source": "sparse.mat", "fill": "mean"},
+        r"YAll must be a full array to take a marker, .* but it is a sparse matrix",
+    ),
+    ({"target": "in.h5"}, r"target must be another file than the source, but both are"),
+    ({"target": "no/folder.h5"}, r"target must be in an existing folder"),
 ]
 
 

@@ -200,41 +200,47 @@ def test_seeds_decide_and_nothing_else_does():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_train": 0}, "n_train: expected a whole number of rows, at least 1, got 0"),
-        ({"n_train": 2.5}, "n_train: .* got 2.5"),
+        ({"n_train": 0}, "n_train must be a whole number of rows, at least 1, but it is 0"),
+        ({"n_train": 2.5}, "n_train must be .* but it is 2.5"),
         (
             {"unpaired_images": 101},
-            "unpaired_images: expected a percentage .* got 101; 20 means 20 %",
+            "unpaired_images must be a percentage .*, but it is 101; 20 means 20 %",
         ),
-        ({"unpaired_text": -1}, "unpaired_text: expected a percentage"),
-        ({"discard": float("nan")}, "discard: expected a percentage"),
-        ({"shuffle": True}, "shuffle: expected a percentage"),
-        ({"unpaired_images": "20"}, "unpaired_images: expected a percentage"),
+        ({"unpaired_text": -1}, "unpaired_text must be a percentage"),
+        ({"discard": float("nan")}, "discard must be a percentage"),
+        ({"shuffle": True}, "shuffle must be a percentage"),
+        ({"unpaired_images": "20"}, "unpaired_images must be a percentage"),
         (
             {"unpaired_images": 60, "unpaired_text": 60},
-            "got 120 %; more would empty both",
+            "they are 120 %; more would empty both",
         ),
-        ({"block": 0}, "block: expected a whole number"),
-        ({"select": "middle"}, "select: expected one of 'first', 'last', 'random', 'ranked', got 'middle'"),
-        ({"select": "random"}, "seed: expected a number because rows are drawn at random, got None"),
-        ({"shuffle": 20}, "seed: expected a number"),
-        ({"seed": 1}, "seed: expected None because select='first' draws nothing, got 1"),
-        ({"seed": -1, "select": "random"}, "seed: expected a whole number, 0 or greater, got -1"),
-        ({"select": "ranked"}, "scores: expected one number per training row"),
-        ({"select": "ranked", "scores": [1, 2]}, "scores: expected 100 rows"),
-        ({"select": "ranked", "scores": [np.nan] * 100}, "scores: .* finite"),
-        ({"scores": np.ones(100)}, "scores: expected None for select='first'"),
-        ({"nested": False}, "nested: expected True for select='first'"),
-        ({"partial": "floor"}, "partial: expected one of"),
-        ({"partial": "position", "block": None}, "partial: 'position' needs consecutive blocks"),
+        ({"block": 0}, "block must be a whole number"),
+        (
+            {"select": "middle"},
+            "select must be one of 'first', 'last', .* 'ranked', but it is 'middle'",
+        ),
+        ({"select": "random"}, "seed must be a number because rows are drawn at random, but it is None"),
+        ({"shuffle": 20}, "seed must be a number"),
+        ({"seed": 1}, "seed must be None because select='first' draws nothing, but it is 1"),
+        ({"seed": -1, "select": "random"}, "seed must be a whole number, 0 or greater, but it is -1"),
+        ({"select": "ranked"}, "scores must be one number per training row"),
+        ({"select": "ranked", "scores": [1, 2]}, "scores must have 100 rows"),
+        ({"select": "ranked", "scores": [np.nan] * 100}, "scores must be .* finite"),
+        ({"scores": np.ones(100)}, "scores must be None for select='first'"),
+        ({"nested": False}, "nested must be True for select='first'"),
+        ({"partial": "floor"}, "partial must be one of"),
+        (
+            {"partial": "position", "block": None},
+            "must be 'largest-remainder' unless blocks are consecutive",
+        ),
         (
             {"partial": "position", "unpaired_images": 12.5},
-            "'position' needs a whole number of rows",
+            "unless a block gives whole numbers of rows",
         ),
-        ({"rank_from": "top"}, "rank_from: expected one of"),
-        ({"stratify": np.ones((3, 2))}, "stratify: expected 100 rows"),
-        ({"stratify": np.ones((100, 2, 2))}, "stratify: expected .100,. classes"),
-        ({"shuffle": 1, "seed": 0}, "shuffle: 1 % of 100 rows is one row"),
+        ({"rank_from": "top"}, "rank_from must be one of"),
+        ({"stratify": np.ones((3, 2))}, "stratify must have 100 rows"),
+        ({"stratify": np.ones((100, 2, 2))}, "stratify must be .100,. classes"),
+        ({"shuffle": 1, "seed": 0}, "shuffle must take at least two rows, but 1 % of 100 is one"),
     ],
 )
 def test_bad_input_is_refused_with_the_reason(arguments, message):
@@ -243,7 +249,7 @@ def test_bad_input_is_refused_with_the_reason(arguments, message):
 
 
 def test_published_plans_refuse_rows_that_do_not_fit():
-    with pytest.raises(ValueError, match="n_rows: expected the rows of the whole data set"):
+    with pytest.raises(ValueError, match="n_rows must be the rows of the whole data set"):
         published_2022_plan(unpaired_text=20, empty_scope="all-rows")
-    with pytest.raises(ValueError, match="n_rows: expected None"):
+    with pytest.raises(ValueError, match="n_rows must be None"):
         published_2022_plan(unpaired_text=20, n_rows=20_015)

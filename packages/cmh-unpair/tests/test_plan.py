@@ -57,8 +57,8 @@ def change(record, **changes):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "expected the JSON of an unpairing plan"),
-        ("not JSON", "expected the JSON of an unpairing plan"),
+        ("{}", "must be the JSON of an unpairing plan"),
+        ("not JSON", "must be the JSON of an unpairing plan"),
         (change(PLANS[0].to_json(), digest="0" * 64), "changed after writing"),
         (change(PLANS[0].to_json(), n_train=999), "damaged"),
         (change(PLANS[0].to_json(), state="%%%"), "damaged"),
@@ -109,7 +109,7 @@ def test_counts_by_label():
     np.testing.assert_array_equal(counts["all"], [5, 5])
     multi_hot = np.ones((10, 3))
     np.testing.assert_array_equal(plan.counts_by_label(multi_hot)["without_text"], [5, 5, 5])
-    with pytest.raises(ValueError, match="labels: expected 10 rows"):
+    with pytest.raises(ValueError, match="labels must have 10 rows"):
         plan.counts_by_label([0, 1])
 
 
@@ -125,7 +125,7 @@ def test_overlap_of_two_plans():
     assert overlap.same_rows == 80
     assert overlap.first_in_second
     assert not overlap.second_in_first
-    with pytest.raises(ValueError, match="second: expected a plan of 100 rows"):
+    with pytest.raises(ValueError, match="second must be a plan of 100 rows"):
         compare_plans(first, plan_unpairing(99))
 
 

@@ -52,7 +52,7 @@ def test_the_loop_over_nus_wide_features_blanks_every_image():
 
 @pytest.mark.parametrize("scope", ["all-rows", "whole-array"])
 def test_a_scope_beyond_the_training_rows_needs_their_number(scope):
-    with pytest.raises(ValueError, match=f"n_rows: expected .* empty_scope='{scope}', got None"):
+    with pytest.raises(ValueError, match=f"n_rows must be .* empty_scope='{scope}', but it is None"):
         published_2022_plan(unpaired_text=20, empty_scope=scope)
 
 

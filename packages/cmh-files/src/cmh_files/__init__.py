@@ -2,18 +2,22 @@
 
 from cmh_files.atomic import atomic_write, remove_leftovers
 from cmh_files.containers import attributes, container, strings, variables
-from cmh_files.errors import DataError, check_declared_size, shorten
+from cmh_files.errors import CopyError, DataError, check_declared_size, shorten
 from cmh_files.hdf5.open import open_hdf5, trust
 from cmh_files.hdf5.rows import Hdf5Rows
 from cmh_files.key_names import KEY_NAMES, common_rows, find_role
 from cmh_files.mat5.read import read_mat5
+from cmh_files.rewriting import file_format, list_arrays, rewrite_rows
+from cmh_files.row_edit import RowEdit
 from cmh_files.sparse import dense_from_columns
 from cmh_files.variable import Variable
 
 __all__ = [
     "KEY_NAMES",
+    "CopyError",
     "DataError",
     "Hdf5Rows",
+    "RowEdit",
     "Variable",
     "atomic_write",
     "attributes",
@@ -21,10 +25,13 @@ __all__ = [
     "common_rows",
     "container",
     "dense_from_columns",
+    "file_format",
     "find_role",
+    "list_arrays",
     "open_hdf5",
     "read_mat5",
     "remove_leftovers",
+    "rewrite_rows",
     "shorten",
     "strings",
     "trust",

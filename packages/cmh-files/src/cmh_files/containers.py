@@ -13,7 +13,7 @@ from cmh_files.hdf5.open import open_hdf5
 from cmh_files.hdf5.rows import Hdf5Rows
 from cmh_files.mat5.format import VERSION_5
 from cmh_files.mat5.read import mat5_variables
-from cmh_files.npz import read_npy_stream, read_npz
+from cmh_files.npz.read import read_npy_stream, read_npz
 from cmh_files.sparse import dense_from_columns
 from cmh_files.variable import Variable, unread_variable
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,10 +14,44 @@ DEFLATE_RATIO = 1032  # what zlib packs at most, in zip files, HDF5 and MATLAB 5
 # A file may declare arrays larger than itself that were never filled, but no real one by more than this.
 LARGEST_FREE_BYTES = 256 << 20
 LARGEST_RATIO = 1100
+DISK_FAULTS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class DataError(ValueError):
     """A file or array is not usable data; the message says what it is, what is wrong, what to do."""
+
+
+class CopyError(OSError):
+    """What was written is not what should have been; nothing was replaced."""
+
+
+def damaged(path: Path, error: BaseException, kind: str = "") -> DataError:
+    """Make the error of a file whose bytes do not fit its format.
+
+    Args:
+        path: the file.
+        error: what a reader met.
+        kind: the format, such as "HDF5"; may be left out.
+
+    Returns:
+        The error, to be raised.
+    """
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    article = f"a damaged or truncated {kind} file" if kind else "a damaged or truncated file"
+    return DataError(f"{path} is {article} ({reason}); fetch or make it again.")
+
+
+def is_disk_fault(error: OSError) -> bool:
+    """Tell whether an error of the system or of HDF5 speaks of the disk and not of the file's content.
+
+    Args:
+        error: the error.
+
+    Returns:
+        True for a full disk, a quota, a missing permission and the like.
+    """
+    texts = (os.strerror(number) for number in DISK_FAULTS)
+    return error.errno in DISK_FAULTS or any(text in str(error) for text in texts)
 
 
 def shorten(words: Iterable[object], limit: int = 8) -> str:

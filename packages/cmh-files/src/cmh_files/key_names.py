@@ -101,12 +101,14 @@ def choose_keys(shapes: Shapes, role: Role, asked: str | Sequence[str] | None) -
         ValueError: the file has no array of a name asked for.
     """
     if asked is None:
-        return [key for key in KEY_NAMES[role] if key in shapes]
+        found = [key for key in KEY_NAMES[role] if key in shapes]
+        sparse_text = role == "text" and not found and len(shapes.get("indptr", ())) == 2
+        return ["indptr"] if sparse_text else found  # a sparse table of words in a file of NumPy's
     keys = [asked] if isinstance(asked, str) else list(asked)
     for key in keys:
         if key not in shapes:
             raise ValueError(
-                f"{role}_key: expected one of {', '.join(sorted(shapes)) or 'no array'}, got {key!r}"
+                f"{role}_key must be one of {', '.join(sorted(shapes)) or 'no array'}, but it is {key!r}"
             )
     return keys
 
@@ -137,19 +139,19 @@ def locate_rows(
     named = [key for role_keys in keys.values() for key in role_keys]
     if not named:
         raise ValueError(
-            f"source: expected an array of images ({', '.join(KEY_NAMES['image'])}) or of texts "
-            f"({', '.join(KEY_NAMES['text'])}), got {', '.join(sorted(shapes)) or 'no array'}; "
+            f"the file must hold an array of images ({', '.join(KEY_NAMES['image'])}) or of texts "
+            f"({', '.join(KEY_NAMES['text'])}), but it holds {', '.join(sorted(shapes)) or 'no array'}; "
             f"name one with image_key or text_key"
         )
     shown = ", ".join(f"{key} {shapes[key]}" for key in named)
     for key in item_axis:
         if key not in named or not 0 <= item_axis[key] < len(shapes[key]):
-            raise ValueError(f"item_axis: expected axes of {shown}, got {key!r}: {item_axis[key]}")
+            raise ValueError(f"item_axis must name axes of {shown}, but it is {key!r}: {item_axis[key]}")
     options = [{shapes[key][item_axis[key]]} if key in item_axis else set(shapes[key]) for key in named]
     sizes = {size for size in options[0] if all(size in option for option in options)}
     if last_row is None and n_train not in sizes:
         raise ValueError(
-            f"rows: no axis of {shown} has the {n_train} rows of the plan; "
+            f"rows must be given because no axis of {shown} has the {n_train} rows of the plan; "
             f"name the training rows, for example rows=range({n_train})"
         )
     sizes = {n_train} if last_row is None else {size for size in sizes if size > last_row}
@@ -158,8 +160,8 @@ def locate_rows(
         sizes = {size for size in sizes if all(size in shapes[key] for key in labels)}
     if len(sizes) != 1:
         raise ValueError(
-            f"source: expected one number of items shared by {shown} and greater than every training row, "
-            f"got {sorted(sizes) or 'none'}; name the axes, for example item_axis={{{named[0]!r}: 0}}"
+            f"the file must have one number of items shared by {shown} and greater than every training row, "
+            f"but it has {sorted(sizes) or 'none'}; name the axes, for example item_axis={{{named[0]!r}: 0}}"
         )
     n = sizes.pop()
     axes = {}
@@ -169,7 +171,7 @@ def locate_rows(
         )
         if len(fitting) > 1:
             raise ValueError(
-                f"source: {key} {shapes[key]} has {n} on several axes, so its items cannot be told; "
+                f"{key} {shapes[key]} has {n} on several axes, so its items cannot be told; "
                 f"name the axis, for example item_axis={{{key!r}: 0}}"
             )
         axes[key] = fitting[0]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cmh_files.errors import CopyError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from io import FileIO
@@ -63,7 +65,7 @@ def patched_copy(source: Path, target: Path, patches: Iterable[Patch], *, verify
         verify: Read the copy again and compare every byte with the source and the patches.
 
     Raises:
-        OSError: If a byte differs.
+        CopyError: a byte differs.
     """
     ordered = sorted(patches, key=lambda patch: patch.start)
     size = source.stat().st_size
@@ -120,14 +122,16 @@ def check_step(expected: _Reader, found: _Reader, start: int, stop: int, patches
         patches: All of the file, rising and disjoint.
 
     Raises:
-        OSError: If a byte differs.
+        CopyError: a byte differs.
     """
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
         expected.patched(first, last, _inside(patches, first, last))
         found.read(first, last)
         if not found.holds_the_same(expected, last - first):
-            raise OSError(f"the copy differs from what it should be near byte {first}; no target was written")
+            raise CopyError(
+                f"the copy differs from what it should be near byte {first}; no target was written"
+            )
 
 
 def same_bytes(source: Path, target: Path, ranges: Iterable[tuple[int, int, int]]) -> bool:
@@ -169,7 +173,7 @@ class _Reader:
         while done < len(block):
             count = self.file.readinto(block.data[done:])
             if not count:
-                raise OSError("a file became shorter while it was read; no target was written")
+                raise CopyError("a file became shorter while it was read; no target was written")
             done += count
         return block
 

@@ -45,3 +45,39 @@ def dense_from_columns(
     dense = np.zeros((height, width), values.dtype.newbyteorder("="))
     dense[rows[:filled].astype(np.int64), np.repeat(np.arange(width), counts)] = values[:filled]
     return dense
+
+
+def kept_entries(
+    name: str, *, starts: NDArray[Any], inside: NDArray[Any], present: NDArray[np.bool_], by_start: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Say which entries of a sparse table stay when items are emptied.
+
+    Args:
+        name: file and table, for messages.
+        starts: `(m + 1,)`, where each column (or, in tables by row, each row) begins among the entries.
+        inside: `(n_entry,)` or more, the row (or column) of each entry.
+        present: `(n,)` bool, the items that stay.
+        by_start: whether the items are what `starts` counts, or what `inside` names.
+
+    Returns:
+        `(n_entry,)` bool, which entries stay, and `(m + 1,)` int64, where each column then begins.
+
+    Raises:
+        DataError: the parts do not fit each other.
+    """
+    ends = starts.astype(np.int64)
+    counts = np.diff(ends)
+    filled = int(ends[-1]) if len(ends) else -1
+    fits = filled >= 0 and ends[0] == 0 and bool((counts >= 0).all()) and filled <= len(inside)
+    limit = len(counts) if by_start else len(present)
+    entries = inside[:filled].astype(np.int64) if fits else inside[:0]
+    if by_start:
+        fits = fits and limit == len(present)
+    elif fits and filled:
+        fits = int(entries.min()) >= 0 and int(entries.max()) < limit
+    if not fits:
+        raise DataError(f"{name}: the parts of the sparse table do not fit each other; make the file again.")
+    groups = np.repeat(np.arange(len(counts)), counts)
+    keep: NDArray[np.bool_] = present[groups if by_start else entries]
+    left = np.bincount(groups[keep], minlength=len(counts))
+    return keep, np.concatenate([[0], np.cumsum(left)])

@@ -58,6 +58,8 @@ def unread_variable(path: Path, key: str, container: str, kind: str) -> Variable
     """
 
     def read() -> NoReturn:
-        raise DataError(f"{path} holds {key} as a {kind}, which only MATLAB reads; save plain arrays.")
+        raise DataError(
+            f"{path} holds {key} as a {kind}, which is not read; save plain arrays of real numbers."
+        )
 
     return Variable(key=key, shape=(), dtype=np.dtype(object), file=path, kind=container, read=read)

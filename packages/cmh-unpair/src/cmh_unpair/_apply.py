@@ -99,7 +99,7 @@ class UnpairedView:
     def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError(
-                "copy: expected None or True, got False; a lazy array is always read into new memory"
+                "copy must be None or True, but it is False; a lazy array is always read into new memory"
             )
         return self[:] if dtype is None else self[:].astype(dtype)
 
@@ -116,9 +116,9 @@ def apply_plan(
 ) -> UnpairedArrays:
     """Do what `UnpairingPlan.apply` promises."""
     if marker not in ("none", "text", "both"):
-        raise ValueError(f"marker: expected 'none', 'text' or 'both', got {marker!r}")
+        raise ValueError(f"marker must be 'none', 'text' or 'both', but it is {marker!r}")
     if fill not in ("zero", "mean"):
-        raise ValueError(f"fill: expected 'zero' or 'mean', got {fill!r}")
+        raise ValueError(f"fill must be 'zero' or 'mean', but it is {fill!r}")
     arrays = {"images": _as_array(images), "texts": _as_array(texts), "labels": _as_array(labels)}
     n = _common_length(arrays)
     training = training_rows(plan, rows, n=n)
@@ -162,23 +162,23 @@ def training_rows(plan: UnpairingPlan, rows: ArrayLike | None, *, n: int) -> NDA
     if rows is None:
         if n != plan.n_train:
             raise ValueError(
-                f"rows: the arrays have {n} rows and the plan speaks of {plan.n_train}; "
+                f"rows must be given because the arrays have {n} rows and the plan speaks of {plan.n_train}; "
                 f"name the training rows, for example rows=range({plan.n_train})"
             )
         return np.arange(n)
     array = np.asarray(rows)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer) or len(array) != plan.n_train:
         raise ValueError(
-            f"rows: expected {plan.n_train} whole numbers, one for each row of the plan, "
-            f"got {array.dtype} of shape {array.shape}"
+            f"rows must be {plan.n_train} whole numbers, one for each row of the plan, "
+            f"but they are {array.dtype} of shape {array.shape}"
         )
     if array.min() < 0 or array.max() >= n:
         raise ValueError(
-            f"rows: expected numbers from 0 to {n - 1}, got {array.min()} to {array.max()}; "
+            f"rows must be numbers from 0 to {n - 1}, but they are {array.min()} to {array.max()}; "
             f"MATLAB indices start at 1, subtract 1 from them"
         )
     if np.bincount(array, minlength=n).max() > 1:
-        raise ValueError("rows: expected every row once, got some row twice; remove the repetition")
+        raise ValueError("rows must name every row once, but it names some row twice; remove the repetition")
     return array.astype(np.int64)
 
 
@@ -190,10 +190,10 @@ def _as_array(values: Any) -> Any:
 def _common_length(arrays: dict[str, Any]) -> int:
     lengths = {name: array.shape[0] for name, array in arrays.items() if array is not None}
     if not lengths:
-        raise ValueError("images, texts: expected at least one array, got None for all")
+        raise ValueError("at least one of images and texts must be an array, but all are None")
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{length} {name}" for name, length in lengths.items())
-        raise ValueError(f"images, texts, labels: expected the same number of rows, got {found}")
+        raise ValueError(f"images, texts and labels must have the same number of rows, but there are {found}")
     return int(next(iter(lengths.values())))
 
 
@@ -243,13 +243,13 @@ def _emptied(
         return None
     if marker and len(array.shape) != 2:
         raise ValueError(
-            f"marker: expected {name} of shape (n, d) to add a marker column to, "
-            f"got {len(array.shape)} axes; use marker='text' or 'none'"
+            f"marker must be 'none' unless the arrays have two axes, but {name} have {len(array.shape)}; "
+            "use marker='text' or 'none'"
         )
     if _is_sparse(array):
         if fill == "mean":
             raise ValueError(
-                f"fill: expected 'zero' because {name} are sparse and their mean is not, got 'mean'; "
+                f"fill must be 'zero' because {name} are sparse and their mean is not, but it is 'mean'; "
                 f"pass {name}.toarray()"
             )
         return _emptied_sparse(array.tocsr()[index], present, marker=marker, integers=integers)
@@ -268,7 +268,9 @@ def _emptied(
 def _mean_row(name: str, array: Any, index: NDArray[np.int64]) -> NDArray[Any]:
     """The mean of some rows in float64, rounded for integers, in batches of bounded memory."""
     if len(index) == 0:
-        raise ValueError(f"fill: expected 'zero' because no {name} are left to take the mean of, got 'mean'")
+        raise ValueError(
+            f"fill must be 'zero' because no {name} are left to take the mean of, but it is 'mean'"
+        )
     total = np.zeros(array.shape[1:], dtype=np.float64)
     for batch in _batches(np.sort(index), row_bytes=8 * max(1, total.size)):
         total += _read_rows(array, batch).sum(axis=0, dtype=np.float64)
@@ -306,7 +308,7 @@ def _emptied_tensor(rows: Any, present: NDArray[np.bool_], *, marker: bool, fill
     if fill == "mean":
         if len(left) == 0:
             raise ValueError(
-                "fill: expected 'zero' because no items are left to take the mean of, got 'mean'"
+                "fill must be 'zero' because no items are left to take the mean of, but it is 'mean'"
             )
         mean = rows[left].double().mean(0)
         value = (mean if rows.is_floating_point() else mean.round()).to(rows.dtype)

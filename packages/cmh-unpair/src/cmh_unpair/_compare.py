@@ -58,7 +58,7 @@ def compare_plans(first: UnpairingPlan, second: UnpairingPlan) -> PlanOverlap:
     """
     if len(first) != len(second):
         raise ValueError(
-            f"second: expected a plan of {len(first)} rows, as the first, got one of {len(second)}"
+            f"second must be a plan of {len(first)} rows, as the first, but it is one of {len(second)}"
         )
     texts = [~plan.text_present | ((plan.state & SHUFFLED) != 0) for plan in (first, second)]
     images = [~plan.image_present for plan in (first, second)]

@@ -114,7 +114,7 @@ def export_arrays(
 
     for name, value, allowed in (("program", program, Program), ("data_set", data_set, DataSet)):
         if value not in get_args(allowed):
-            raise ValueError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {value!r}")
+            raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, but it is {value!r}")
     arrays = {"images": images, "texts": texts, "labels": labels}
     arrays = {name: array.toarray() if hasattr(array, "toarray") else array for name, array in arrays.items()}
     n = _check_shapes(arrays, image_axes=2 if program == "dadh" else 4)
@@ -126,7 +126,7 @@ def export_arrays(
     paths = [Path(folder) / name for name in files]
     for path in paths:
         if path.exists() and not overwrite:
-            raise FileExistsError(f"folder: {path} exists; choose another folder or pass overwrite=True")
+            raise FileExistsError(f"{path} exists; choose another folder or pass overwrite=True")
     for path, contents in zip(paths, files.values(), strict=True):
         with atomic_write(path) as temporary:
             (_write_mat5 if contents[0][0].matlab == "5" else _write_mat73)(temporary, contents)
@@ -137,10 +137,14 @@ def _check_shapes(arrays: dict[str, Any], *, image_axes: int) -> int:
     for name, array in arrays.items():
         axes = image_axes if name == "images" else 2
         if len(array.shape) != axes:
-            raise ValueError(f"{name}: expected {axes} axes for this program, got shape {tuple(array.shape)}")
+            raise ValueError(
+                f"{name} must have {axes} axes for this program, but the shape is {tuple(array.shape)}"
+            )
     lengths = {array.shape[0] for array in arrays.values()}
     if len(lengths) != 1:
-        raise ValueError(f"images, texts, labels: expected the same number of rows, got {sorted(lengths)}")
+        raise ValueError(
+            f"images, texts and labels must have the same number of rows, but they have {sorted(lengths)}"
+        )
     return int(lengths.pop())
 
 
@@ -150,7 +154,7 @@ def _present(plan: UnpairingPlan | None, rows: ArrayLike | None, *, n: int) -> d
         return present
     if plan.counts.dropped or plan.counts.shuffled:
         raise ValueError(
-            "plan: expected one that empties only, got dropped or shuffled rows; use plan.apply first"
+            "plan must be one that only empties, but it drops or shuffles rows; use plan.apply first"
         )
     training = training_rows(plan, rows, n=n)
     present["images"][training] = plan.image_present

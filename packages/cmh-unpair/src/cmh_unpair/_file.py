@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from cmh_unpair._plan import UnpairingPlan
 
-Format = Literal["hdf5", "matlab-7.3", "matlab-5"]
+Format = Literal["hdf5", "matlab-7.3", "matlab-5", "npz"]
 MASK_KEYS = {"image": "image_present", "text": "text_present"}
 PLAN_KEY = "unpairing_plan"
 
@@ -152,41 +151,39 @@ def unpair_file(
         [('images', 0), ('texts', 10)]
     """
     # Plans alone need no files, so what reads files is loaded when it is needed.
-    from cmh_files import atomic_write  # noqa: PLC0415
+    from cmh_files import atomic_write, file_format, list_arrays, rewrite_rows  # noqa: PLC0415
     from cmh_files.key_names import choose_keys, locate_rows  # noqa: PLC0415
 
     from cmh_unpair._row_edits import row_edits  # noqa: PLC0415
 
     source, target = Path(source), Path(target)
     _check_arguments(source, target, plan, marker=marker, fill=fill, masks=masks, overwrite=overwrite)
-    form = _format(source)
-    backend = _backend(form)
-    shapes, sparse = backend.list_arrays(source)
+    form = file_format(source)
+    shapes, limited = list_arrays(source)
     asked: dict[Role, str | Sequence[str] | None] = {"image": image_key, "text": text_key}
     keys = {role: choose_keys(shapes, role, names) for role, names in asked.items()}
     last_row = None if rows is None else int(np.max(np.asarray(rows), initial=0))
     n, axes = locate_rows(shapes, keys, n_train=plan.n_train, last_row=last_row, item_axis=item_axis or {})
     training = training_rows(plan, rows, n=n)
-    places = row_edits(shapes, axes, keys, plan=plan, training=training, marker=marker, fill=fill)
-    for place in places:
-        if place.key in sparse and (place.marker or place.mean or place.integers):
+    edits = row_edits(shapes, axes, keys, plan=plan, training=training, marker=marker, fill=fill)
+    for edit in edits:
+        if edit.key in limited and (edit.marker or edit.mean or edit.integers):
             raise ValueError(
-                f"source: {place.key} is a sparse matrix, which takes no marker, mean or integer cast; "
-                f"save it as a full matrix first"
+                f"{edit.key} must be a full array to take a marker, a mean or an integer cast, but it is "
+                f"{limited[edit.key]}; save it as a full matrix first."
             )
     if protect is not None:
-        _check_protected(places, np.asarray(protect))
-    extra = _extra(plan, training, places, n=n) if masks else {}
+        _check_protected(edits, np.asarray(protect))
+    extra = _extra(plan, training, edits, n=n) if masks else {}
     with atomic_write(target) as temporary:
-        backend.copy_emptied(source, temporary, places, extra, verify=verify)
-        found = {place.key: backend.digest_items(temporary, place) for place in places if digests}
+        found = rewrite_rows(source, temporary, edits, extra, verify=verify, digests=digests)
     return RewriteReport(
         source=source.name,
         target=str(target),
         format=form,
         n_items=n,
         plan_digest=plan.digest,
-        arrays=tuple(_report(place, found.get(place.key)) for place in places),
+        arrays=tuple(_report(edit, found.get(edit.key)) for edit in edits),
         verified=verify,
     )
 
@@ -202,26 +199,24 @@ def _check_arguments(
     overwrite: bool,
 ) -> None:
     if not source.is_file():
-        raise ValueError(f"source: expected a file, got {source}, which is none")
+        raise ValueError(f"source must be a file, but {source} is none")
     if not target.parent.is_dir():
-        raise ValueError(
-            f"target: expected an existing folder, got {target.parent}, which is none; make it first"
-        )
+        raise ValueError(f"target must be in an existing folder, but {target.parent} is none; make it first")
     if target.exists() and target.samefile(source):
-        raise ValueError(f"target: expected another file than the source, got {target} for both")
+        raise ValueError(f"target must be another file than the source, but both are {target}")
     if target.exists() and not overwrite:
-        raise FileExistsError(f"target: {target} exists; choose another name or pass overwrite=True")
+        raise FileExistsError(f"{target} exists; choose another name or pass overwrite=True")
     if marker not in ("none", "text", "both"):
-        raise ValueError(f"marker: expected 'none', 'text' or 'both', got {marker!r}")
+        raise ValueError(f"marker must be 'none', 'text' or 'both', but it is {marker!r}")
     if fill not in ("zero", "mean"):
-        raise ValueError(f"fill: expected 'zero' or 'mean', got {fill!r}")
+        raise ValueError(f"fill must be 'zero' or 'mean', but it is {fill!r}")
     if plan.text_index is not None:
         raise ValueError(
-            "plan: expected one without shuffled rows, got shuffle > 0; use plan.apply on the arrays"
+            "plan must be one without shuffled rows, but it has some; use plan.apply on the arrays"
         )
     if not masks and plan.counts.dropped:
         raise ValueError(
-            "masks: expected True because the plan drops rows, which only the masks can tell, got False"
+            "masks must be True because the plan drops rows, which only the masks can tell, but it is False"
         )
 
 
@@ -229,13 +224,15 @@ def _check_protected(places: list[RowEdit], protect: NDArray[np.int64]) -> None:
     for place in places:
         if protect.size and (protect.min() < 0 or protect.max() >= place.n):
             raise ValueError(
-                f"protect: expected rows from 0 to {place.n - 1}, got {protect.min()} to {protect.max()}"
+                f"protect must name rows from 0 to {place.n - 1}, but it names {protect.min()} to "
+                f"{protect.max()}"
             )
         number = int(np.count_nonzero(~place.present[protect]))
         if number:
             raise ValueError(
-                f"protect: {number} of the protected rows are training rows whose {place.role} would be "
-                f"emptied; one file cannot hold both, use plan.apply and keep the source for retrieval"
+                f"protect must name rows that stay whole, but {number} of them are training rows whose "
+                f"{place.role} would be emptied; one file cannot hold both, use plan.apply and keep the "
+                "source for retrieval"
             )
 
 
@@ -254,26 +251,6 @@ def _extra(
         extra[MASK_KEYS[role]] = mask
     key = PLAN_KEY if len(roles) == len(MASK_KEYS) else f"{PLAN_KEY}_{roles[0]}"
     return extra | {key: np.frombuffer(plan.to_json().encode(), dtype=np.uint8)}
-
-
-def _format(path: Path) -> Format:
-    """Tell the format from the bytes; names and extensions say nothing."""
-    from cmh_files import container  # noqa: PLC0415 - as in unpair_file
-
-    kind = container(path)
-    if kind == "mat5":
-        return "matlab-5"
-    if kind == "hdf5":
-        with path.open("rb") as file:
-            return "matlab-7.3" if file.read(10) == b"MATLAB 7.3" else "hdf5"
-    raise ValueError(
-        f"source: expected an HDF5, MATLAB 5 or MATLAB 7.3 file, got {path.name}, which is none of these"
-    )
-
-
-def _backend(form: Format) -> Any:
-    """The module that reads and writes a format, loaded only when needed: plans alone want no HDF5."""
-    return import_module("cmh_files.mat5.rewrite" if form == "matlab-5" else "cmh_files.hdf5.rewrite")
 
 
 def _report(place: RowEdit, digests: tuple[str, str] | None) -> RewrittenArray:

@@ -157,13 +157,13 @@ def _percentage(name: str, value: Any) -> float:
         or not isinstance(value, (int, float, np.integer, np.floating))
         or not 0 <= value <= 100
     ):
-        raise ValueError(f"{name}: expected a percentage from 0 to 100, got {value!r}; 20 means 20 %")
+        raise ValueError(f"{name} must be a percentage from 0 to 100, but it is {value!r}; 20 means 20 %")
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _count(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name}: expected a whole number of rows, at least 1, got {value!r}")
+        raise ValueError(f"{name} must be a whole number of rows, at least 1, but it is {value!r}")
     return int(value)
 
 
@@ -171,14 +171,14 @@ def _seed(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise ValueError(f"seed: expected a whole number, 0 or greater, got {value!r}")
+        raise ValueError(f"seed must be a whole number, 0 or greater, but it is {value!r}")
     return int(value)
 
 
 def _choice(name: str, value: Any, choices: Any) -> Any:
     allowed = get_args(choices)
     if value not in allowed:
-        raise ValueError(f"{name}: expected one of {', '.join(map(repr, allowed))}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, but it is {value!r}")
     return value
 
 
@@ -189,33 +189,35 @@ def _check_rule(rule: PlanRule, *, scores: ArrayLike | None) -> None:
     )
     if total > 100:
         raise ValueError(
-            f"unpaired_images, unpaired_text, discard and shuffle: expected at most 100 % together, got "
-            f"{float(total):g} %; more would empty both sides of a pair"
+            "unpaired_images, unpaired_text, discard and shuffle must be at most 100 % together, but they "
+            f"are {float(total):g} %; more would empty both sides of a pair"
         )
     draws = rule.select == "random" or rule.shuffle > 0
     if draws and rule.seed is None:
         raise ValueError(
-            "seed: expected a number because rows are drawn at random, got None; pass for example seed=0"
+            "seed must be a number because rows are drawn at random, but it is None; pass for example seed=0"
         )
     if not draws and rule.seed is not None:
         raise ValueError(
-            f"seed: expected None because select={rule.select!r} draws nothing, got {rule.seed}; "
+            f"seed must be None because select={rule.select!r} draws nothing, but it is {rule.seed}; "
             f"leave it out or use select='random'"
         )
     if rule.select == "ranked" and scores is None:
-        raise ValueError("scores: expected one number per training row for select='ranked', got None")
+        raise ValueError("scores must be one number per training row for select='ranked', but they are None")
     if rule.select != "ranked" and scores is not None:
-        raise ValueError(f"scores: expected None for select={rule.select!r}, got scores; use select='ranked'")
+        raise ValueError(
+            f"scores must be None for select={rule.select!r}, but there are some; use select='ranked'"
+        )
     if not rule.nested and rule.select != "random":
         raise ValueError(
-            f"nested: expected True for select={rule.select!r}, which is always nested, got False"
+            f"nested must be True for select={rule.select!r}, which is always nested, but it is False"
         )
     if rule.partial == "position" and (
         rule.select not in ("first", "last") or rule.block is None or rule.shuffle
     ):
         raise ValueError(
-            "partial: 'position' needs consecutive blocks with select='first' or 'last' and no shuffle; "
-            "use 'largest-remainder'"
+            "partial must be 'largest-remainder' unless blocks are consecutive, select is 'first' or 'last' "
+            "and nothing is shuffled, but it is 'position'"
         )
 
 
@@ -281,8 +283,8 @@ def _cuts_by_position(rule: PlanRule, sizes: NDArray[np.int64]) -> list[Cut]:
     numbers = [(flag, block * share) for flag, share in head] + [(tail[0], block - block * tail[1])]
     if any(number.denominator != 1 for _, number in numbers):
         raise ValueError(
-            f"partial: 'position' needs a whole number of rows per block, got a share of {block} "
-            f"rows that is none; use 'largest-remainder' or another block"
+            f"partial must be 'largest-remainder' unless a block gives whole numbers of rows, but a share of "
+            f"{block} rows is none; use 'largest-remainder' or another block"
         )
     shift = block - sizes if rule.select == "last" else 0 * sizes  # what a last block lacks at its start
     counts = [(flag, np.clip(int(number) - shift, 0, sizes)) for flag, number in numbers]
@@ -298,7 +300,9 @@ def _keys(rule: PlanRule, n: int, *, scores: ArrayLike | None) -> NDArray[Any] |
         return None
     keys = _rows_of("scores", scores, n)
     if keys.ndim != 1 or not np.issubdtype(keys.dtype, np.number) or not np.all(np.isfinite(keys)):
-        raise ValueError(f"scores: expected ({n},) finite numbers, got {keys.dtype} of shape {keys.shape}")
+        raise ValueError(
+            f"scores must be ({n},) finite numbers, but they are {keys.dtype} of shape {keys.shape}"
+        )
     keys = keys if keys.dtype in (np.float32, np.float64) else keys.astype(np.float64)
     return -keys if rule.rank_from == "highest" else keys
 
@@ -307,7 +311,7 @@ def _labels(stratify: ArrayLike, n: int) -> NDArray[Any]:
     labels = _rows_of("stratify", stratify, n)
     if labels.ndim not in (1, 2):
         raise ValueError(
-            f"stratify: expected ({n},) classes or ({n}, n_label) labels, got shape {labels.shape}"
+            f"stratify must be ({n},) classes or ({n}, n_label) labels, but its shape is {labels.shape}"
         )
     return labels
 
@@ -315,7 +319,7 @@ def _labels(stratify: ArrayLike, n: int) -> NDArray[Any]:
 def _rows_of(name: str, values: ArrayLike | None, n: int) -> NDArray[Any]:
     array = np.asarray(values)
     if array.ndim == 0 or len(array) != n:
-        raise ValueError(f"{name}: expected {n} rows, one per training row, got shape {array.shape}")
+        raise ValueError(f"{name} must have {n} rows, one per training row, but its shape is {array.shape}")
     return array
 
 
@@ -335,8 +339,8 @@ def _exchange(state: NDArray[np.uint8], rule: PlanRule) -> NDArray[np.int64] | N
         return None
     if len(rows) == 1:
         raise ValueError(
-            f"shuffle: {rule.shuffle:g} % of {len(state)} rows is one row, which has no partner to exchange "
-            f"with; take a greater percentage"
+            f"shuffle must take at least two rows, but {rule.shuffle:g} % of {len(state)} is one, which has "
+            f"no partner to exchange with; take a greater percentage"
         )
     cycle = np.random.default_rng([rule.seed or 0, 1]).permutation(rows)
     text_index = np.arange(len(state))

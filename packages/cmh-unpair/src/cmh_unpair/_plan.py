@@ -228,8 +228,8 @@ class UnpairingPlan:
         table = np.asarray(labels)
         if len(table) != self.n_train:
             raise ValueError(
-                f"labels: expected {self.n_train} rows, one for each training row of the plan, "
-                f"got {len(table)}; pass the labels of the training rows only"
+                f"labels must have {self.n_train} rows, one for each training row of the plan, "
+                f"but they have {len(table)}; pass the labels of the training rows only"
             )
         if table.ndim == 1:
             table = table[:, None] == np.arange(int(table.max()) + 1)
@@ -333,16 +333,16 @@ class UnpairingPlan:
                 ).astype(np.int64)
         except ValidationError as error:
             raise ValueError(
-                f"text: expected the JSON of an unpairing plan, got one that fails: {_first(error)}"
+                f"text must be the JSON of an unpairing plan, but it is not: {_first(error)}"
             ) from None
         except (binascii.Error, zlib.error, _WrongLengthError):
             raise ValueError(
-                "text: the packed rows of the plan cannot be read; the JSON has been damaged"
+                "text must be the JSON of an unpairing plan, but its packed rows are damaged; make it again"
             ) from None
         plan = cls(rule=record.rule, state=state, text_index=text_index)
         if plan.digest != record.digest or plan.counts != record.counts:
             raise ValueError(
-                f"text: the rows of the plan give digest {plan.digest[:16]}, "
+                f"text must be a plan as it was written, but its rows give digest {plan.digest[:16]}, "
                 f"the record says {record.digest[:16]}; the JSON or its counts were changed after writing"
             )
         return plan

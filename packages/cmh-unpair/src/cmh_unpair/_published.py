@@ -67,12 +67,12 @@ def published_2022_plan(
     scope = _choice("empty_scope", empty_scope, EmptyScope)
     if scope != "train" and (n_rows is None or n_rows < n_train):
         raise ValueError(
-            f"n_rows: expected the rows of the whole data set, at least n_train = {n_train}, for "
-            f"empty_scope={scope!r}, got {n_rows}"
+            f"n_rows must be the rows of the whole data set, at least n_train = {n_train}, for "
+            f"empty_scope={scope!r}, but it is {n_rows}"
         )
     if scope == "train" and n_rows is not None:
         raise ValueError(
-            f"n_rows: expected None for empty_scope='train', got {n_rows}; it would have no effect"
+            f"n_rows must be None for empty_scope='train', but it is {n_rows}; it would have no effect"
         )
     rule = PlanRule(
         kind="published-2022",

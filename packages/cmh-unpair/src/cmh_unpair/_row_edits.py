@@ -37,7 +37,7 @@ def row_edits(
             wants_marker = marker == "both" or (marker == "text" and role == "text")
             if wants_marker and len(shapes[key]) != 2:
                 raise ValueError(
-                    f"marker: expected {key} to have two axes to add a marker to, got shape {shapes[key]}; "
+                    f"marker must be 'none' unless the arrays have two axes, but {key} is {shapes[key]}; "
                     f"use marker='text' or 'none'"
                 )
             touched = not present.all()

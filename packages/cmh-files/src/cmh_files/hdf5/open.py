@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
-from cmh_files.errors import DataError, check_declared_size
+from cmh_files.errors import DataError, check_declared_size, damaged
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-PROBE_SECONDS = 120
+PROBE_SECONDS = 60
 _PROBED: set[tuple[str, int, int, int]] = set()
 
 
@@ -34,10 +34,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist.") from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{path} is a damaged or truncated HDF5 file ({reason}); fetch or make it again."
-        ) from error
+        raise damaged(path, error, "HDF5") from error
 
 
 def trust(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Empty items of the arrays of an HDF5 or MATLAB 7.3 file, of which a copy is changed in place.
+"""Empty items of the arrays of an HDF5 or MATLAB 7.3 file, of which a copy is changed in edit.
 
 Arrays without a filter whose items lie along the first axis are emptied while the file is copied, without
 reading what is emptied. Of the others only those chunks are decompressed that hold emptied items and others;
@@ -11,17 +11,22 @@ import hashlib
 import itertools
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
+from cmh_files.blocks import no_mean
+from cmh_files.errors import CopyError, DataError
 from cmh_files.hdf5.chunks import stored_chunks
+from cmh_files.hdf5.open import open_hdf5
 from cmh_files.patched_copy import Patch, patched_copy, same_bytes
+from cmh_files.sparse import kept_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,36 +55,37 @@ def read_shapes(file: h5py.File) -> Shapes:
     return shapes
 
 
-def check_storage(file: h5py.File, key: str) -> None:
-    """Refuse arrays whose values lie outside the file, where a copy would share them with the source."""
-    link = file.get(key, getlink=True)
-    item = file[key]
-    outside = not isinstance(link, h5py.HardLink)
-    if isinstance(item, h5py.Dataset):
-        outside = outside or item.is_virtual or bool(item.external)
-    if outside:
-        raise ValueError(
-            f"source: {key} is a link or is stored in another file, which would be changed; "
-            f"copy its values into this file first"
-        )
+def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
+    """List the arrays of numbers of a file.
 
+    Args:
+        path: the file.
 
-def list_arrays(path: Path) -> tuple[Shapes, set[str]]:
-    """Shapes of the arrays of a file, and which of them are sparse."""
-    with h5py.File(path, "r") as file:
+    Returns:
+        Shapes by key, and of those that can only be emptied the reason in words.
+
+    Raises:
+        DataError: the file is damaged or reaches out of itself.
+    """
+    with open_hdf5(path) as file:
         shapes = read_shapes(file)
-        return shapes, {key for key in shapes if is_sparse(file[key])}
+        return shapes, {key: "a sparse matrix" for key in shapes if is_sparse(file[key])}
 
 
 def copy_emptied(
-    source: Path, target: Path, places: list[RowEdit], extra: dict[str, NDArray[np.uint8]], *, verify: bool
+    source: Path,
+    target: Path,
+    edits: Sequence[RowEdit],
+    extra: Mapping[str, NDArray[np.uint8]],
+    *,
+    verify: bool,
 ) -> None:
     """Write a copy of a file with emptied items.
 
     Args:
         source: The file.
         target: A new file.
-        places: Which items of which arrays are emptied.
+        edits: Which items of which arrays are emptied.
         extra: (n,) vectors written beside the data.
         verify: Read the copy again and compare it.
 
@@ -88,20 +94,19 @@ def copy_emptied(
     """
     values: dict[str, Any] = {}
     patches: dict[str, list[Patch]] = {}
-    with h5py.File(source, "r") as file:
-        for place in places:
-            check_storage(file, place.key)
-            values[place.key] = value = mean_item(file[place.key], place)
-            found = find_patches(file[place.key], place, value)
+    with open_hdf5(source) as file:
+        for edit in edits:
+            values[edit.key] = value = mean_item(file[edit.key], edit)
+            found = find_patches(file[edit.key], edit, value)
             if found is not None:
-                patches[place.key] = found
+                patches[edit.key] = found
     patched_copy(source, target, itertools.chain(*patches.values()), verify=verify)
-    added = [8 * int(np.prod(_new_shape(place), dtype=np.int64)) for place in places if is_recreated(place)]
-    _see_room(target, 2**20 + sum(map(len, extra.values())) + sum(added))
+    added = [8 * int(np.prod(_new_shape(edit), dtype=np.int64)) for edit in edits if is_recreated(edit)]
+    _reserve_space(target, 2**20 + sum(map(len, extra.values())) + sum(added))
     with h5py.File(target, "r+") as file:
-        for place in places:
-            if place.key not in patches:
-                rewrite(file, place, values[place.key])
+        for edit in edits:
+            if edit.key not in patches:
+                rewrite(file, edit, values[edit.key])
         write_extra(file, extra, matlab=file.userblock_size > 0)
         if "digest" in file.attrs:  # what a file of cmh-data says of its content, no longer true
             del file.attrs["digest"]
@@ -109,12 +114,12 @@ def copy_emptied(
         with h5py.File(source, "r") as old, h5py.File(target, "r") as new:
             for key, expected in extra.items():
                 _expect(np.array_equal(new[key][:].ravel(), expected), key)
-            for place in places:
-                check = verify_patched if place.key in patches else verify_rewritten
-                check(old, new, place, values[place.key])
+            for edit in edits:
+                check = verify_patched if edit.key in patches else verify_rewritten
+                check(old, new, edit, values[edit.key])
 
 
-def _see_room(path: Path, room: int) -> None:
+def _reserve_space(path: Path, room: int) -> None:
     """Fail now if the disk has no room for what HDF5 will add: the library does not survive a full disk."""
     if not hasattr(os, "posix_fallocate"):  # only Linux and its like can ask
         return
@@ -124,26 +129,26 @@ def _see_room(path: Path, room: int) -> None:
         file.truncate(size)
 
 
-def digest_items(path: Path, place: RowEdit) -> tuple[str, str] | None:
+def digest_items(path: Path, edit: RowEdit) -> tuple[str, str] | None:
     """SHA-256 of the values of the emptied and of the other items; None for a sparse matrix.
 
     Args:
         path: The finished copy.
-        place: Which items are emptied.
+        edit: Which items are emptied.
 
     Returns:
         Both digests, over the values in the order in which h5py shows them.
     """
     touched, untouched = hashlib.sha256(), hashlib.sha256()
     with h5py.File(path, "r") as file:
-        dataset = file[place.key]
+        dataset = file[edit.key]
         if is_sparse(dataset):
             return None
         for slab in _slabs(dataset):
-            here = ~place.present[slab] if place.axis == 0 else ~place.present
+            here = ~edit.present[slab] if edit.axis == 0 else ~edit.present
             block = dataset[slab]
-            touched.update(np.compress(here, block, axis=place.axis).tobytes())
-            untouched.update(np.compress(~here, block, axis=place.axis).tobytes())
+            touched.update(np.compress(here, block, axis=edit.axis).tobytes())
+            untouched.update(np.compress(~here, block, axis=edit.axis).tobytes())
     return touched.hexdigest(), untouched.hexdigest()
 
 
@@ -152,47 +157,45 @@ def is_sparse(item: Any) -> bool:
     return isinstance(item, h5py.Group)
 
 
-def is_recreated(place: RowEdit) -> bool:
-    """Whether the array changes its shape or type and so cannot be changed in place."""
-    return place.marker or place.integers
+def is_recreated(edit: RowEdit) -> bool:
+    """Whether the array changes its shape or type and so cannot be changed in edit."""
+    return edit.marker or edit.integers
 
 
-def mean_item(dataset: Any, place: RowEdit) -> NDArray[Any] | None:
+def mean_item(dataset: Any, edit: RowEdit) -> NDArray[Any] | None:
     """What an emptied item holds, without the item axis: zeros or the mean; None for a sparse matrix."""
     if is_sparse(dataset):
         return None
-    shape = tuple(size for axis, size in enumerate(dataset.shape) if axis != place.axis)
-    if not place.mean:
+    shape = tuple(size for axis, size in enumerate(dataset.shape) if axis != edit.axis)
+    if not edit.mean:
         return np.zeros(shape, dtype=dataset.dtype)
-    averaged = place.averaged
+    averaged = edit.averaged
     count = int(np.count_nonzero(averaged))
     if not count:
-        raise ValueError(
-            f"fill: expected 'zero' because {place.key} keeps no item to take the mean of, got 'mean'"
-        )
+        raise no_mean(edit.key)
     total = np.zeros(shape, dtype=np.float64)
     for slab in _slabs(dataset):
         block = dataset[slab]
-        if place.axis == 0:
+        if edit.axis == 0:
             total += block[averaged[slab]].sum(axis=0, dtype=np.float64)
         else:
-            total[slab] += block.compress(averaged, axis=place.axis).sum(axis=place.axis, dtype=np.float64)
+            total[slab] += block.compress(averaged, axis=edit.axis).sum(axis=edit.axis, dtype=np.float64)
     mean = total / count
     return (mean if dataset.dtype.kind == "f" else np.rint(mean)).astype(dataset.dtype)
 
 
-def find_patches(dataset: h5py.Dataset, place: RowEdit, value: NDArray[Any] | None) -> list[Patch] | None:
+def find_patches(dataset: h5py.Dataset, edit: RowEdit, value: NDArray[Any] | None) -> list[Patch] | None:
     """Where the emptied items lie in the file; None where they are not runs of plain bytes.
 
     Args:
         dataset: The array in the source.
-        place: Which items are emptied.
+        edit: Which items are emptied.
         value: What an emptied item holds; None for a sparse matrix.
 
     Returns:
         Disjoint patches.
     """
-    if value is None or place.axis != 0 or is_recreated(place):
+    if value is None or edit.axis != 0 or is_recreated(edit):
         return None
     if dataset.chunks is None:
         offset = dataset.id.get_offset()
@@ -207,7 +210,7 @@ def find_patches(dataset: h5py.Dataset, place: RowEdit, value: NDArray[Any] | No
         return None
     pattern = value.tobytes()
     patches = []
-    for start, stop in _runs(~place.present):
+    for start, stop in _runs(~edit.present):
         first = start
         while first < stop:
             last = min(stop, (first // length + 1) * length)
@@ -217,138 +220,136 @@ def find_patches(dataset: h5py.Dataset, place: RowEdit, value: NDArray[Any] | No
     return patches
 
 
-def rewrite(file: h5py.File, place: RowEdit, value: NDArray[Any] | None) -> None:
+def rewrite(file: h5py.File, edit: RowEdit, value: NDArray[Any] | None) -> None:
     """Empty the items of one array of the copy.
 
     Args:
         file: The copy, writable.
-        place: Which items are emptied.
+        edit: Which items are emptied.
         value: What an emptied item holds; None for a sparse matrix.
     """
     if value is None:
-        empty_sparse(file, place)
-    elif is_recreated(place):
-        recreate(file, place, value)
-    elif not place.present.all():
-        empty_in_place(file[place.key], place, value)
+        empty_sparse(file, edit)
+    elif is_recreated(edit):
+        recreate(file, edit, value)
+    elif not edit.present.all():
+        empty_in_place(file[edit.key], edit, value)
 
 
-def empty_in_place(dataset: h5py.Dataset, place: RowEdit, value: NDArray[Any]) -> None:
+def empty_in_place(dataset: h5py.Dataset, edit: RowEdit, value: NDArray[Any]) -> None:
     """Empty items of an array of the copy, chunk by chunk.
 
     Args:
         dataset: The array, writable.
-        place: Which items are emptied.
+        edit: Which items are emptied.
         value: What an emptied item holds.
     """
-    emptied = ~place.present
-    blank = _blank_chunk(dataset) if _writes_blank_chunks(dataset, place) else b""
+    emptied = ~edit.present
+    blank = _blank_chunk(dataset) if _writes_blank_chunks(dataset, edit) else None
     for region in _regions(dataset):
-        here = emptied[region[place.axis]]
+        here = emptied[region[edit.axis]]
         if not here.any():
             continue
         if blank and here.all():
-            mask = int.from_bytes(blank[:4], "little")
-            dataset.id.write_direct_chunk(tuple(part.start for part in region), blank[4:], mask)
+            first = tuple(part.start for part in region)
+            dataset.id.write_direct_chunk(first, blank.content, blank.filter_mask)
             continue
         block = dataset[region]
-        others = tuple(part for axis, part in enumerate(region) if axis != place.axis)
-        np.moveaxis(block, place.axis, 0)[here] = value[others]
+        others = tuple(part for axis, part in enumerate(region) if axis != edit.axis)
+        np.moveaxis(block, edit.axis, 0)[here] = value[others]
         dataset[region] = block
 
 
-def recreate(file: h5py.File, place: RowEdit, value: NDArray[Any]) -> None:
+def recreate(file: h5py.File, edit: RowEdit, value: NDArray[Any]) -> None:
     """Write an array of the copy anew, with a marker or as integers, keeping its storage and attributes.
 
     Args:
         file: The copy, writable.
-        place: Which items are emptied.
+        edit: Which items are emptied.
         value: What an emptied item holds.
     """
-    kind = h5py.h5t.py_create(np.dtype(np.int64)) if place.integers else file[place.key].id.get_type()
-    with _replacing(file, place.key, shape=_new_shape(place), kind=kind) as (old, new):
-        if place.integers and "MATLAB_class" in new.attrs:
+    kind = h5py.h5t.py_create(np.dtype(np.int64)) if edit.integers else file[edit.key].id.get_type()
+    with _replacing(file, edit.key, shape=_new_shape(edit), kind=kind) as (old, new):
+        if edit.integers and "MATLAB_class" in new.attrs:
             new.attrs["MATLAB_class"] = np.bytes_("int64")
-        for region, block in _recreated(old, place, value):
+        for region, block in _recreated(old, edit, value):
             new[region] = block
 
 
-def empty_sparse(file: h5py.File, place: RowEdit) -> None:
+def empty_sparse(file: h5py.File, edit: RowEdit) -> None:
     """Remove the entries of emptied items from a MATLAB sparse matrix.
 
     Args:
         file: The copy, writable.
-        place: Which items are emptied.
+        edit: Which items are emptied.
     """
-    group = file[place.key]
-    keep, starts = _sparse_left(group, place)
+    group = file[edit.key]
+    keep, starts = _sparse_left(group, edit)
     group["jc"][:] = starts
     for name in ("data", "ir"):
         kind = group[name].id.get_type()
-        with _replacing(file, f"{place.key}/{name}", shape=(int(starts[-1]),), kind=kind) as (old, new):
+        with _replacing(file, f"{edit.key}/{name}", shape=(int(starts[-1]),), kind=kind) as (old, new):
             new[:] = old[:][keep]
 
 
-def verify_rewritten(
-    source: h5py.File, target: h5py.File, place: RowEdit, value: NDArray[Any] | None
-) -> None:
+def verify_rewritten(source: h5py.File, target: h5py.File, edit: RowEdit, value: NDArray[Any] | None) -> None:
     """Read an array of the finished copy again and compare it with what it should be.
 
     Args:
         source: The source.
         target: The copy.
-        place: Which items are emptied.
+        edit: Which items are emptied.
         value: What an emptied item holds; None for a sparse matrix.
 
     Raises:
         OSError: If anything differs.
     """
-    old, new = source[place.key], target[place.key]
+    old, new = source[edit.key], target[edit.key]
     if value is None:
-        keep, starts = _sparse_left(old, place)
-        _expect(np.array_equal(new["jc"][:], starts), place.key)
+        keep, starts = _sparse_left(old, edit)
+        _expect(np.array_equal(new["jc"][:], starts), edit.key)
         for name in ("data", "ir"):
-            _expect(new[name][:].tobytes() == old[name][:][keep].tobytes(), place.key)
-    elif is_recreated(place):
-        for region, block in _recreated(old, place, value):
-            _expect(new[region].tobytes() == block.tobytes(), place.key)
+            _expect(new[name][:].tobytes() == old[name][:][keep].tobytes(), edit.key)
+    elif is_recreated(edit):
+        for region, block in _recreated(old, edit, value):
+            _expect(new[region].tobytes() == block.tobytes(), edit.key)
     elif old.chunks is not None:
-        verify_chunks(old, new, place, value)
+        verify_chunks(old, new, edit, value)
     else:
         for region in _regions(old):
-            _expect(_is_as_it_should(old, new, region, place=place, value=value), place.key)
+            _expect(_is_as_it_should(old, new, region, edit=edit, value=value), edit.key)
 
 
-def verify_chunks(old: h5py.Dataset, new: h5py.Dataset, place: RowEdit, value: NDArray[Any]) -> None:
+def verify_chunks(old: h5py.Dataset, new: h5py.Dataset, edit: RowEdit, value: NDArray[Any]) -> None:
     """Compare the chunks of an array of the finished copy: as stored where all or nothing was emptied.
 
     Args:
         old: The array in the source.
         new: The array in the copy.
-        place: Which items are emptied.
+        edit: Which items are emptied.
         value: What an emptied item holds.
 
     Raises:
         OSError: If anything differs.
     """
-    blank = _blank_chunk(old) if _writes_blank_chunks(old, place) else b""
+    blank = _blank_chunk(old) if _writes_blank_chunks(old, edit) else None
     before, after = stored_chunks(old), stored_chunks(new)
-    emptied = ~place.present
+    emptied = ~edit.present
     same: list[tuple[int, int, int]] = []
     for region in _regions(old):
-        here = emptied[region[place.axis]]
+        here = emptied[region[edit.axis]]
         first = tuple(part.start for part in region)
         if not here.any():
             if first not in before:
-                _expect(first not in after, place.key)
+                _expect(first not in after, edit.key)
                 continue
-            _expect(first in after and before[first][1:] == after[first][1:], place.key)
+            _expect(first in after and before[first][1:] == after[first][1:], edit.key)
             same.append((before[first].start, after[first].start, before[first].size))
         elif blank and here.all():
-            _expect(_stored_chunk(new, first) == blank, place.key)
+            _expect(_stored_chunk(new, first) == blank, edit.key)
         else:
-            _expect(_is_as_it_should(old, new, region, place=place, value=value), place.key)
-    _expect(same_bytes(Path(old.file.filename), Path(new.file.filename), _joined(same)), place.key)
+            _expect(_is_as_it_should(old, new, region, edit=edit, value=value), edit.key)
+    _expect(same_bytes(Path(old.file.filename), Path(new.file.filename), _joined(same)), edit.key)
 
 
 def _joined(ranges: list[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
@@ -368,19 +369,19 @@ def _is_as_it_should(
     new: h5py.Dataset,
     region: tuple[slice, ...],
     *,
-    place: RowEdit,
+    edit: RowEdit,
     value: NDArray[Any],
 ) -> bool:
     """Compare a region by value."""
-    here = ~place.present[region[place.axis]]
-    before, after = (np.moveaxis(dataset[region], place.axis, 0) for dataset in (old, new))
-    others = tuple(part for axis, part in enumerate(region) if axis != place.axis)
+    here = ~edit.present[region[edit.axis]]
+    before, after = (np.moveaxis(dataset[region], edit.axis, 0) for dataset in (old, new))
+    others = tuple(part for axis, part in enumerate(region) if axis != edit.axis)
     blank = np.broadcast_to(value[others], after[here].shape)
     emptied = bool(after[here].tobytes() == blank.tobytes())
     return emptied and bool(after[~here].tobytes() == before[~here].tobytes())
 
 
-def verify_patched(source: h5py.File, target: h5py.File, place: RowEdit, value: NDArray[Any] | None) -> None:
+def verify_patched(source: h5py.File, target: h5py.File, edit: RowEdit, value: NDArray[Any] | None) -> None:
     """See through HDF5 that the patches, whose bytes were compared, lie where the emptied items are.
 
     Of many runs of emptied items some are looked at, evenly spread.
@@ -388,24 +389,24 @@ def verify_patched(source: h5py.File, target: h5py.File, place: RowEdit, value: 
     Args:
         source: The source.
         target: The copy.
-        place: Which items are emptied.
+        edit: Which items are emptied.
         value: What an emptied item holds.
 
     Raises:
         OSError: If the first or last item of a run is not empty, or its neighbour is not as it was.
     """
     assert value is not None  # a sparse matrix is never patched
-    old, new = source[place.key], target[place.key]
-    runs = list(_runs(~place.present))
+    old, new = source[edit.key], target[edit.key]
+    runs = list(_runs(~edit.present))
     for start, stop in [*runs[:: max(1, len(runs) // LOOKED_AT)], *runs[-1:]]:
         for item in {start, stop - 1}:
-            _expect(new[item].tobytes() == value.tobytes(), place.key)
+            _expect(new[item].tobytes() == value.tobytes(), edit.key)
         for item in (start - 1, stop):
-            if 0 <= item < place.n:
-                _expect(new[item].tobytes() == old[item].tobytes(), place.key)
+            if 0 <= item < edit.n:
+                _expect(new[item].tobytes() == old[item].tobytes(), edit.key)
 
 
-def write_extra(file: h5py.File, extra: dict[str, NDArray[np.uint8]], *, matlab: bool) -> None:
+def write_extra(file: h5py.File, extra: Mapping[str, NDArray[np.uint8]], *, matlab: bool) -> None:
     """Write small vectors beside the data, in place of those of the same name.
 
     Args:
@@ -423,13 +424,15 @@ def write_extra(file: h5py.File, extra: dict[str, NDArray[np.uint8]], *, matlab:
 
 def _expect(condition: bool, key: str) -> None:
     if not condition:
-        raise OSError(f"the written array {key} differs from what it should be; the target was not replaced")
+        raise CopyError(
+            f"the written array {key} differs from what it should be; the target was not replaced"
+        )
 
 
-def _new_shape(place: RowEdit) -> tuple[int, ...]:
-    shape = list(place.shape)
-    if place.marker:
-        shape[1 - place.axis] += 1
+def _new_shape(edit: RowEdit) -> tuple[int, ...]:
+    shape = list(edit.shape)
+    if edit.marker:
+        shape[1 - edit.axis] += 1
     return tuple(shape)
 
 
@@ -463,48 +466,60 @@ def _replacing(
 
 
 def _recreated(
-    old: h5py.Dataset, place: RowEdit, value: NDArray[Any]
+    old: h5py.Dataset, edit: RowEdit, value: NDArray[Any]
 ) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
     """Blocks of an array as they should become: emptied, cast, with a marker."""
-    emptied = ~place.present
-    dtype = np.dtype(np.int64) if place.integers else old.dtype
+    emptied = ~edit.present
+    dtype = np.dtype(np.int64) if edit.integers else old.dtype
     for slab in _slabs(old):
         block = old[slab]
-        if place.axis == 0:
+        if edit.axis == 0:
             block[emptied[slab]] = value
-            if place.marker:
+            if edit.marker:
                 block = np.column_stack([block, emptied[slab]])
         else:
-            np.moveaxis(block, place.axis, 0)[emptied] = value[slab]
+            np.moveaxis(block, edit.axis, 0)[emptied] = value[slab]
         yield (slab,), block.astype(dtype)
-    if place.marker and place.axis == 1:
+    if edit.marker and edit.axis == 1:
         yield (slice(len(old), len(old) + 1),), emptied[None].astype(dtype)
 
 
-def _sparse_left(group: h5py.Group, place: RowEdit) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+def _sparse_left(group: h5py.Group, edit: RowEdit) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Which entries stay, and where every column then starts."""
-    starts, rows = group["jc"][:].astype(np.int64), group["ir"][:].astype(np.int64)
-    columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    keep = place.present[rows if place.axis == 1 else columns]
-    counts = np.bincount(columns[keep], minlength=len(starts) - 1)
-    return keep, np.concatenate([[0], np.cumsum(counts)])
+    parts = {name: group[name][:].ravel() for name in ("data", "ir", "jc")}
+    keep, starts = kept_entries(
+        f"{edit.key}", starts=parts["jc"], inside=parts["ir"], present=edit.present, by_start=edit.axis == 0
+    )
+    if not len(parts["ir"]) == len(parts["data"]) == len(keep):
+        raise DataError(
+            f"{edit.key}: the parts of the sparse table do not fit each other; make the file again."
+        )
+    return keep, starts
 
 
-def _stored_chunk(dataset: h5py.Dataset, offset: tuple[int, ...]) -> bytes:
-    """A chunk as it lies in the file, with its filter mask; empty if it was never written."""
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk as it lies in a file: its bytes, and which filters it was stored without."""
+
+    content: bytes
+    filter_mask: int
+
+
+def _stored_chunk(dataset: h5py.Dataset, offset: tuple[int, ...]) -> Chunk | None:
+    """A chunk as it lies in the file; None if it was never written."""
     if dataset.id.get_chunk_info_by_coord(offset).byte_offset is None:
-        return b""
-    mask, data = dataset.id.read_direct_chunk(offset)
-    return int(mask).to_bytes(4, "little") + bytes(data)
+        return None
+    mask, content = dataset.id.read_direct_chunk(offset)
+    return Chunk(bytes(content), int(mask))
 
 
-def _writes_blank_chunks(dataset: h5py.Dataset, place: RowEdit) -> bool:
+def _writes_blank_chunks(dataset: h5py.Dataset, edit: RowEdit) -> bool:
     """Whether chunks without any item left are written as one compressed once."""
-    return dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() > 0 and not place.mean
+    return dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() > 0 and not edit.mean
 
 
-def _blank_chunk(dataset: h5py.Dataset) -> bytes:
-    """A chunk of zeros as an array would store it, in the form of `_stored_chunk`."""
+def _blank_chunk(dataset: h5py.Dataset) -> Chunk | None:
+    """A chunk of zeros as an array would store it."""
     with h5py.File("blank", "w", driver="core", backing_store=False) as file:
         space = h5py.h5s.create_simple(dataset.chunks)
         kind, storage = dataset.id.get_type(), dataset.id.get_create_plist()

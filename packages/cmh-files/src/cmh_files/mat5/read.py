@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_files.errors import DEFLATE_RATIO, DataError
+from cmh_files.errors import DEFLATE_RATIO, DataError, damaged
 from cmh_files.mat5.format import (
     CELL_CLASS,
     CHAR_CLASS,
     CHARACTERS,
+    COMPLEX,
     COMPRESSED,
     ENCODINGS,
     FULL,
@@ -87,7 +88,7 @@ def read_mat5(path: Path, names: Collection[str] | None = None) -> dict[str, Any
             # The mapping is freed with its last view.
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         _require_signature(path, content)
-        reader = _Reader(path, "<" if content[124:128] == LITTLE else ">")
+        reader = Reader("<" if content[124:128] == LITTLE else ">")
         for kind, body in reader.elements(content[HEADER_BYTES:]):
             if kind == MATRIX:
                 name, value = reader.matrix(body, depth=0, names=names)
@@ -98,10 +99,7 @@ def read_mat5(path: Path, names: Collection[str] | None = None) -> dict[str, Any
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist.") from error
     except (ValueError, struct.error, zlib.error, OSError, MemoryError, OverflowError, BufferError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(
-            f"{path} is a damaged or truncated MATLAB file ({reason}); fetch or make it again."
-        ) from error
+        raise damaged(path, error, "MATLAB") from error
     return found
 
 
@@ -144,6 +142,7 @@ class _Array:
     name: str
     kind: int
     is_logical: bool
+    is_complex: bool
     shape: tuple[int, ...]
     parts: list[_Element]
     depth: int
@@ -158,11 +157,11 @@ class _Array:
         return self.parts[number]
 
 
-class _Reader:
+class Reader:
     """Reads the elements of one file; ValueError says what is damaged."""
 
-    def __init__(self, path: Path, order: str) -> None:
-        self._path, self._order = path, order
+    def __init__(self, order: str) -> None:
+        self._order = order
 
     def elements(self, data: memoryview) -> Iterator[_Element]:
         """The elements of a stretch of bytes, unpacked: their type and their bytes."""
@@ -204,10 +203,51 @@ class _Reader:
         self, body: memoryview, *, depth: int, names: Collection[str] | None = None
     ) -> tuple[str, Any]:
         """One array: its name, and numbers, strings, a dict of fields or a list of cells."""
-        if depth > DEEPEST:
-            raise ValueError(f"arrays nested deeper than {DEEPEST} levels")
         if not len(body):
             return "", np.zeros((0, 0))
+        array = self._head(body, depth=depth, names=names)
+        if not isinstance(array, _Array):
+            return array
+        readers = {
+            CHAR_CLASS: self._characters,
+            SPARSE_CLASS: self._sparse,
+            CELL_CLASS: self._cells,
+            STRUCT_CLASS: self._struct,
+        }
+        if array.kind in _NUMBERS and array.is_complex:
+            return array.name, Unread("table of complex numbers")
+        read = self._table if array.kind in _NUMBERS else readers.get(array.kind)
+        return array.name, read(array) if read else Unread(f"MATLAB content of class {array.kind}")
+
+    def tables(self, key: str, body: memoryview, *, depth: int = 0) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Find the dense tables of real numbers in a struct, as views of its bytes.
+
+        Args:
+            key: the struct's name.
+            body: its bytes behind the tag.
+            depth: how many structs it is inside of.
+
+        Yields:
+            `key/field` and the numbers as stored, in MATLAB's axes.
+        """
+        array = self._head(body, depth=depth) if len(body) else None
+        if not isinstance(array, _Array):
+            return
+        if array.kind == STRUCT_CLASS and array.count == 1:
+            for name, (kind, inner) in self._fields(array).items():
+                if kind == MATRIX:
+                    yield from self.tables(f"{key}/{name}", inner, depth=depth + 1)
+        elif array.kind in _NUMBERS and depth and not array.is_complex:
+            values = self._numbers(array.part(0))
+            if len(values) == array.count:
+                yield key, values.reshape(array.shape, order="F")
+
+    def _head(
+        self, body: memoryview, *, depth: int, names: Collection[str] | None = None
+    ) -> _Array | tuple[str, Any]:
+        """The head of an array, or its name and what stands for an array that is not read."""
+        if depth > DEEPEST:
+            raise ValueError(f"arrays nested deeper than {DEEPEST} levels")
         parts = list(self.elements(body))
         if len(parts) < 3:
             raise ValueError("an array without flags, dimensions or name")
@@ -219,22 +259,15 @@ class _Reader:
             return _text_of(parts[2]), None
         if not len(flags) or len(dimensions) < 2 or dimensions.min() < 0:
             raise ValueError(f"an array with the dimensions {dimensions[:4].tolist()}")
-        array = _Array(
+        return _Array(
             name=_text_of(parts[2]),
             kind=int(flags[0]) & 0xFF,
             is_logical=bool(int(flags[0]) & LOGICAL),
+            is_complex=bool(int(flags[0]) & COMPLEX),
             shape=tuple(int(size) for size in dimensions),
             parts=parts[3:],
             depth=depth,
         )
-        readers = {
-            CHAR_CLASS: self._characters,
-            SPARSE_CLASS: self._sparse,
-            CELL_CLASS: self._cells,
-            STRUCT_CLASS: self._struct,
-        }
-        read = self._table if array.kind in _NUMBERS else readers.get(array.kind)
-        return array.name, read(array) if read else Unread(f"MATLAB content of class {array.kind}")
 
     def _numbers(self, element: _Element) -> NDArray[Any]:
         kind, body = element
@@ -276,9 +309,7 @@ class _Reader:
         values = self._numbers((kind, body))
         if len(array.shape) != 2:
             raise ValueError(f"{array.name} is a sparse table of {len(array.shape)} dimensions")
-        return dense_from_columns(
-            f"{self._path}: {array.name}", values=values, rows=rows, starts=starts, shape=array.shape
-        )
+        return dense_from_columns(array.name, values=values, rows=rows, starts=starts, shape=array.shape)
 
     def _cells(self, array: _Array) -> list[Any]:
         if len(array.parts) != array.count:
@@ -288,6 +319,9 @@ class _Reader:
     def _struct(self, array: _Array) -> dict[str, Any] | Unread:
         if array.count != 1:
             return Unread(f"MATLAB array of {array.count} structs")
+        return {name: self._inner(part, array.depth) for name, part in self._fields(array).items()}
+
+    def _fields(self, array: _Array) -> dict[str, _Element]:
         length, text = self._numbers(array.part(0)), bytes(array.part(1)[1])
         if len(length) != 1 or not 0 < length[0] <= 64 or len(text) % int(length[0]):
             raise ValueError("a struct with damaged field names")
@@ -295,7 +329,7 @@ class _Reader:
         names = [text[at : at + step].split(b"\0")[0].decode("latin-1") for at in range(0, len(text), step)]
         if len(names) != len(fields):
             raise ValueError(f"a struct with {len(names)} field names and {len(fields)} fields")
-        return {name: self._inner(part, array.depth) for name, part in zip(names, fields, strict=True)}
+        return dict(zip(names, fields, strict=True))
 
     def _inner(self, part: _Element, depth: int) -> Any:
         if part[0] != MATRIX:

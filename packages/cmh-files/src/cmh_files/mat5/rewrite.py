@@ -6,10 +6,13 @@ import hashlib
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from cmh_files.blocks import BLOCK_BYTES, Placement, Sums, blocks_of, emptied_blocks, mean_item
+from cmh_files.errors import DEFLATE_RATIO, CopyError, DataError
 from cmh_files.mat5.format import (
     COMPLEX,
     COMPRESSED,
@@ -22,13 +25,16 @@ from cmh_files.mat5.format import (
     MATRIX,
     SPARSE_CLASS,
     STORED,
+    STRUCT_CLASS,
     UINT8,
     UINT8_CLASS,
     UINT32,
 )
+from cmh_files.mat5.read import Reader
+from cmh_files.sparse import kept_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -36,9 +42,7 @@ if TYPE_CHECKING:
     from cmh_files.key_names import Shapes
     from cmh_files.row_edit import RowEdit
 
-Sums = list[tuple[int, int]]
-
-BLOCK_BYTES = 8 * 2**20
+ElementSums = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,7 @@ def scan(file: BinaryIO) -> tuple[str, list[Matrix]]:
         Byte order as of `struct`, and the elements in their order.
 
     Raises:
-        ValueError: If the file ends too early or is damaged.
+        DataError: the file ends too early or is damaged.
     """
     file.seek(0)
     order = "<" if file.read(HEADER_BYTES)[126:128] == b"IM" else ">"
@@ -156,75 +160,98 @@ def scan(file: BinaryIO) -> tuple[str, list[Matrix]]:
         try:
             matrices.append(_read_element(file, order, start, end))
         except (EOFError, struct.error, zlib.error):
-            raise ValueError(
-                f"source: the MATLAB 5 file is damaged or cut off in the variable at byte {start}; "
-                f"copy or download it again"
+            raise DataError(
+                f"the MATLAB 5 file is damaged or cut off at byte {start}; fetch or make it again."
             ) from None
         start = matrices[-1].stop
     return order, matrices
 
 
-def list_arrays(path: Path) -> tuple[Shapes, set[str]]:
-    """Shapes of the real numeric matrices of a file, and which of them are sparse."""
+def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
+    """List the real numeric matrices of a file, those in structs as `name/field`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Shapes by key, and of those that can only be emptied the reason in words.
+    """
+    shapes: Shapes = {}
+    limited: dict[str, str] = {}
     with path.open("rb") as file:
-        matrices = [matrix for matrix in scan(file)[1] if matrix.name and matrix.is_numeric]
-    return {m.name: m.shape for m in matrices}, {m.name for m in matrices if m.is_sparse}
+        order, matrices = scan(file)
+        for matrix in matrices:
+            if matrix.name and matrix.is_numeric and min(matrix.shape, default=-1) >= 0:
+                shapes[matrix.name] = matrix.shape
+                if matrix.is_sparse:
+                    limited[matrix.name] = "a sparse matrix"
+            elif matrix.name and matrix.kind == STRUCT_CLASS and prod(matrix.shape) == 1:
+                for key, values in _struct_tables(matrix.name, _whole(file, order, matrix), order).items():
+                    shapes[key], limited[key] = values.shape, "a field of a struct"
+    return shapes, limited
 
 
 def copy_emptied(
-    source: Path, target: Path, places: list[RowEdit], extra: dict[str, NDArray[np.uint8]], *, verify: bool
+    source: Path,
+    target: Path,
+    edits: Sequence[RowEdit],
+    extra: Mapping[str, NDArray[np.uint8]],
+    *,
+    verify: bool,
 ) -> None:
     """Write a copy of a file with emptied items.
 
     Args:
-        source: The file.
-        target: A new file.
-        places: Which items of which arrays are emptied.
-        extra: (n,) vectors written beside the data.
-        verify: Read the copy again and compare it.
+        source: the file.
+        target: a new file.
+        edits: which items of which arrays are emptied.
+        extra: `(n,)` vectors written beside the data.
+        verify: read the copy again and compare it.
 
     Raises:
-        OSError: If the copy differs from what it should be.
+        CopyError: the copy differs from what it should be.
     """
     with source.open("rb") as old, target.open("wb") as new:
-        sums = rewrite(old, new, places, extra)
+        sums = rewrite(old, new, edits, extra)
     if verify:
         with target.open("rb") as new:
-            verify_copy(new, places, extra, sums)
+            verify_copy(new, edits, extra, sums)
 
 
 def rewrite(
-    source: BinaryIO, target: BinaryIO, places: list[RowEdit], extra: dict[str, NDArray[np.uint8]]
-) -> Sums:
+    source: BinaryIO, target: BinaryIO, edits: Sequence[RowEdit], extra: Mapping[str, NDArray[np.uint8]]
+) -> ElementSums:
     """Write a copy of a file with emptied items.
 
     Args:
-        source: Open for reading.
-        target: Open for writing, empty.
-        places: Which items of which matrices are emptied.
-        extra: (n,) vectors added at the end, in place of those of the same name.
+        source: open for reading.
+        target: open for writing, empty.
+        edits: which items of which matrices are emptied.
+        extra: `(n,)` vectors added at the end, in place of those of the same name.
 
     Returns:
-        What `verify` needs: for every element CRC-32 of its emptied items and of the rest.
+        What `verify_copy` needs: for every element CRC-32 of its emptied items and of the rest.
     """
     order, matrices = scan(source)
-    by_key = {place.key: place for place in places}
+    by_name = _by_name(edits)
     source.seek(0)
     header = source.read(HEADER_BYTES)
     target.write(header)
     moved = {}
-    sums: Sums = []
+    sums: ElementSums = []
     for matrix in matrices:
         if matrix.name in extra:
             continue
         moved[matrix.start] = target.tell()
-        place = by_key.get(matrix.name)
-        if place is None:
+        asked = by_name.get(matrix.name, [])
+        if not asked:
             sums.append((0, _copy(source, target, matrix)))
+        elif matrix.kind == STRUCT_CLASS:
+            sums.append(_rewrite_struct(source, target, order, matrix, asked))
         elif matrix.is_sparse:
-            sums.append(_rewrite_sparse(source, target, order, matrix, place))
+            sums.append(_rewrite_sparse(source, target, order, matrix, asked[0]))
         else:
-            sums.append(_rewrite_dense(source, target, order, matrix, place))
+            sums.append(_rewrite_dense(source, target, order, matrix, asked[0]))
     for name, values in extra.items():
         head = Matrix(name, 0, 0, compressed=False, flags=UINT8_CLASS, shape=(len(values), 1))
         _write_matrix(target, order, head, [(UINT8, len(values), [values.tobytes()])])
@@ -236,28 +263,38 @@ def rewrite(
     return sums
 
 
+def _by_name(edits: Sequence[RowEdit]) -> dict[str, list[RowEdit]]:
+    """Edits by the variable in which their array is."""
+    found: dict[str, list[RowEdit]] = {}
+    for edit in edits:
+        found.setdefault(edit.key.split("/")[0], []).append(edit)
+    return found
+
+
 def verify_copy(
-    target: BinaryIO, places: list[RowEdit], extra: dict[str, NDArray[np.uint8]], sums: Sums
+    target: BinaryIO, edits: Sequence[RowEdit], extra: Mapping[str, NDArray[np.uint8]], sums: ElementSums
 ) -> None:
     """Read the finished copy again and compare it with what was written.
 
     Args:
-        target: Open for reading.
-        places: As given to `rewrite`.
-        extra: As given to `rewrite`.
-        sums: What `rewrite` returned.
+        target: open for reading.
+        edits: as given to `rewrite`.
+        extra: as given to `rewrite`.
+        sums: what `rewrite` returned.
 
     Raises:
-        OSError: If anything differs.
+        CopyError: anything differs.
     """
     order, matrices = scan(target)
-    present = {place.key: place for place in places}
-    found: Sums = []
+    by_name = _by_name(edits)
+    found: ElementSums = []
     for matrix in matrices:
-        place = present.get(matrix.name)
-        if place is not None and not matrix.is_sparse:
-            found.append(_sum(_blocks(_open(target, order, matrix), matrix.shape, place.axis), place))
-        elif place is not None or matrix.name in extra:
+        asked = by_name.get(matrix.name, [])
+        if asked and matrix.kind == STRUCT_CLASS:
+            found.append((0, zlib.crc32(_whole(target, order, matrix))))
+        elif asked and not matrix.is_sparse:
+            found.append(_sums(target, order, matrix, asked[0]))
+        elif asked or matrix.name in extra:
             stream = Stream(target, matrix)
             _read_head(stream, order, matrix)
             parts = [_read_part(stream, order)[1] for _ in range(3 if matrix.is_sparse else 1)]
@@ -265,30 +302,43 @@ def verify_copy(
         else:
             found.append((0, _copy(target, None, matrix)))
     if found != sums:
-        raise OSError("the written file differs from what it should be; the target was not replaced")
+        raise CopyError("the written file differs from what it should be; the target was not replaced")
 
 
-def digest_items(path: Path, place: RowEdit) -> tuple[str, str] | None:
-    """SHA-256 of the values of the emptied and of the other items; None for a sparse matrix.
+def _sums(file: BinaryIO, order: str, matrix: Matrix, edit: RowEdit) -> tuple[int, int]:
+    sums = Sums()
+    for _, items, block in blocks_of(*_open(file, order, matrix), Placement.of(matrix.shape, edit.axis, "F")):
+        sums.add(block, ~edit.present[items])
+    return sums.pair
+
+
+def digest_items(path: Path, edit: RowEdit) -> tuple[str, str] | None:
+    """Compute SHA-256 of the values of the emptied and of the other items.
 
     Args:
-        path: The finished copy.
-        place: Which items are emptied.
+        path: the finished copy.
+        edit: which items are emptied.
 
     Returns:
-        Both digests, over the values as stored, in column order.
+        Both digests, over the values as stored, in column order; None for a sparse matrix.
     """
-    touched, untouched = hashlib.sha256(), hashlib.sha256()
+    emptied, others = hashlib.sha256(), hashlib.sha256()
     with path.open("rb") as file:
         order, matrices = scan(file)
-        matrix = next(matrix for matrix in matrices if matrix.name == place.key)
+        matrix = next(matrix for matrix in matrices if matrix.name == edit.key.split("/")[0])
         if matrix.is_sparse:
             return None
-        for _, items, block in _blocks(_open(file, order, matrix), matrix.shape, place.axis):
-            here = ~place.present[items]
-            touched.update(block[:, here].tobytes())
-            untouched.update(block[:, ~here].tobytes())
-    return touched.hexdigest(), untouched.hexdigest()
+        if matrix.kind == STRUCT_CLASS:
+            values = _struct_tables(matrix.name, _whole(file, order, matrix), order)[edit.key]
+            for digest, chosen in ((emptied, ~edit.present), (others, edit.present)):
+                digest.update(np.compress(chosen, values, axis=edit.axis).tobytes(order="F"))
+            return emptied.hexdigest(), others.hexdigest()
+        placed = Placement.of(matrix.shape, edit.axis, "F")
+        for _, items, block in blocks_of(*_open(file, order, matrix), placed):
+            here = ~edit.present[items]
+            emptied.update(block[:, here].tobytes())
+            others.update(block[:, ~here].tobytes())
+    return emptied.hexdigest(), others.hexdigest()
 
 
 def write_matrices(path: Path, matrices: dict[str, tuple[Any, NDArray[np.bool_]]]) -> None:
@@ -299,7 +349,7 @@ def write_matrices(path: Path, matrices: dict[str, tuple[Any, NDArray[np.bool_]]
         matrices: By name (n, d) values and the (n,) rows that are not emptied.
 
     Raises:
-        ValueError: If a type has no place in a MATLAB 5 file.
+        DataError: a type has no place in a MATLAB 5 file.
     """
     with path.open("wb") as file:
         file.write(b"MATLAB 5.0 MAT-file, written by cmh-unpair".ljust(116) + bytes(8) + b"\x00\x01IM")
@@ -307,7 +357,9 @@ def write_matrices(path: Path, matrices: dict[str, tuple[Any, NDArray[np.bool_]]
             dtype = np.dtype(np.uint8 if array.dtype == bool else array.dtype).newbyteorder("<")
             stored = {code: kind for kind, code in STORED.items()}.get(dtype.str[1:])
             if stored is None:
-                raise ValueError(f"{name}: expected integers or floats of 4 or 8 bytes, got {array.dtype}")
+                raise DataError(
+                    f"{name} must hold integers or floats of 4 or 8 bytes, but it holds {array.dtype}."
+                )
             kind = next(kind for kind, full in FULL.items() if full == stored)
             head = Matrix(name, 0, 0, compressed=False, flags=kind, shape=tuple(array.shape))
             size = dtype.itemsize * int(np.prod(array.shape, dtype=np.int64))
@@ -324,60 +376,48 @@ def _columns(array: Any, present: NDArray[np.bool_], dtype: np.dtype[Any]) -> It
 
 
 def _rewrite_dense(
-    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, place: RowEdit
+    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, edit: RowEdit
 ) -> tuple[int, int]:
     """Write a dense matrix with emptied items, one more row or column as marker, or as integers."""
-    stored = _stored(source, order, matrix)
-    value = _mean(source, order, matrix, place) if place.mean else np.zeros(0)
-    if place.integers:
+    placed = Placement.of(matrix.shape, edit.axis, "F")
+    value = None
+    if edit.mean:
+        blocks = blocks_of(*_open(source, order, matrix), placed)
+        rounded = not STORED[FULL[matrix.kind]].startswith("f")
+        value = mean_item(blocks, placed, edit, rounded=rounded)
+    flags, stored = matrix.flags, _stored(source, order, matrix)
+    if edit.integers:
         flags, stored = INT64_CLASS, INT64  # logical and global attributes fall away with the class
-    else:
-        flags = matrix.flags
-        stored = FULL[matrix.kind] if place.mean else stored
+    elif edit.mean:
+        stored = FULL[matrix.kind]
     dtype = np.dtype(order + STORED[stored])
     shape = list(matrix.shape)
-    if place.marker:
-        shape[1 - place.axis] += 1
-    emptied = ~place.present
-    sums = [0, 0]
-
-    def written() -> Iterator[bytes]:
-        for outer, items, block in _blocks(_open(source, order, matrix), matrix.shape, place.axis):
-            here = emptied[items]
-            new = block.astype(dtype)
-            new[:, here] = value[outer, None] if place.mean else 0
-            if place.marker and place.axis == 1:
-                column = np.broadcast_to(here[None, :, None], (*new.shape[:2], 1))
-                new = np.concatenate([new, column.astype(dtype)], axis=2)
-            yield add(new, here)
-        if place.marker and place.axis == 0:
-            yield add(emptied[None, :, None].astype(dtype), emptied)
-
-    def add(block: NDArray[Any], here: NDArray[np.bool_]) -> bytes:
-        sums[0] = zlib.crc32(block[:, here].tobytes(), sums[0])
-        sums[1] = zlib.crc32(block[:, ~here].tobytes(), sums[1])
-        return block.tobytes()
-
-    size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    if edit.marker:
+        shape[1 - edit.axis] += 1
+    sums = Sums()
+    blocks = blocks_of(*_open(source, order, matrix), placed)
+    written = emptied_blocks(blocks, placed, edit, dtype=dtype, value=value, sums=sums)
     head = replace(matrix, flags=flags, shape=tuple(shape))
-    _write_matrix(target, order, head, [(stored, size, written())])
-    return sums[0], sums[1]
+    _write_matrix(target, order, head, [(stored, dtype.itemsize * prod(shape), written)])
+    return sums.pair
 
 
 def _rewrite_sparse(
-    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, place: RowEdit
+    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, edit: RowEdit
 ) -> tuple[int, int]:
     """Write a sparse matrix without the entries of emptied items."""
     stream = Stream(source, matrix)
     _read_head(stream, order, matrix)
     parts = [_read_part(stream, order) for _ in range(3)]
     rows, starts, data = (np.frombuffer(values, dtype=order + STORED[kind]) for kind, values in parts)
-    columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    count = int(starts[-1])  # there may be room for more entries than are used
-    keep = place.present[rows[:count] if place.axis == 0 else columns]
-    used = np.bincount(columns[keep], minlength=len(starts) - 1)
-    new_starts = np.concatenate([[0], np.cumsum(used)]).astype(starts.dtype)
-    new = [values.tobytes() for values in (rows[:count][keep], new_starts, data[:count][keep])]
+    # There may be room for more entries than are used.
+    keep, new_starts = kept_entries(
+        matrix.name, starts=starts, inside=rows, present=edit.present, by_start=edit.axis == 1
+    )
+    if len(data) < len(keep):
+        raise EOFError
+    left = (rows[: len(keep)][keep], new_starts.astype(starts.dtype), data[: len(keep)][keep])
+    new = [values.tobytes() for values in left]
     _write_matrix(
         target,
         order,
@@ -385,6 +425,37 @@ def _rewrite_sparse(
         [(kind, len(values), [values]) for (kind, _), values in zip(parts, new, strict=True)],
     )
     return 0, zlib.crc32(b"".join(new))
+
+
+def _rewrite_struct(
+    source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, edits: Sequence[RowEdit]
+) -> tuple[int, int]:
+    """Write a struct with emptied items of its fields, whose places and sizes stay."""
+    content = _whole(source, order, matrix)
+    tables = _struct_tables(matrix.name, content, order)
+    for edit in edits:
+        np.moveaxis(tables[edit.key], edit.axis, 0)[~edit.present] = 0
+    sink = Sink(target, order, compressed=matrix.compressed)
+    sink.write(bytes(content))
+    sink.close()
+    return 0, zlib.crc32(content)
+
+
+def _whole(file: BinaryIO, order: str, matrix: Matrix) -> bytearray:
+    """An element unpacked, its tag in front."""
+    stream = Stream(file, matrix)
+    tag = stream.read(8)
+    kind, size = struct.unpack(order + "II", tag)
+    if kind != MATRIX or size > DEFLATE_RATIO * (matrix.stop - matrix.start):
+        raise EOFError
+    return bytearray(tag + stream.read(size))
+
+
+def _struct_tables(name: str, content: bytearray, order: str) -> dict[str, NDArray[Any]]:
+    """The dense tables of real numbers in a struct, as they lie in its bytes: changing one changes these."""
+    buffer = np.frombuffer(content, np.uint8)
+    tables = Reader(order).tables(name, memoryview(content)[8:])
+    return {key: values for key, values in tables if np.shares_memory(values, buffer)}
 
 
 def _read_element(file: BinaryIO, order: str, start: int, end: int) -> Matrix:
@@ -433,61 +504,15 @@ def _stored(file: BinaryIO, order: str, matrix: Matrix) -> int:
     return _read_tag(stream, order)[0]
 
 
-def _open(file: BinaryIO, order: str, matrix: Matrix) -> tuple[Stream, np.dtype[Any]]:
-    """A stream that stands before the values of a dense matrix, and their type."""
+def _open(file: BinaryIO, order: str, matrix: Matrix) -> tuple[Callable[[int], bytes], np.dtype[Any]]:
+    """What reads on from before the values of a dense matrix, and their type."""
     stream = Stream(file, matrix)
     _read_head(stream, order, matrix)
-    return stream, np.dtype(order + STORED[_read_tag(stream, order)[0]])
-
-
-def _blocks(
-    opened: tuple[Stream, np.dtype[Any]], shape: tuple[int, ...], axis: int
-) -> Iterator[tuple[slice, slice, NDArray[Any]]]:
-    """Read a matrix in blocks of bounded size.
-
-    In column order a matrix is (outer, items, inner), where inner are the axes before that of the items.
-
-    Yields:
-        Slice of the outer axis, slice of the items, block (outer, items, inner).
-    """
-    stream, dtype = opened
-    n = shape[axis]
-    inner = int(np.prod(shape[:axis], dtype=np.int64))
-    outer = int(np.prod(shape[axis + 1 :], dtype=np.int64))
-    item_bytes = max(1, inner * dtype.itemsize)
-    items_at_once = max(1, min(n, BLOCK_BYTES // item_bytes))
-    outer_at_once = max(1, BLOCK_BYTES // (item_bytes * n)) if items_at_once == n else 1
-    for first in range(0, outer, outer_at_once):
-        of_outer = slice(first, min(outer, first + outer_at_once))
-        for item in range(0, n, items_at_once):
-            items = slice(item, min(n, item + items_at_once))
-            size = (of_outer.stop - of_outer.start, items.stop - items.start, inner)
-            data = stream.read(int(np.prod(size, dtype=np.int64)) * dtype.itemsize)
-            yield of_outer, items, np.frombuffer(data, dtype=dtype).reshape(size)
-
-
-def _mean(source: BinaryIO, order: str, matrix: Matrix, place: RowEdit) -> NDArray[np.float64]:
-    """(outer, inner) mean of the training items that are present, rounded for classes of integers."""
-    averaged = place.averaged
-    if not averaged.any():
-        raise ValueError(
-            f"fill: expected 'zero' because {place.key} keeps no item to take the mean of, got 'mean'"
-        )
-    inner = int(np.prod(matrix.shape[: place.axis], dtype=np.int64))
-    total = np.zeros((int(np.prod(matrix.shape)) // matrix.shape[place.axis] // inner, inner))
-    for outer, items, block in _blocks(_open(source, order, matrix), matrix.shape, place.axis):
-        total[outer] += block[:, averaged[items]].sum(axis=1, dtype=np.float64)
-    mean = total / np.count_nonzero(averaged)
-    return mean if STORED[FULL[matrix.kind]].startswith("f") else np.rint(mean)
-
-
-def _sum(blocks: Iterator[tuple[slice, slice, NDArray[Any]]], place: RowEdit) -> tuple[int, int]:
-    touched, untouched = 0, 0
-    for _, items, block in blocks:
-        here = ~place.present[items]
-        touched = zlib.crc32(block[:, here].tobytes(), touched)
-        untouched = zlib.crc32(block[:, ~here].tobytes(), untouched)
-    return touched, untouched
+    kind, size, _ = _read_tag(stream, order)
+    dtype = np.dtype(order + STORED[kind])
+    if size != dtype.itemsize * prod(matrix.shape):
+        raise EOFError
+    return stream.read, dtype
 
 
 def _copy(source: BinaryIO, target: BinaryIO | None, matrix: Matrix) -> int:
@@ -518,9 +543,9 @@ def _write_matrix(
     ]
     total = sum(8 + size + -size % 8 for _, size, _ in head + parts)
     if total >= 2**32:
-        raise ValueError(
-            f"source: expected {matrix.name} to stay under 4 GB, the limit of MATLAB 5, got {total} bytes; "
-            f"save it as MATLAB 7.3"
+        raise DataError(
+            f"{matrix.name} must stay under 4 GB, the limit of MATLAB 5, but it takes {total} bytes; "
+            "save it as MATLAB 7.3."
         )
     sink = Sink(file, order, compressed=matrix.compressed)
     sink.write(struct.pack(order + "II", MATRIX, total))

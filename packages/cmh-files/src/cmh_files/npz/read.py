@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +39,20 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
 
 
-def read_npy_stream(path: Path, name: str, stream: Any, *, available: int, stored: int) -> NDArray[Any]:
-    """Read one `.npy` array of `available` bytes, of which `stored` are on disk, from an open stream."""
+def read_npy_header(path: Path, name: str, stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read what stands in front of the values of one `.npy` array.
+
+    Args:
+        path: the file, for messages.
+        name: the array, for messages.
+        stream: open at the array's start; stands before the values afterwards.
+
+    Returns:
+        Shape, whether the first axis lies innermost, and dtype.
+
+    Raises:
+        DataError: another version, Python objects, or sizes below zero.
+    """
     version = np.lib.format.read_magic(stream)
     read_header = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -52,10 +65,31 @@ def read_npy_stream(path: Path, name: str, stream: Any, *, available: int, store
         raise DataError(
             f"{path} holds Python objects (pickle) in {name}, which are never read; save plain arrays."
         )
-    count = int(np.prod([int(size) for size in shape], dtype=object))
-    declared = count * dtype.itemsize
+    if min(shape, default=0) < 0:
+        raise DataError(f"{path} is damaged: {name} declares the shape {shape}.")
+    return tuple(int(size) for size in shape), bool(fortran_order), dtype
+
+
+def read_npy_stream(path: Path, name: str, stream: Any, *, available: int, stored: int) -> NDArray[Any]:
+    """Read one `.npy` array from an open stream.
+
+    Args:
+        path: the file, for messages.
+        name: the array, for messages.
+        stream: open at the array's start.
+        available: bytes that the stream can give.
+        stored: bytes of it that are on the disk.
+
+    Returns:
+        The array, writable.
+
+    Raises:
+        DataError: Python objects, or more declared than there is.
+    """
+    shape, fortran_order, dtype = read_npy_header(path, name, stream)
+    declared = prod(shape) * dtype.itemsize
     check_declared_size(path, name, declared, stored)
-    if min(shape, default=0) < 0 or declared > available:
+    if declared > available:
         raise DataError(
             f"{path} is truncated: {name} declares {declared} bytes but holds at most {available}."
         )
