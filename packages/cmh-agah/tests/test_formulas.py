@@ -105,7 +105,7 @@ def test_gradient_penalty_and_its_gradient(n):
     torch.manual_seed(1)
     critic = cmh_agah.critic_layers(8, (7, 5)).double()
     real, fake, share = (torch.rand(n, 8, dtype=torch.float64) for _ in range(3))
-    ours = cmh_agah.gradient_penalty(critic, real, fake, share)
+    _, ours = cmh_agah.critic_losses(critic, real, fake, share)
     plain = plain_agah.gradient_penalty(critic, real, fake, share)
     torch.testing.assert_close(ours, plain, **CLOSE)
     weights = [parameter for name, parameter in critic.named_parameters() if name.endswith("weight")]
@@ -118,9 +118,8 @@ def test_gradient_penalty_and_its_gradient(n):
 def test_critic_loss_is_wasserstein():
     critic = cmh_agah.critic_layers(4, (3, 2))
     real, fake, share = torch.rand(5, 4), torch.rand(5, 4), torch.rand(5, 4)
-    loss, penalty = cmh_agah.critic_losses(critic, real, fake, share)
+    loss, _ = cmh_agah.critic_losses(critic, real, fake, share)
     torch.testing.assert_close(loss, critic(fake).mean() - critic(real).mean())
-    torch.testing.assert_close(penalty, cmh_agah.gradient_penalty(critic, real, fake, share))
 
 
 @given(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import cmh_agah
 import numpy as np
@@ -52,7 +53,7 @@ def method(golden):
     state |= {name: value.reshape(state[name].shape) for name, value in weights.items()}
     state |= {"label_code": golden["code_map"], "label_memory": golden["feature_map"]}
     agah.load_state_dict(state)
-    agah.begin_training(golden["labels"])
+    agah.begin_training(SimpleNamespace(label=golden["labels"]))
     return agah
 
 

@@ -1,5 +1,7 @@
 """The method as a whole: training, state, devices, options, bad input."""
 
+from types import SimpleNamespace
+
 import cmh_agah
 import numpy as np
 import pytest
@@ -106,7 +108,7 @@ def test_resumed_training_ends_with_the_same_state(tmp_path):
 
 def test_learning_rates_fall_after_epochs_0_100_200():
     method = cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC)
-    method.begin_training(torch.ones(40, 3))
+    method.begin_training(SimpleNamespace(label=torch.ones(40, 3)))
     rates = []
     for epoch in (0, 1, 99, 100, 101, 200):
         method.end_epoch(epoch)
@@ -153,7 +155,7 @@ def test_losses_are_detached_scalars_with_fixed_names():
 def test_batch_of_one_and_one_class():
     spec = DataSpec(n_train=3, image_shape=(12,), text_width=9, n_label=1)
     method = cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), spec)
-    method.begin_training(torch.ones(3, 1))
+    method.begin_training(SimpleNamespace(label=torch.ones(3, 1)))
     batch = one_batch(1)
     batch = Batch(**{**vars(batch), "label": torch.ones(1, 1)})
     losses = method.update(batch)
@@ -329,34 +331,30 @@ def test_no_step_reads_a_number_back_or_brings_one_from_outside(options):
         (lambda: make_config("agah", options={"normalise": "column"}), "'normalise'"),
         (lambda: cmh_agah.AGAHConfig(margin=-1), "margin"),
         (
-            lambda: cmh_agah.AGAH(
-                cmh_agah.AGAHConfig(**SMALL), DataSpec(n_train=4, image_shape=(12,), text_width=9)
-            ),
+            lambda: build_method("agah", SMALL, DataSpec(n_train=4, image_shape=(12,), text_width=9), seed=0),
             "learns from labels, but the data have none",
         ),
         (
-            lambda: cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC).begin_training(None),
-            r"expected label of shape \(40, 3\), got None; give label",
-        ),
-        (
-            lambda: cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC).begin_training(torch.ones(39, 3)),
-            r"expected label of shape \(40, 3\), got \(39, 3\)",
+            lambda: cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC).update(
+                Batch(**{**vars(one_batch()), "label": torch.ones(4, 2)})
+            ),
+            "label must have 3 columns, as the method was built for, but it has 2",
         ),
         (
             lambda: cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC).update(
                 Batch(**{**vars(one_batch()), "label": None})
             ),
-            "the batch has none",
+            "label must have 3 columns, as the method was built for, but it has 0",
         ),
         (
             lambda: cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC).encode("text", torch.ones(2, 12)),
-            r"text inputs of shape \(9,\), but got \(12,\); build it with",
+            r"text inputs must have shape \(9,\), as the method was built for, but they have \(12,\)",
         ),
         (
             lambda: cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC).update(
                 Batch(**{**vars(one_batch()), "image": torch.ones(4, 9)})
             ),
-            r"image inputs of shape \(12,\), but got \(9,\)",
+            r"image inputs must have shape \(12,\), as the method was built for, but they have \(9,\)",
         ),
     ],
 )
@@ -366,5 +364,5 @@ def test_bad_input(call, message):
 
 
 def test_end_of_epoch_needs_labels():
-    with pytest.raises(RuntimeError, match="begin_training"):
+    with pytest.raises(AssertionError, match="begin_training was not called"):
         cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC).end_epoch(0)

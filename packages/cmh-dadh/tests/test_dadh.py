@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -127,14 +129,17 @@ def test_a_feature_that_never_varies_is_left_as_it_is():
 def test_without_any_image_the_matrix_tells(data):
     method = build_method(METHOD, SMALL | {"standardise": "feature"}, data.spec, 0)
     fit(method, data, epochs=1, batch_size=16, seed=0)
-    method.see_images(torch.from_numpy(data.image), torch.zeros(65, dtype=torch.bool))
+    absent = SimpleNamespace(
+        image=torch.from_numpy(data.image), image_present=torch.zeros(65, dtype=torch.bool), label=None
+    )
+    method.begin_training(absent)
     assert torch.equal(method.image_mean, torch.full((10,), data.spec.image_mean))
     assert torch.equal(method.image_std, torch.full((10,), data.spec.image_std))
 
 
 def test_learning_rate_decays_after_epochs_0_100_200(data):
     method = build_method(METHOD, SMALL | {"learning_rate": 1.5e-6}, data.spec, 0)
-    method.begin_training(torch.from_numpy(data.label).float())
+    method.begin_training(SimpleNamespace(label=torch.from_numpy(data.label).float()))
     seen = []
     for epoch in range(202):
         method.end_epoch(epoch)
@@ -389,8 +394,6 @@ def test_bad_data(data):
     method = build_method(METHOD, SMALL, data.spec, 0)
     with pytest.raises(ValueError, match="batch_size is 66, but there are only 65 training rows"):
         fit(method, data, epochs=1, batch_size=66, seed=0)
-    with pytest.raises(ValueError, match="learns from labels, but the training data have none; give label"):
-        method.begin_training(None)
     present = torch.ones(2, dtype=torch.bool)
     batch = {
         "image": torch.ones(2, 10),
@@ -401,13 +404,15 @@ def test_bad_data(data):
         "text_present": present,
     }
     for change, message in (
-        ({"label": None}, "learns from labels, but the batch has none; give label"),
-        ({"image": torch.ones(2, 12)}, r"image inputs of shape \(10,\), but got \(12,\); build it with"),
-        ({"text": torch.ones(2, 10)}, r"text inputs of shape \(12,\), but got \(10,\); build it with"),
+        ({"label": None}, "label must have 3 columns, as the method was built for, but it has 0"),
+        ({"image": torch.ones(2, 12)}, r"image inputs must have shape \(10,\), as .*, but they have \(12,\)"),
+        ({"text": torch.ones(2, 10)}, r"text inputs must have shape \(12,\), as .*, but they have \(10,\)"),
     ):
         with pytest.raises(ValueError, match=message):
             method.update(Batch(**batch | change))
-    with pytest.raises(ValueError, match=r"text inputs of shape \(12,\), but got \(10,\)"):
+    with pytest.raises(
+        ValueError, match=r"text inputs must have shape \(12,\), as .*, but they have \(10,\)"
+    ):
         method.encode("text", torch.ones(2, 10))
 
 

@@ -2,6 +2,7 @@
 
 import math
 from copy import deepcopy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,7 +144,7 @@ def test_code_update(variant):
     torch.manual_seed(2)
     label = (torch.rand(N_TRAIN, 3) < 0.5).double()
     label[4] = 0
-    method.begin_training(label)
+    method.begin_training(SimpleNamespace(label=label))
     method.image_codes.copy_(torch.tanh(torch.randn(N_TRAIN, BITS)))
     method.text_codes.copy_(torch.tanh(torch.randn(N_TRAIN, BITS)))
     outputs = {

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def step(start):
     method._draw_mix = lambda _: torch.from_numpy(next(mixes))
     index = torch.arange(16)
     arrays = {name: torch.from_numpy(golden[name]) for name in ("images", "texts", "labels")}
-    method.begin_training(arrays["labels"])
+    method.begin_training(SimpleNamespace(label=arrays["labels"]))
     present = torch.ones(16, dtype=torch.bool)
     losses = method.update(
         Batch(

@@ -275,13 +275,13 @@ def test_every_option_says_what_it_is():
         (lambda: cmh_jdsh.DSDW(minimum=0), "maximum"),
         (
             lambda: cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL), SPEC).encode("text", torch.ones(2, 12)),
-            r"text inputs of shape \(9,\), but got \(12,\); build it with",
+            r"text inputs must have shape \(9,\), as the method was built for, but they have \(12,\)",
         ),
         (
             lambda: cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL), SPEC).update(
                 Batch(**{**vars(one_batch()), "image": torch.ones(4, 9)})
             ),
-            r"image inputs of shape \(12,\), but got \(9,\)",
+            r"image inputs must have shape \(12,\), as the method was built for, but they have \(9,\)",
         ),
         (
             lambda: fit(trained(epochs=1)[0], training_data(), epochs=1, batch_size=41),

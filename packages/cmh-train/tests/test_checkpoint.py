@@ -1,7 +1,7 @@
 import pytest
 import torch
 from cmh_train import EpochRecord, fit, load_checkpoint, save_checkpoint
-from cmh_train._checkpoint import write_whole
+from cmh_train._checkpoint import atomic_write
 from safetensors import safe_open
 
 
@@ -29,10 +29,10 @@ def test_the_file_is_plain_safetensors(make, tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a"
-    write_whole(path, b"old")
+    atomic_write(path, b"old")
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        write_whole(path, b"new")
+        atomic_write(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -57,18 +57,42 @@ def test_a_read_only_map_of_a_file_is_encoded_without_a_warning(make, data, tmp_
 @pytest.mark.parametrize(
     ("modality", "width", "options", "message"),
     [
-        ("sound", 6, {}, "modality must be 'image' or 'text', not 'sound'"),
+        ("sound", 6, {}, "modality must be 'image' or 'text', but it is 'sound'"),
         (
             "image",
             7,
             {},
-            r"image inputs of shape \(6,\), but these have \(7,\); give features",
+            r"image inputs must have shape \(6,\), as the method was built for, but they have \(7,\); give",
         ),
-        ("text", 6, {}, r"text inputs of shape \(5,\), but these have \(6,\)"),
-        ("image", 6, {"batch_size": 0}, "batch_size must be at least 1, not 0"),
+        (
+            "text",
+            6,
+            {},
+            r"text inputs must have shape \(5,\), as the method was built for, but they have \(6,\)",
+        ),
+        ("image", 6, {"batch_size": 0}, "batch_size must be at least 1, but it is 0"),
         ("image", 6, {"precision": "half"}, "precision must be one of"),
     ],
 )
 def test_bad_input(make, modality, width, options, message):
     with pytest.raises(ValueError, match=message):
         encode_dataset(make(), modality, np.ones((3, width)), **options)
+
+
+@pytest.mark.parametrize(
+    ("codes", "found"),
+    [
+        (torch.zeros(41, 7), r"\(41, 7\)"),
+        (torch.zeros(8), r"\(8,\)"),
+        (torch.zeros(1, 8), r"\(1, 8\)"),
+        (None, "NoneType"),
+    ],
+)
+def test_codes_of_another_shape_than_rows_and_bits_are_refused(make, data, codes, found):
+    method = make()
+    method.encode = lambda *_: codes
+    with pytest.raises(
+        ValueError,
+        match=rf"Toy.encode\('image', ...\) must return .* \(n, bits\) = \(41, 8\), but it returned {found}",
+    ):
+        encode_dataset(method, "image", data.image)

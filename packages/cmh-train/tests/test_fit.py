@@ -4,7 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from cmh_train import Checkpoint, TrainingDiverged, encode_dataset, fit, load_checkpoint
+from cmh_train import (
+    Checkpoint,
+    TrainingDivergedError,
+    encode_dataset,
+    fit,
+    load_checkpoint,
+    prepare_untrained,
+)
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
@@ -44,17 +51,65 @@ def test_every_row_once_an_epoch_in_another_order(make, data):
     assert batch.image_present.all()
 
 
-def test_a_method_sees_all_images_before_the_first_epoch(make, data):
+def test_a_method_looks_at_the_whole_training_set_before_the_first_epoch(make, data):
     method, heard = make(), []
-    method.begin_training = lambda label: heard.append(("labels", label))
-    method.see_images = lambda *images: heard.append(("images", *images))
-    method.begin_epoch = lambda epoch: heard.append(("epoch", epoch))
+    method.begin_training = heard.append
+    method.begin_epoch = heard.append
     present = np.arange(41) % 3 > 0
     part = replace(data, image_present=present)
     fit(method, part, epochs=1, batch_size=8, seed=0)
-    assert [what for what, *_ in heard] == ["labels", "images", "epoch"]
-    np.testing.assert_array_equal(heard[1][1], data.image)
-    np.testing.assert_array_equal(heard[1][2], present)
+    rows, epoch = heard
+    assert epoch == 0
+    for name in ("image", "text", "image_present", "text_present"):
+        np.testing.assert_array_equal(getattr(rows, name), getattr(part, name))
+    np.testing.assert_array_equal(rows.label, part.label)
+    assert rows.text.dtype == torch.uint8
+    assert rows.label.dtype == torch.float32
+    assert rows.image.data_ptr() == part.image.ctypes.data  # on a CPU the caller's own memory
+
+
+def test_a_method_that_is_not_trained_looks_at_the_same_rows(make, data):
+    trained, untrained, heard = make(), make(), []
+    for method in (trained, untrained):
+        method.begin_training = lambda rows: heard.append((rows, torch.rand(3)))
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+    fit(trained, data, epochs=1, **SETTINGS)
+    prepare_untrained(untrained, data, seed=SETTINGS["seed"])
+    assert torch.equal(torch.rand(3), expected)  # the caller's random numbers are left alone
+    (rows, drawn), (again, drawn_again) = heard
+    assert torch.equal(drawn, drawn_again)
+    for name in ("image", "text", "label", "image_present", "text_present"):
+        assert torch.equal(getattr(rows, name), getattr(again, name))
+
+
+def test_a_method_of_other_data_is_not_prepared(make, data):
+    with pytest.raises(ValueError, match="the method was built for text_width=5, but the data have"):
+        prepare_untrained(make(), replace(data, spec=replace(data.spec, text_width=4)))
+
+
+@pytest.mark.parametrize(
+    ("losses", "message"),
+    [
+        (None, "update must return a dictionary of named losses, but it returned None"),
+        ({}, "update must return a dictionary of named losses, but it returned {}"),
+        ({"total": 0.5}, "loss 'total' of update must be a scalar tensor, but it is float"),
+        ({"total": torch.zeros(2)}, r"loss 'total' of update must be a scalar tensor, but it is \(2,\)"),
+    ],
+)
+def test_an_update_that_returns_no_losses_is_refused(make, data, losses, message):
+    method = make()
+    method.update = lambda _: losses
+    with pytest.raises(ValueError, match=message):
+        fit(method, data, epochs=1, **SETTINGS)
+
+
+def test_an_update_that_changes_the_names_of_its_losses_is_refused(make, data):
+    method = make()
+    method.update = lambda batch: method.seen.append(batch) or {f"loss{len(method.seen)}": torch.zeros(())}
+    with pytest.raises(ValueError, match="same losses in every step, loss1, but it returned loss2"):
+        fit(method, data, epochs=1, **SETTINGS)
 
 
 def test_a_last_batch_is_left_out_where_the_method_says_so(make, data):
@@ -141,7 +196,9 @@ def test_checkpoints_wait_and_the_last_epoch_is_always_saved(make, data, tmp_pat
 def test_a_loss_that_is_not_finite_stops_the_run(make, data):
     method = make()
     method.begin_epoch = lambda epoch: setattr(method, "factor", float("nan") if epoch == 1 else 1.0)
-    with pytest.raises(TrainingDiverged, match="pull became NaN or infinite in epoch 1, step 0") as caught:
+    with pytest.raises(
+        TrainingDivergedError, match="pull became NaN or infinite in epoch 1, step 0"
+    ) as caught:
         fit(method, data, epochs=3, **SETTINGS)
     assert (caught.value.name, caught.value.epoch, caught.value.step) == ("pull", 1, 0)
 
@@ -149,7 +206,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(make, data):
 def test_weights_that_are_not_finite_stop_the_run(make, data):
     method = make()
     method.end_epoch = lambda _: method.image.weight.data.fill_(float("inf"))
-    with pytest.raises(TrainingDiverged, match="weights became NaN or infinite in epoch 0, step 2"):
+    with pytest.raises(TrainingDivergedError, match="weights became NaN or infinite in epoch 0, step 2"):
         fit(method, data, epochs=3, **SETTINGS)
 
 
@@ -167,13 +224,13 @@ NAN = float("nan")
         ({"a": [1, 1, -float("inf")]}, "a", 2),
     ],
 )
-def test_the_loss_that_went_first_is_named(make, data, losses, name, step):
+def test_the_first_loss_that_is_not_finite_is_named(make, data, losses, name, step):
     method = make()
     method.update = lambda batch: (
         method.seen.append(batch)
         or {loss: torch.tensor(float(values[len(method.seen) - 1])) for loss, values in losses.items()}
     )
-    with pytest.raises(TrainingDiverged) as caught:
+    with pytest.raises(TrainingDivergedError) as caught:
         fit(method, data, epochs=1, **SETTINGS)
     assert (caught.value.name, caught.value.epoch, caught.value.step) == (name, 0, step)
 
@@ -181,7 +238,7 @@ def test_the_loss_that_went_first_is_named(make, data, losses, name, step):
 def test_a_gradient_that_is_not_finite_is_seen_in_the_weights(make, data):
     method = make()
     method.image.weight.register_hook(lambda gradient: gradient * (NAN if len(method.seen) == 3 else 1))
-    with pytest.raises(TrainingDiverged, match="weights became NaN or infinite in epoch 0, step 2"):
+    with pytest.raises(TrainingDivergedError, match="weights became NaN or infinite in epoch 0, step 2"):
         fit(method, data, epochs=1, **SETTINGS)
 
 
@@ -246,12 +303,12 @@ def test_a_second_training_in_another_precision(make, data, precisions):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epochs": 0}, "epochs must be at least 1, not 0"),
-        ({"batch_size": 0}, "batch_size must be at least 1, not 0"),
+        ({"epochs": 0}, "epochs must be at least 1, but it is 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, but it is 0"),
         ({"batch_size": 42}, "batch_size is 42, but there are only 41 training rows"),
         ({"device": "nowhere"}, "device must be a torch device such as 'cpu'"),
         ({"precision": "float16"}, "precision must be one of float32, bf16, float64"),
-        ({"seed": -1}, "seed must be a non-negative integer, not -1"),
+        ({"seed": -1}, "seed must be a non-negative integer, but it is -1"),
     ],
 )
 def test_bad_settings(make, data, change, message):

@@ -8,5 +8,5 @@ def test_the_example_runs():
     names = {}
     exec(block, names)  # noqa: S102 - our own README
     assert names["codes"].shape == (100, 16)
-    losses = names["result"].losses["pull"]
+    losses = names["result"].losses["total"]
     assert losses[-1] < losses[0]

@@ -5,8 +5,10 @@ import torch
 from cmh_train import (
     BrokenMethodError,
     DataSpec,
+    MethodSpec,
     UnknownMethodError,
     available_methods,
+    broken_methods,
     build_method,
     find_method,
     make_config,
@@ -64,8 +66,63 @@ def test_broken_methods(toy):
         find_method("bad")
     with pytest.raises(BrokenMethodError, match="'cmh_train:fit' is a function, not a MethodSpec"):
         find_method("wrong")
-    with pytest.raises(BrokenMethodError):
-        available_methods()
+
+
+def test_one_broken_method_does_not_take_the_others_with_it(toy, installed, monkeypatch, tmp_path):
+    (tmp_path / "leaves_at_import.py").write_text("raise SystemExit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
+    installed(
+        bad="no_such_module:METHOD",
+        leaves="leaves_at_import:METHOD",
+        toy="cmh_train:toy_for_tests",
+        wrong="cmh_train:fit",
+    )
+    assert available_methods() == {"toy": toy}
+    broken = broken_methods()
+    assert list(broken) == ["bad", "leaves", "wrong"]
+    assert "No module named 'no_such_module'" in str(broken["bad"])
+    assert "SystemExit: 3" in str(broken["leaves"])
+
+
+def test_a_name_that_two_packages_announce_is_refused(toy, monkeypatch):
+    points = [EntryPoint("toy", "cmh_train:toy_for_tests", "cmh.methods")] * 2
+    monkeypatch.setattr("cmh_train._registry.entry_points", lambda group: points)  # noqa: ARG005
+    with pytest.raises(
+        BrokenMethodError, match=r"'toy' is announced by several packages: .*; uninstall all but one"
+    ):
+        find_method("toy")
+    assert available_methods() == {}
+
+
+def test_presets_may_be_dictionaries(spec):
+    written = MethodSpec(**{**vars(spec), "presets": {"short": {"bits": 16, "epochs": 3}}})
+    assert written == spec
+    assert make_config(written, preset="short", options={"bits": 32}).epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        (
+            {"bist": 16},
+            "preset 'short': method 'toy' has no option 'bist'; options: bits, epochs, batch_size",
+        ),
+        ({"bits": 1}, "preset 'short': option 'bits' of method 'toy': Input should be greater than or equal"),
+        (3, "preset 'short': method 'toy': Input should be a valid dictionary"),
+    ],
+)
+def test_bad_presets_are_one_sentence(spec, preset, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        MethodSpec(**{**vars(spec), "presets": {"short": preset}})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_build_that_returns_no_method_is_refused(spec):
+    careless = MethodSpec(**{**vars(spec), "build": lambda *_: torch.nn.Linear(1, 1)})
+    with pytest.raises(
+        BrokenMethodError, match=r"build of method 'toy' must return a HashingMethod, but .* Linear"
+    ):
+        build_method(careless, None, DATA, 0)
 
 
 def test_configs(spec):
@@ -128,6 +185,6 @@ def test_the_config_of_another_method(spec):
     class OtherConfig(spec.config_type):
         pass
 
-    other = type(spec)(**{**vars(spec), "config_type": OtherConfig})
+    other = type(spec)(**{**vars(spec), "config_type": OtherConfig, "presets": {}})
     with pytest.raises(ValueError, match="takes a OtherConfig, not a MethodConfig"):
         build_method(other, make_config(spec), DATA, 0)

@@ -20,7 +20,7 @@ from cmh_train import (
     encode_dataset,
     fit,
     image_statistics,
-    show_images,
+    prepare_untrained,
 )
 from safetensors.torch import save
 
@@ -131,7 +131,7 @@ class _Run:
             ).epochs
             self._seconds["training"] = sum(record.seconds for record in epochs)
         else:  # the scaling of images is no training
-            show_images(self._method, self._data)
+            prepare_untrained(self._method, self._data, seed=spec.seed)
         last_codes, last = self._evaluate()
         self._evaluations[len(epochs)] = _means(last)
         best = max(self._evaluations, key=self._merit)

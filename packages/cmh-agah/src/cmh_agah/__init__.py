@@ -8,7 +8,6 @@ from cmh_agah._losses import (
     classification_loss,
     cosine_quantisation_loss,
     critic_losses,
-    gradient_penalty,
     label_code_loss,
     quantisation_loss,
 )
@@ -30,7 +29,6 @@ __all__ = [
     "cosine_quantisation_loss",
     "critic_layers",
     "critic_losses",
-    "gradient_penalty",
     "label_code_loss",
     "normalise_batch",
     "normalise_rows",

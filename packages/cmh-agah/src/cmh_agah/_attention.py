@@ -3,19 +3,7 @@
 from __future__ import annotations
 
 import torch
-
-
-def batch_norm_of(features: torch.Tensor) -> torch.Tensor:
-    """Frobenius norm of the whole batch, without gradient; a batch of zeros gives a tiny number, not 0.
-
-    Args:
-        features: `(batch, width)` floating point.
-
-    Returns:
-        Scalar without gradient.
-    """
-    norm: torch.Tensor = torch.linalg.matrix_norm(features.detach())
-    return norm.clamp_min(torch.finfo(norm.dtype).tiny)
+from cmh_train import frobenius_norm
 
 
 def normalise_batch(features: torch.Tensor, norm: torch.Tensor | None = None) -> torch.Tensor:
@@ -28,7 +16,7 @@ def normalise_batch(features: torch.Tensor, norm: torch.Tensor | None = None) ->
         features: `(batch, width)` floating point.
         norm: the divisor; None: the Frobenius norm of this batch.
     """
-    return features / (batch_norm_of(features) if norm is None else norm)
+    return features / (frobenius_norm(features) if norm is None else norm)
 
 
 def normalise_rows(features: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from cmh_train import input_gradient
+from cmh_train import gradient_penalty
 
 
 def cosine_quantisation_loss(code: torch.Tensor) -> torch.Tensor:
@@ -48,22 +48,6 @@ def quantisation_loss(code: torch.Tensor) -> torch.Tensor:
     return (code - code.detach().sign()).square().sum()
 
 
-def gradient_penalty(
-    critic: torch.nn.Sequential, real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor
-) -> torch.Tensor:
-    """Mean of `(|grad_x D(x)| - 1)^2` at `x = share * real + (1 - share) * fake`.
-
-    Args:
-        critic: the network D.
-        real: `(batch, width)`.
-        fake: `(batch, width)`.
-        share: `(batch, width)` in 0..1: the authors draw a weight for every entry, not for every sample.
-    """
-    slope = input_gradient(critic, torch.lerp(fake, real, share))  # (batch, width)
-    length: torch.Tensor = torch.linalg.vector_norm(slope, dim=1)
-    return (length - 1).square().mean()
-
-
 def critic_losses(
     critic: torch.nn.Sequential, real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,8 +57,9 @@ def critic_losses(
         critic: the network D.
         real: `(batch, width)` without graph.
         fake: `(batch, width)` without graph.
-        share: `(batch, width)` in 0..1.
+        share: `(batch, width)` in 0..1, of the real feature in the points where gradients are taken. The
+            authors draw a share for every entry, not for every sample.
     """
     score = critic(torch.cat((real, fake)))  # (2 * batch, 1)
     real_score, fake_score = score.chunk(2)
-    return fake_score.mean() - real_score.mean(), gradient_penalty(critic, real, fake, share)
+    return fake_score.mean() - real_score.mean(), gradient_penalty(critic, torch.lerp(fake, real, share))

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import torch
-from cmh_train import Batch, DataSpec, HashingMethod, MethodConfig, MethodSpec, Modality
+from cmh_train import (
+    Batch,
+    DataSpec,
+    HashingMethod,
+    MethodConfig,
+    MethodSpec,
+    Modality,
+    TrainingRows,
+    at_least_float32,
+    full_precision,
+)
 
 from cmh_agah._adamax import Adamax
 from cmh_agah._attention import attend, normalise_batch, normalise_rows
@@ -42,8 +52,7 @@ class AGAH(HashingMethod):
             fine-tuned.
 
     Raises:
-        ValueError: the data have no labels, or images are pixels of another size or without weights for
-            CNN-F.
+        ValueError: images are pixels of another size or without weights for CNN-F.
 
     Source: Gu et al., "Adversary Guided Asymmetric Hashing for Cross-Modal Retrieval", ICMR 2019, and the
         authors' program where the paper is silent.
@@ -60,19 +69,10 @@ class AGAH(HashingMethod):
     mean_square_image: torch.Tensor  # running mean of the squared norm of a row before normalisation
     mean_square_text: torch.Tensor
     n_step: torch.Tensor
+    _label: torch.Tensor | None
 
     def __init__(self, config: AGAHConfig, spec: DataSpec) -> None:
-        super().__init__()
-        if spec.n_label < 1:
-            raise ValueError(
-                "AGAH learns from labels, but the data have none; give labels or choose another method"
-            )
-        self.config = config
-        self.bits = config.bits
-        self._input_shape: dict[Modality, tuple[int, ...]] = {
-            "image": spec.image_shape,
-            "text": (spec.text_width,),
-        }
+        super().__init__(config, spec)
         if config.normalise == "batch":
             self.training_batch_size = config.batch_size  # codes are scaled for batches of this size
             if config.encode_norm == "batch":  # the authors encode in training's batch size, rows in order
@@ -121,20 +121,13 @@ class AGAH(HashingMethod):
         """The optimisers `network`, `critic_image` and `critic_text`."""
         return self._optimisers
 
-    def begin_training(self, label: torch.Tensor | None) -> None:
-        """Keep the labels of the training set for the updates after each epoch.
+    def begin_training(self, rows: TrainingRows) -> None:
+        """Keep the labels for the updates after each epoch.
 
-        Raises:
-            ValueError: there are no labels, or their shape is not `(n_train, n_label)`.
+        Args:
+            rows: the training set; labels are `(n_train, n_label)`.
         """
-        expected = (len(self.code_image), len(self.label_code))
-        if label is None or tuple(label.shape) != expected:
-            found = None if label is None else tuple(label.shape)
-            raise ValueError(
-                f"AGAH learns from labels: expected label of shape {expected}, got {found}; "
-                "give label to the training data and build the method with their spec"
-            )
-        self._label = label.to(self.code_image)
+        self._label = rows.label
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Take one step of the text critic, the image critic and the networks, in this order.
@@ -148,14 +141,12 @@ class AGAH(HashingMethod):
             ValueError: the batch has no labels or its features have another width than the method was built
                 for.
         """
-        if batch.label is None:
-            raise ValueError(
-                "AGAH learns from labels, but the batch has none; give label to the training data"
-            )
+        self._check_batch(batch)
+        assert batch.label is not None
         feature, attended, code = {}, {}, {}
         for modality, sample in zip(_MODALITIES, (batch.image, batch.text), strict=True):
             trunk_feature = self._trunk_feature(modality, sample)
-            with _own_precision(trunk_feature):
+            with full_precision(trunk_feature):
                 self._track_norm(modality, trunk_feature.detach())
                 feature[modality] = self._normalise(trunk_feature)
                 attended[modality] = self._attend(feature[modality])
@@ -163,7 +154,7 @@ class AGAH(HashingMethod):
             self.get_buffer(f"feature_{modality}").index_copy_(0, batch.index, feature[modality].detach())
             self.get_buffer(f"code_{modality}").index_copy_(0, batch.index, code[modality].detach())
         self.n_step += 1
-        with _own_precision(batch.label):
+        with full_precision(batch.label):
             return {
                 **self._critic_step("text", feature),
                 **self._critic_step("image", feature),
@@ -223,11 +214,8 @@ class AGAH(HashingMethod):
 
     def end_epoch(self, epoch: int) -> None:
         """Update label codes and label memory; lower the networks' learning rates after epochs 0, 100, ..."""
-        label = self.get_buffer("_label")
-        if label is None:
-            raise RuntimeError(
-                "call begin_training with the labels of the training set before the first epoch"
-            )
+        label = self._label
+        assert label is not None, "begin_training was not called"
         self.label_code.copy_(update_label_codes(self.label_code, self.code_image, self.code_text, label))
         self.label_memory.copy_(update_label_memory(self.feature_image, self.feature_text, label))
         if epoch % self.config.decay_every == 0:
@@ -243,21 +231,15 @@ class AGAH(HashingMethod):
         Raises:
             ValueError: the features have another width than the method was built for.
         """
+        self._check_input(modality, features)
         trunk_feature = self._trunk_feature(modality, features)
-        with _own_precision(trunk_feature):
+        with full_precision(trunk_feature):
             encode_norm = self._training_norm(modality) if self.config.encode_norm == "training" else None
             attended = self._attend(self._normalise(trunk_feature, encode_norm))
             return torch.tanh(self.hash_head[modality](attended))
 
     def _trunk_feature(self, modality: Modality, sample: torch.Tensor) -> torch.Tensor:
-        expected = self._input_shape[modality]
-        if sample.shape[1:] != expected:
-            raise ValueError(
-                f"this AGAH was built for {modality} inputs of shape {expected}, "
-                f"but got {tuple(sample.shape[1:])}; build it with the spec of this data"
-            )
-        feature: torch.Tensor = self.trunk[modality](sample)
-        return feature.float() if feature.dtype in (torch.bfloat16, torch.float16) else feature
+        return at_least_float32(self.trunk[modality](sample))
 
     def _normalise(self, feature: torch.Tensor, norm: torch.Tensor | None = None) -> torch.Tensor:
         return normalise_rows(feature) if self.config.normalise == "row" else normalise_batch(feature, norm)
@@ -295,11 +277,6 @@ def _image_trunk(config: AGAHConfig, spec: DataSpec) -> torch.nn.Module:
         )
     backbone = CNNF(read_cnnf_weights(config.cnnf_weights, config.pixel_axes))
     return torch.nn.Sequential(backbone, *relu_layers((backbone.width, config.feature_width)))
-
-
-def _own_precision(like: torch.Tensor) -> torch.autocast:
-    """Switch autocast off: norms, distances and critics are small, and sums over triples need float32."""
-    return torch.autocast(like.device.type, enabled=False)
 
 
 def _build(config: MethodConfig, spec: DataSpec) -> HashingMethod:

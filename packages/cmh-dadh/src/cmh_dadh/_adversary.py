@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from cmh_train import input_gradient
+from cmh_train import gradient_penalty
 from torch import nn
 from torch.nn.functional import softplus
 
@@ -27,8 +27,7 @@ def critic_losses(
         both.
     """
     real_logits, fake_logits = critic(torch.cat([real, fake])).chunk(2)
-    slope = input_gradient(critic, mix * real + (1 - mix) * fake)
-    penalty = (torch.linalg.vector_norm(slope, dim=1) - 1).square().mean()
+    penalty = gradient_penalty(critic, mix * real + (1 - mix) * fake)
     return says_real(real_logits), says_fake(fake_logits), penalty
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from cmh_train import Batch, DataSpec, HashingMethod, Modality
+from cmh_train import Batch, DataSpec, HashingMethod, Modality, TrainingRows, full_precision
 from torch import nn
 
 from cmh_dadh._adversary import critic_losses, says_real
@@ -53,13 +53,13 @@ class DADH(HashingMethod):
     image_std: torch.Tensor
 
     def __init__(self, config: DADHConfig, data: DataSpec) -> None:
-        super().__init__()
+        super().__init__(config, data)
         if len(data.image_shape) != 1:
             raise ValueError(
                 f"DADH takes a row of features an image, not shape {data.image_shape}; "
                 "give features of a network such as CNN-F instead of pixels"
             )
-        self.options, self.data, self.bits = config, data, config.bits
+        self.options, self.data = config, data
         self.smallest_batch = 2 if self.batch_norm else 1  # batch norm needs a variance
         self._make_networks()
         self.register_buffer("code_matrix", signs(torch.randn(data.n_train, config.bits)))
@@ -71,17 +71,18 @@ class DADH(HashingMethod):
         self._make_optimisers()
         self._label: torch.Tensor | None = None
 
-    def begin_training(self, label: torch.Tensor | None) -> None:
-        if label is None:
-            raise ValueError(
-                "DADH learns from labels, but the training data have none; give label to the training data"
-            )
-        self._label = label
+    def begin_training(self, rows: TrainingRows) -> None:
+        """Keep the labels for the code updates, and measure what scales the images.
+
+        Args:
+            rows: the training set; images are `(n_train, d_image)`.
+        """
+        self._label = rows.label
+        if self.options.standardise != "matrix":
+            self._measure_images(rows.image, rows.image_present)
 
     @torch.no_grad()
-    def see_images(self, image: torch.Tensor, present: torch.Tensor) -> None:
-        if self.options.standardise == "matrix":
-            return
+    def _measure_images(self, image: torch.Tensor, present: torch.Tensor) -> None:
         if not present.any():
             self.image_mean.fill_(self.data.image_mean)
             self.image_std.fill_(self.data.image_std)
@@ -100,10 +101,8 @@ class DADH(HashingMethod):
         self.image_std.copy_(torch.where(std > _VARIES * mean.abs(), std, 1.0))
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
-        if batch.label is None:
-            raise ValueError(
-                "DADH learns from labels, but the batch has none; give label to the training data"
-            )
+        self._check_batch(batch)
+        assert batch.label is not None
         features = self._image_features(batch.image), self._text_features(batch.text)
         codes = self._hash(self.image_head, features[0]), self._hash(self.text_head, features[1])
         with torch.no_grad():
@@ -116,7 +115,7 @@ class DADH(HashingMethod):
         }
         for critic in (self.feature_critic, self.code_critic):
             critic.requires_grad_(requires_grad=False)
-        with torch.autocast(batch.image.device.type, enabled=False):
+        with full_precision(batch.image):
             parts = self._metric_losses(*codes, batch.label, batch.index)
         parts |= self._adversarial_losses(features, codes, batch.text)
         for critic in (self.feature_critic, self.code_critic):
@@ -137,6 +136,7 @@ class DADH(HashingMethod):
                 group["lr"] = max(decayed, self.options.smallest_learning_rate)
 
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
+        self._check_input(modality, features)
         if modality == "image":
             return self._hash(self.image_head, self._image_features(features))
         return self._hash(self.text_head, self._text_features(features))
@@ -185,22 +185,13 @@ class DADH(HashingMethod):
         }
 
     def _image_features(self, image: torch.Tensor) -> torch.Tensor:
-        self._check_shape("image", image, self.data.image_shape)
         known = self.data if self.options.standardise == "matrix" else self
         features: torch.Tensor = self.image_net((image - known.image_mean) / known.image_std)
         return features
 
     def _text_features(self, text: torch.Tensor) -> torch.Tensor:
-        self._check_shape("text", text, (self.data.text_width,))
         features: torch.Tensor = self.text_net(text)
         return features
-
-    def _check_shape(self, modality: Modality, sample: torch.Tensor, expected: tuple[int, ...]) -> None:
-        if sample.shape[1:] != expected:
-            raise ValueError(
-                f"this DADH was built for {modality} inputs of shape {expected}, "
-                f"but got {tuple(sample.shape[1:])}; build it with the spec of this data"
-            )
 
     def _hash(self, head: nn.Module, features: torch.Tensor) -> torch.Tensor:
         codes: torch.Tensor = head(features)

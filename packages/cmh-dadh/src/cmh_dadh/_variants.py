@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
+from cmh_train import at_least_float32, frobenius_norm, full_precision
 from torch import nn
 
 from cmh_dadh._adversary import says_fake, says_real
@@ -39,17 +40,17 @@ class _SymmetricDADH(DADH):
         )
 
     def _deceive(self, critic: nn.Module, image_side: torch.Tensor, text_side: torch.Tensor) -> torch.Tensor:
-        with _own_precision(image_side):
-            return says_fake(critic(_at_least_float32(image_side))) + says_real(
-                critic(_at_least_float32(text_side))
+        with full_precision(image_side):
+            return says_fake(critic(at_least_float32(image_side))) + says_real(
+                critic(at_least_float32(text_side))
             )
 
     def _train_critic(
         self, name: str, critic: nn.Sequential, sides: tuple[torch.Tensor, torch.Tensor]
     ) -> torch.Tensor:
         real, fake = sides
-        with _own_precision(real):
-            return super()._train_critic(name, critic, (_at_least_float32(real), _at_least_float32(fake)))
+        with full_precision(real):
+            return super()._train_critic(name, critic, (at_least_float32(real), at_least_float32(fake)))
 
 
 class CleanDADH(_SymmetricDADH):
@@ -139,15 +140,5 @@ class DADH2020(_SymmetricDADH):
 
 def _divide_by_norm(features: torch.Tensor) -> torch.Tensor:
     """Divide by the Frobenius norm of the batch, which takes no gradient, in single precision at least."""
-    features = _at_least_float32(features)
-    norm: torch.Tensor = torch.linalg.vector_norm(features.detach())
-    return features / norm.clamp(min=torch.finfo(features.dtype).tiny)
-
-
-def _own_precision(like: torch.Tensor) -> torch.autocast:
-    """Switch autocast off."""
-    return torch.autocast(like.device.type, enabled=False)
-
-
-def _at_least_float32(values: torch.Tensor) -> torch.Tensor:
-    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+    features = at_least_float32(features)
+    return features / frobenius_norm(features)

@@ -7,7 +7,16 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import torch
-from cmh_train import Batch, DataSpec, HashingMethod, MethodConfig, MethodSpec, Modality
+from cmh_train import (
+    Batch,
+    DataSpec,
+    HashingMethod,
+    MethodConfig,
+    MethodSpec,
+    Modality,
+    at_least_float32,
+    full_precision,
+)
 
 from cmh_jdsh._config import PRESETS, JDSHConfig
 from cmh_jdsh._dsdw import SimilarityDistribution, sharpen
@@ -47,13 +56,7 @@ class JDSH(HashingMethod):
     code_sharpness: torch.Tensor  # a in tanh(a x)
 
     def __init__(self, config: JDSHConfig, spec: DataSpec) -> None:
-        super().__init__()
-        self.config = config
-        self.bits = config.bits
-        self._input_shape: dict[Modality, tuple[int, ...]] = {
-            "image": spec.image_shape,
-            "text": (spec.text_width,),
-        }
+        super().__init__(config, spec)
         self._image_mean, self._image_std = spec.image_mean, spec.image_std
         self.backbone, self.target_backbone = _backbones(config, spec)
         width = spec.image_shape[0] if self.backbone is None else FEATURE_WIDTH
@@ -121,13 +124,12 @@ class JDSH(HashingMethod):
         Raises:
             ValueError: the features have another width than the method was built for.
         """
-        self._check_shape("image", batch.image)
-        self._check_shape("text", batch.text)
+        self._check_batch(batch)
         image_feature, target_feature = self._training_features(batch.image)
         image = self._code(self.image_head(image_feature))
         text = self._code(self.text_net(batch.text))
-        with torch.autocast(batch.image.device.type, enabled=False):
-            similarity = self._joint_similarity(_at_least_float32(target_feature), batch.text)
+        with full_precision(batch.image):
+            similarity = self._joint_similarity(at_least_float32(target_feature), batch.text)
             target = self._target(similarity, batch.image_present & batch.text_present)
             losses = similarity_losses(image, text, target, variant=self.config.variant)
             total = total_loss(losses, intra_weight=self.config.intra_weight)
@@ -184,7 +186,7 @@ class JDSH(HashingMethod):
         Raises:
             ValueError: the features have another width than the method was built for.
         """
-        self._check_shape(modality, features)
+        self._check_input(modality, features)
         if modality == "text":
             return self._code(self.text_net(features))
         if self.backbone is None:
@@ -192,7 +194,7 @@ class JDSH(HashingMethod):
         return self._code(self.image_head(self.backbone(centre_crops(self._upright(features)))))
 
     def _code(self, hidden: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.code_sharpness * _at_least_float32(hidden))
+        return torch.tanh(self.code_sharpness * at_least_float32(hidden))
 
     def _standardised(self, image: torch.Tensor) -> torch.Tensor:
         return (image - self._image_mean) / self._image_std if self.config.standardise else image
@@ -200,14 +202,6 @@ class JDSH(HashingMethod):
     def _upright(self, image: torch.Tensor) -> torch.Tensor:
         """Pixels `(batch, 3, height, width)`."""
         return image.transpose(2, 3) if self.config.pixel_axes == "width-height" else image
-
-    def _check_shape(self, modality: Modality, sample: torch.Tensor) -> None:
-        expected = self._input_shape[modality]
-        if sample.shape[1:] != expected:
-            raise ValueError(
-                f"this JDSH was built for {modality} inputs of shape {expected}, "
-                f"but got {tuple(sample.shape[1:])}; build it with the spec of this data"
-            )
 
 
 def _backbones(config: JDSHConfig, spec: DataSpec) -> tuple[torch.nn.Module | None, torch.nn.Module | None]:
@@ -236,10 +230,6 @@ def _backbones(config: JDSHConfig, spec: DataSpec) -> tuple[torch.nn.Module | No
 def _largest_similarity(config: JDSHConfig) -> float:
     """Affinities reach -3 where features have signs, their normalised product 1."""
     return 3 * (config.image_share + config.text_share) + config.joint_share
-
-
-def _at_least_float32(values: torch.Tensor) -> torch.Tensor:
-    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
 def _build(config: MethodConfig, spec: DataSpec) -> HashingMethod:

@@ -8,17 +8,20 @@ from cmh_train._contract import (
     MethodConfig,
     MethodSpec,
     Modality,
+    TrainingRows,
 )
-from cmh_train._critics import input_gradient
 from cmh_train._data import TrainingData, image_statistics
-from cmh_train._device import Precision
+from cmh_train._device import Precision, at_least_float32, full_precision
 from cmh_train._encode import encode_dataset
-from cmh_train._fit import TrainingDiverged, fit, show_images
+from cmh_train._fit import TrainingDivergedError, fit, prepare_untrained
+from cmh_train._gradients import gradient_penalty, input_gradient
+from cmh_train._norms import frobenius_norm
 from cmh_train._record import EpochRecord, FitResult
 from cmh_train._registry import (
     BrokenMethodError,
     UnknownMethodError,
     available_methods,
+    broken_methods,
     build_method,
     find_method,
     make_config,
@@ -38,18 +41,24 @@ __all__ = [
     "Modality",
     "Precision",
     "TrainingData",
-    "TrainingDiverged",
+    "TrainingDivergedError",
+    "TrainingRows",
     "UnknownMethodError",
+    "at_least_float32",
     "available_methods",
+    "broken_methods",
     "build_method",
     "encode_dataset",
     "find_method",
     "fit",
+    "frobenius_norm",
+    "full_precision",
+    "gradient_penalty",
     "image_statistics",
     "input_gradient",
     "load_checkpoint",
     "make_config",
+    "prepare_untrained",
     "save_checkpoint",
-    "show_images",
     "triplet_hinge_sum",
 ]

@@ -74,7 +74,7 @@ def save_checkpoint(
         {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
         metadata={"json": json.dumps(header)},
     )
-    write_whole(Path(path), content)
+    atomic_write(Path(path), content)
 
 
 def load_checkpoint(
@@ -113,8 +113,8 @@ def load_checkpoint(
     return tuple(EpochRecord(**record) for record in header["epochs"])
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file at once; a reader or a crash never meets half of it."""
+def atomic_write(path: Path, content: bytes) -> None:
+    """Replace a file atomically; a reader or a crash never meets half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +57,26 @@ class Batch:
     text_present: torch.Tensor
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingRows:
+    """The whole training set on the method's device: the tensors that training itself reads, not copies.
+
+    Args:
+        image: `(n_train, *image_shape)` raw images in the type they came in, for example uint8 pixels. A
+            sample whose image was removed holds the fill value.
+        text: `(n_train, text_width)` raw texts in the type they came in. Likewise.
+        label: `(n_train, n_label)` zeros and ones, floating point as the weights, or None.
+        image_present: `(n_train,)` bool, False where the image was removed.
+        text_present: `(n_train,)` bool, False where the text was removed.
+    """
+
+    image: torch.Tensor
+    text: torch.Tensor
+    label: torch.Tensor | None
+    image_present: torch.Tensor
+    text_present: torch.Tensor
+
+
 class MethodConfig(BaseModel):
     """The options that every method has; each method adds its own. Frozen, unknown names are refused."""
 
@@ -69,9 +90,9 @@ class MethodConfig(BaseModel):
 class HashingMethod(torch.nn.Module):
     """A cross-modal hashing method in training and in use.
 
-    A method owns its optimisers and keeps what it knows of the whole training set (codes, labels, label
-    memory) as buffers of fixed shape, so that a state dict is the whole state. It draws random numbers from
-    torch's default generators, which `fit` seeds for every epoch and restores afterwards.
+    A method owns its optimisers and keeps what it knows of the whole training set (codes, label memory) as
+    buffers of fixed shape, so that a state dict is the whole state. It draws random numbers from torch's
+    default generators, which `build_method` and `fit` seed and restore afterwards.
 
     Class attributes:
         drop_last: leave out the last batch of an epoch when it is not full.
@@ -81,9 +102,25 @@ class HashingMethod(torch.nn.Module):
             that counts on them when it encodes; None: any number.
         smallest_batch: a last batch with fewer samples is left out, for example 2 where batch norm needs a
             variance.
-        data_spec: the data it was built for; `build_method` sets it, `fit` and `encode_dataset` check against
-            it.
-        config: the options it was built with; `build_method` sets it, checkpoints hold it.
+
+    Args:
+        config: the options; kept as `config`, and their code length as `bits`.
+        data_spec: the data it is built for; kept as `data_spec`. `fit` and `encode_dataset` check against it.
+            `build_method` sets what a method has not handed on.
+
+    Example:
+        >>> class LinearMethod(HashingMethod):
+        ...     def __init__(self, config, data_spec):
+        ...         super().__init__(config, data_spec)
+        ...         self.image_net = torch.nn.Linear(data_spec.image_shape[0], self.bits)
+        ...         self.text_net = torch.nn.Linear(data_spec.text_width, self.bits)
+        ...
+        ...     def encode(self, modality, features):
+        ...         self._check_input(modality, features)
+        ...         return (self.image_net if modality == "image" else self.text_net)(features)
+        >>> method = LinearMethod(MethodConfig(bits=16), DataSpec(n_train=8, image_shape=(4,), text_width=3))
+        >>> method.encode("text", torch.ones(2, 3)).shape
+        torch.Size([2, 16])
     """
 
     drop_last: ClassVar[bool] = False
@@ -94,44 +131,57 @@ class HashingMethod(torch.nn.Module):
     config: MethodConfig | None = None
     bits: int
 
-    def begin_training(self, label: torch.Tensor | None) -> None:
-        """Called once before the first epoch, and again after a checkpoint was loaded.
+    def __init__(self, config: MethodConfig | None = None, data_spec: DataSpec | None = None) -> None:
+        super().__init__()
+        self.config, self.data_spec = config, data_spec
+        if config is not None:
+            self.bits = config.bits
+
+    def begin_training(self, rows: TrainingRows) -> None:
+        """Look at the whole training set; called before the first epoch and again after a checkpoint.
+
+        Here a method keeps the labels for its updates at the end of an epoch, or measures what scales its
+        inputs. It may wait for the device. `prepare_untrained` calls it for a method that is not trained.
 
         Args:
-            label: `(n_train, n_label)` floating point labels of the whole training set on the method's
-                device, or None.
-        """
-
-    def see_images(self, image: torch.Tensor, present: torch.Tensor) -> None:
-        """Called after every `begin_training`, for a method that scales images by the training rows alone.
-
-        It may wait for the device. A method that was not trained may be shown images, too.
-
-        Args:
-            image: `(n_train, *image_shape)` raw images on the method's device, in the type they came in.
-            present: `(n_train,)` bool, False where the image was removed.
+            rows: the training set on the method's device; `image` is `(n_train, *image_shape)`.
         """
 
     def begin_epoch(self, epoch: int) -> None:
-        """Called before the first batch of every epoch, counted from 0."""
+        """Do what is due before the first batch of an epoch.
+
+        Args:
+            epoch: counted from 0.
+        """
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Take one training step; return its named losses, detached, without waiting for the device.
+        """Take one training step without waiting for the device.
 
-        The names are the same in every step. A sum of losses comes after its parts, so that the part that
-        became NaN is named.
+        Args:
+            batch: `image` is `(batch, *image_shape)`, and so on.
+
+        Returns:
+            Named losses: detached scalars, of the same names in every step. Their weighted sum is called
+            `total` and comes after its parts, so that the part that became NaN is named.
+
+        Raises:
+            NotImplementedError: if a method has no training.
         """
         raise NotImplementedError
 
     def end_epoch(self, epoch: int) -> None:
-        """Called after the last batch of every epoch: learning-rate schedules, code updates."""
+        """Do what is due after the last batch of an epoch: learning-rate schedules, code updates.
+
+        Args:
+            epoch: counted from 0.
+        """
 
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
         """Map raw features to real-valued codes; a bit is 1 where the value is `>= 0`.
 
-        The method applies its own scaling of inputs (by the statistics in `DataSpec`, or those that
-        `see_images` took), so callers give raw features. The caller sets evaluation mode and disables
-        gradients; `encode_dataset` does both.
+        The method applies its own scaling of inputs (by the statistics in `DataSpec`, or those that it
+        measured in `begin_training`), so callers give raw features. The caller sets evaluation mode and
+        disables gradients; `encode_dataset` does both.
 
         Args:
             modality: "image" or "text".
@@ -139,12 +189,63 @@ class HashingMethod(torch.nn.Module):
 
         Returns:
             `(n, bits)` floating point.
+
+        Raises:
+            NotImplementedError: if a method has no codes.
         """
         raise NotImplementedError
 
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        """The optimisers by name, so that checkpoints hold their state."""
+        """Return the optimisers by name, so that checkpoints hold their state."""
         return {}
+
+    def _check_input(self, modality: Modality, features: torch.Tensor) -> None:
+        """Refuse inputs that the method was not built for; an `encode` begins with it.
+
+        Raises:
+            ValueError: for an unknown modality or another shape than `data_spec` says.
+        """
+        check_shape(self.data_spec, modality, tuple(features.shape))
+
+    def _check_batch(self, batch: Batch) -> None:
+        """Refuse a batch that the method was not built for; an `update` begins with it.
+
+        Raises:
+            ValueError: for other shapes than `data_spec` says, or labels that are missing or too many.
+        """
+        self._check_input("image", batch.image)
+        self._check_input("text", batch.text)
+        wanted = 0 if self.data_spec is None else self.data_spec.n_label
+        given = 0 if batch.label is None else batch.label.shape[1]
+        if wanted and wanted != given:
+            raise ValueError(
+                f"label must have {wanted} columns, as the method was built for, but it has {given}; "
+                "build the method with the spec of these data (TrainingData.spec)"
+            )
+
+
+def check_shape(spec: DataSpec | None, modality: str, shape: tuple[int, ...]) -> None:
+    """Refuse inputs of another shape than a method was built for.
+
+    Args:
+        spec: what it was built for; None: unknown, nothing is compared.
+        modality: "image" or "text".
+        shape: `(n, *image_shape)` or `(n, text_width)`.
+
+    Raises:
+        ValueError: for an unknown modality or another shape.
+    """
+    if modality not in get_args(Modality):
+        raise ValueError(f"modality must be 'image' or 'text', but it is {modality!r}")
+    if spec is None:
+        return
+    expected = spec.image_shape if modality == "image" else (spec.text_width,)
+    if shape[1:] != expected:
+        raise ValueError(
+            f"{modality} inputs must have shape {expected}, as the method was built for, "
+            f"but they have {shape[1:]}; give features as it was trained with or build it with the spec of "
+            "these data"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,9 +259,25 @@ class MethodSpec:
         build: makes the method from its options and the data's shapes; initial weights come from torch's
             default generator.
         supervised: whether training needs labels.
-        presets: named option sets, for example of the paper's data sets. "small" is for data sets of a few
-            thousand rows on a CPU. A preset fixes options and no widths of inputs: other features of the same
-            data set may be used with it.
+        presets: named option sets, for example of the paper's data sets: instances of `config_type`, or
+            dictionaries, which become such. "small" is for data sets of a few thousand rows on a CPU. A
+            preset fixes options and no widths of inputs: other features of the same data set may be used
+            with it.
+
+    Raises:
+        ValueError: for a preset with an unknown option or a value out of range; the message names it.
+
+    Example:
+        >>> spec = MethodSpec(
+        ...     name="linear",
+        ...     title="Two linear layers",
+        ...     config_type=MethodConfig,
+        ...     build=HashingMethod,
+        ...     supervised=False,
+        ...     presets={"small": {"epochs": 5}},
+        ... )
+        >>> spec.presets["small"].epochs
+        5
     """
 
     name: str
@@ -169,3 +286,27 @@ class MethodSpec:
     build: Callable[[MethodConfig, DataSpec], HashingMethod]
     supervised: bool
     presets: Mapping[str, MethodConfig]
+
+    def __post_init__(self) -> None:
+        presets = {name: self._preset(name, preset) for name, preset in self.presets.items()}
+        object.__setattr__(self, "presets", MappingProxyType(presets))
+
+    def _preset(self, name: str, preset: object) -> MethodConfig:
+        if isinstance(preset, self.config_type):
+            return preset
+        try:
+            return self.config_type.model_validate(preset)
+        except ValidationError as error:
+            raise ValueError(f"preset {name!r}: {explain_options(self, error)}") from None
+
+
+def explain_options(spec: MethodSpec, error: ValidationError) -> str:
+    """Say in one sentence which option of a method is wrong, and why."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(spec.config_type.model_fields)
+        return f"method {spec.name!r} has no option {name!r}; options: {known}"
+    if not name:
+        return f"method {spec.name!r}: {first['msg']}"
+    return f"option {name!r} of method {spec.name!r}: {first['msg']}, not {first['input']!r}"

@@ -46,6 +46,41 @@ def weight_dtype(precision: Precision) -> torch.dtype:
     return torch.float64 if precision == "float64" else torch.float32
 
 
-def multiply_in(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """Autocast of the matrix products to bfloat16, or nothing."""
+def autocast_for(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    """Return a context of autocast for "bf16": matrix products in bfloat16. Otherwise it changes nothing."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def full_precision(like: torch.Tensor) -> AbstractContextManager[object]:
+    """Return a context without autocast, for what is small or sensitive: norms, distances, discriminators.
+
+    Inside, operations keep the type of their inputs, so give them `at_least_float32`.
+
+    Args:
+        like: any shape; autocast is switched off on its device.
+
+    Returns:
+        A context manager.
+
+    Example:
+        >>> with torch.autocast("cpu", dtype=torch.bfloat16), full_precision(torch.ones(1)):
+        ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+        torch.float32
+    """
+    return torch.autocast(like.device.type, enabled=False)
+
+
+def at_least_float32(values: torch.Tensor) -> torch.Tensor:
+    """Return bfloat16 and float16 values as float32, others as they are.
+
+    Args:
+        values: any shape, floating point.
+
+    Returns:
+        The same shape, float32 or float64.
+
+    Example:
+        >>> at_least_float32(torch.ones(2, dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

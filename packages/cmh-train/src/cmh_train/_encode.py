@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from cmh_train._contract import Modality
+from cmh_train._contract import Modality, check_shape
 from cmh_train._data import to_tensor
-from cmh_train._device import Precision, check_precision, multiply_in
-from cmh_train._seeds import repeatable_convolutions
+from cmh_train._device import Precision, autocast_for, check_precision
+from cmh_train._seeds import deterministic_cudnn
 
 if TYPE_CHECKING:
-    from cmh_train._contract import DataSpec, HashingMethod
+    from cmh_train._contract import HashingMethod
 
 _ROWS = 2048
 _ENTRIES = _ROWS * 4096  # 34 MB of float32 at a time; what the layers make of them comes on top
@@ -43,41 +43,40 @@ def encode_dataset(
         `(n, bits)` float32, real-valued; a bit is 1 where the value is `>= 0`.
 
     Raises:
-        ValueError: for an unknown modality or features of another width than the method was built for.
+        ValueError: for an unknown modality, features of another width than the method was built for, or a
+            method whose `encode` gives another shape than it must.
     """
     features = np.asanyarray(features)
     check_precision(precision)
-    _check_features(modality, features, method.data_spec)
+    check_shape(method.data_spec, modality, features.shape)
     if batch_size is None:
         batch_size = min(_ROWS, max(1, _ENTRIES // max(1, math.prod(features.shape[1:]))))
     if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        raise ValueError(f"batch_size must be at least 1, but it is {batch_size}")
     rows = method.encode_batch_size or batch_size
     parameter = next(method.parameters())
     codes = torch.empty(len(features), method.bits, device=parameter.device)
     was_training = method.training
     method.eval()
     try:
-        with torch.no_grad(), multiply_in(precision, parameter.device), repeatable_convolutions():
+        with torch.no_grad(), autocast_for(precision, parameter.device), deterministic_cudnn():
             for start in range(0, len(features), rows):
                 chunk = to_tensor(features[start : start + rows])
                 values = chunk.to(parameter.device).to(parameter.dtype)
-                codes[start : start + rows] = method.encode(modality, values)
+                real_codes = method.encode(modality, values)
+                _check_codes(method, modality, real_codes, rows=len(chunk))
+                codes[start : start + rows] = real_codes
     finally:
         method.train(was_training)
     result: npt.NDArray[np.float32] = codes.cpu().numpy()
     return result
 
 
-def _check_features(modality: str, features: npt.NDArray[np.generic], spec: DataSpec | None) -> None:
-    if modality not in get_args(Modality):
-        raise ValueError(f"modality must be 'image' or 'text', not {modality!r}")
-    if spec is None:
-        return
-    expected = spec.image_shape if modality == "image" else (spec.text_width,)
-    if features.shape[1:] != expected:
+def _check_codes(method: HashingMethod, modality: Modality, codes: object, *, rows: int) -> None:
+    expected = (rows, method.bits)
+    found = tuple(codes.shape) if isinstance(codes, torch.Tensor) else type(codes).__name__
+    if found != expected:
         raise ValueError(
-            f"the method was built for {modality} inputs of shape {expected}, "
-            f"but these have {features.shape[1:]}; give features as it was trained with or build it with the "
-            "spec of this data"
+            f"{type(method).__name__}.encode({modality!r}, ...) must return a tensor of shape (n, bits) = "
+            f"{expected}, but it returned {found}; correct the method"
         )

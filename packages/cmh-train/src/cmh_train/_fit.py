@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cmh_train._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from cmh_train._contract import Batch
+from cmh_train._contract import Batch, TrainingRows
 from cmh_train._data import to_tensor
-from cmh_train._device import Precision, check_precision, find_device, multiply_in, weight_dtype
+from cmh_train._device import Precision, autocast_for, check_precision, find_device, weight_dtype
 from cmh_train._memory import check_memory
 from cmh_train._record import EpochRecord, FitResult
 from cmh_train._seeds import (
+    BEGIN,
     ORDER,
     STEPS,
     check_seed,
     derive_seed,
-    isolated_random,
-    repeatable_convolutions,
+    deterministic_cudnn,
+    preserve_rng_state,
     seed_generators,
 )
 
@@ -35,15 +36,15 @@ if TYPE_CHECKING:
 _WEIGHTS = "weights"
 
 
-class TrainingDiverged(ValueError):  # noqa: N818 - named like the toolkit's other conditions
+class TrainingDivergedError(ValueError):
     """A loss or the weights became NaN or infinite.
 
     Gradients are not looked at by themselves: an optimiser that gets one that is not finite makes weights of
     it that are not, and their norms are read once an epoch.
 
     Args:
-        name: the loss that was the first to go, or "weights": all losses went in the same step, so the step
-            before it had spoiled the weights, or no loss has met the weights yet.
+        name: the first loss that was not finite, or "weights": all losses became so in the same step, so the
+            step before it had spoiled the weights, or no loss has met the weights yet.
         epoch: counted from 0.
         step: of the epoch, counted from 0.
     """
@@ -94,24 +95,24 @@ def fit(
         The named losses and the time of every epoch.
 
     Raises:
-        TrainingDiverged: at the end of an epoch in which a loss or the weights became NaN or infinite.
+        TrainingDivergedError: at the end of an epoch in which a loss or the weights became NaN or infinite.
         ValueError: for settings that do not fit the data, the device or the checkpoint.
 
     Example:
         >>> fit(method, data, epochs=20, batch_size=128, checkpoint="run.safetensors")  # doctest: +SKIP
     """
-    place = find_device(device)
+    target = find_device(device)
     check_precision(precision)
     check_seed(seed)
     _check_sizes(method, data, epochs=epochs, batch_size=batch_size)
-    check_memory(method, data, place, precision)
+    check_memory(method, data, target, precision)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(path=checkpoint)
 
     dtype = weight_dtype(precision)
-    method.to(place, dtype)
+    method.to(target, dtype)
     _move_optimisers(method)
-    rows = _DeviceRows(data, place, dtype)
+    rows = _DeviceRows(data, target, dtype)
     run = _describe_run(method, data, batch_size=batch_size, precision=precision, seed=seed)
     records: list[EpochRecord] = []
     if checkpoint is not None and Path(checkpoint.path).exists():
@@ -123,9 +124,9 @@ def fit(
             )
     resumed_from = len(records)
     last_save = time.monotonic()
-    with isolated_random(place), repeatable_convolutions():
-        method.begin_training(rows.label)
-        method.see_images(rows.image, rows.image_present)
+    with preserve_rng_state(target), deterministic_cudnn():
+        seed_generators(target, derive_seed(seed, BEGIN))
+        method.begin_training(rows.tensors)
         for epoch in range(resumed_from, epochs):
             record = _run_epoch(method, rows, epoch, batch_size=batch_size, seed=seed, precision=precision)
             records.append(record)
@@ -139,9 +140,28 @@ def fit(
     return FitResult(epochs=tuple(records), resumed_from=resumed_from)
 
 
-def show_images(method: HashingMethod, data: TrainingData) -> None:
-    """Let a method on the CPU that is not to be trained scale images as it would; `fit` does so by itself."""
-    method.see_images(to_tensor(data.image), to_tensor(data.image_present))
+def prepare_untrained(method: HashingMethod, data: TrainingData, *, seed: int = 0) -> None:
+    """Let a method that is not trained look at the training rows, so that it scales inputs as if it were.
+
+    `fit` does the same before the first epoch. The method stays on its device and in its precision.
+
+    Args:
+        method: `begin_training` is called.
+        data: the training rows, images `(n_train, *image_shape)` and texts `(n_train, text_width)`.
+        seed: non-negative; the same as for `fit`.
+
+    Raises:
+        ValueError: if the method was built for other data.
+
+    Example:
+        >>> prepare_untrained(method, data)  # doctest: +SKIP
+    """
+    check_seed(seed)
+    _check_spec(method, data)
+    parameter = next(method.parameters())
+    with preserve_rng_state(parameter.device):
+        seed_generators(parameter.device, derive_seed(seed, BEGIN))
+        method.begin_training(_DeviceRows(data, parameter.device, parameter.dtype).tensors)
 
 
 class _DeviceRows:
@@ -151,21 +171,24 @@ class _DeviceRows:
         self.dtype = dtype
         self.n_train = data.spec.n_train
         self.device = device
-        self.image = to_tensor(data.image).to(device)
-        self.text = to_tensor(data.text).to(device)
-        self.label = None if data.label is None else to_tensor(data.label).to(device, dtype)
-        self.image_present = to_tensor(data.image_present).to(device)
-        self.text_present = to_tensor(data.text_present).to(device)
+        self.tensors = TrainingRows(
+            image=to_tensor(data.image).to(device),
+            text=to_tensor(data.text).to(device),
+            label=None if data.label is None else to_tensor(data.label).to(device, dtype),
+            image_present=to_tensor(data.image_present).to(device),
+            text_present=to_tensor(data.text_present).to(device),
+        )
 
     def batches(self, order: torch.Tensor, batch_size: int) -> Iterator[Batch]:
+        rows = self.tensors
         for index in torch.split(order, batch_size):
             yield Batch(
-                image=self.image[index].to(self.dtype),
-                text=self.text[index].to(self.dtype),
-                label=None if self.label is None else self.label[index],
+                image=rows.image[index].to(self.dtype),
+                text=rows.text[index].to(self.dtype),
+                label=None if rows.label is None else rows.label[index],
                 index=index,
-                image_present=self.image_present[index],
-                text_present=self.text_present[index],
+                image_present=rows.image_present[index],
+                text_present=rows.text_present[index],
             )
 
 
@@ -179,7 +202,7 @@ def _run_epoch(
     method.begin_epoch(epoch)
     totals = _LossTotals(rows.dtype)
     for batch in rows.batches(order, batch_size):
-        with multiply_in(precision, rows.device):
+        with autocast_for(precision, rows.device):
             losses = method.update(batch)
         totals.add(losses)
     method.end_epoch(epoch)
@@ -196,6 +219,7 @@ class _LossTotals:
         self._n_step = 0
 
     def add(self, losses: Mapping[str, torch.Tensor]) -> None:
+        self._check(losses)
         values = torch.stack([loss.to(self._dtype) for loss in losses.values()])
         if self._n_step == 0:
             self._names = tuple(losses)
@@ -207,11 +231,24 @@ class _LossTotals:
         self._finite &= values.isfinite()
         self._survived += self._finite
 
+    def _check(self, losses: object) -> None:
+        if not isinstance(losses, dict) or not losses:
+            raise ValueError(f"update must return a dictionary of named losses, but it returned {losses!r}")
+        for name, loss in losses.items():
+            if not isinstance(loss, torch.Tensor) or loss.ndim:
+                found = tuple(loss.shape) if isinstance(loss, torch.Tensor) else type(loss).__name__
+                raise ValueError(f"loss {name!r} of update must be a scalar tensor, but it is {found}")
+        if self._n_step and tuple(losses) != self._names:
+            raise ValueError(
+                f"update must return the same losses in every step, {', '.join(self._names)}, "
+                f"but it returned {', '.join(losses)}"
+            )
+
     def read(self, method: HashingMethod, epoch: int) -> dict[str, float]:
         """Wait for the device, once for everything, and return the means.
 
         Raises:
-            TrainingDiverged: a loss, or the norm of a weight, is not finite.
+            TrainingDivergedError: a loss, or the norm of a weight, is not finite.
         """
         # Norms tell NaN weights that no loss has met yet.
         norms = torch.stack([parameter.detach().norm() for parameter in method.parameters()])
@@ -222,10 +259,10 @@ class _LossTotals:
         if first < self._n_step:
             # Of the losses that went in one step the first counts: a sum of losses comes after its parts.
             if first > 0 and n_loss > 1 and max(survived) == first:
-                raise TrainingDiverged(_WEIGHTS, epoch, first - 1)
-            raise TrainingDiverged(self._names[survived.index(first)], epoch, first)
+                raise TrainingDivergedError(_WEIGHTS, epoch, first - 1)
+            raise TrainingDivergedError(self._names[survived.index(first)], epoch, first)
         if not math.isfinite(norm):
-            raise TrainingDiverged(_WEIGHTS, epoch, self._n_step - 1)
+            raise TrainingDivergedError(_WEIGHTS, epoch, self._n_step - 1)
         return {name: total / self._n_step for name, total in zip(self._names, sums, strict=True)}
 
 
@@ -247,9 +284,9 @@ def _epoch_order(method: HashingMethod, n_train: int, batch_size: int, seed: int
 def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batch_size: int) -> None:
     n_train = data.spec.n_train
     if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, not {epochs}")
+        raise ValueError(f"epochs must be at least 1, but it is {epochs}")
     if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        raise ValueError(f"batch_size must be at least 1, but it is {batch_size}")
     if batch_size > n_train:
         raise ValueError(
             f"batch_size is {batch_size}, but there are only {n_train} training rows; make it smaller"
@@ -266,6 +303,10 @@ def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batc
             f"with batch_size={wanted}; give fit batch_size={min(wanted, n_train)} or build it with "
             f"batch_size={batch_size}"
         )
+    _check_spec(method, data)
+
+
+def _check_spec(method: HashingMethod, data: TrainingData) -> None:
     if method.data_spec is not None and method.data_spec != data.spec:
         for name, built in asdict(method.data_spec).items():
             given = getattr(data.spec, name)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from pydantic import ValidationError
 
-from cmh_train._contract import MethodConfig, MethodSpec
-from cmh_train._seeds import BUILD, check_seed, derive_seed, isolated_random, seed_generators
+from cmh_train._contract import HashingMethod, MethodConfig, MethodSpec, explain_options
+from cmh_train._seeds import BUILD, check_seed, derive_seed, preserve_rng_state, seed_generators
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.metadata import EntryPoint
 
-    from cmh_train._contract import DataSpec, HashingMethod
+    from cmh_train._contract import DataSpec
 
 GROUP = "cmh.methods"
 
@@ -29,25 +29,51 @@ class BrokenMethodError(ValueError):
 
 
 def available_methods() -> dict[str, MethodSpec]:
-    """Load every installed method, by name in alphabetical order.
+    """Load every installed method that can be loaded; see `broken_methods` for the others.
 
-    Raises:
-        BrokenMethodError: if a package announces a method that cannot be loaded; the message names the
-            package.
+    Returns:
+        Specifications by name, in alphabetical order.
+
+    Example:
+        >>> all(spec.presets is not None for spec in available_methods().values())
+        True
     """
-    return {point.name: _load(point) for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
+    return {name: spec for name, spec in _load_all().items() if isinstance(spec, MethodSpec)}
+
+
+def broken_methods() -> dict[str, BrokenMethodError]:
+    """Try to load every installed method, and keep the errors of those that cannot be loaded.
+
+    Returns:
+        Errors by name, in alphabetical order; the message names the package and the cause.
+
+    Example:
+        >>> for name, error in broken_methods().items():
+        ...     print(name, error)
+    """
+    return {name: error for name, error in _load_all().items() if isinstance(error, BrokenMethodError)}
 
 
 def find_method(name: str) -> MethodSpec:
     """Load one installed method by name; other packages, broken ones too, are left alone.
 
+    Args:
+        name: as the package announces it.
+
+    Returns:
+        Its specification.
+
     Raises:
         UnknownMethodError: if there is none; the message lists those there are.
         BrokenMethodError: if it cannot be loaded.
+
+    Example:
+        >>> find_method("dadh").supervised  # doctest: +SKIP
+        True
     """
-    points = {point.name: point for point in entry_points(group=GROUP)}
+    points = _announced()
     if name not in points:
-        known = ", ".join(sorted(points)) or "none; install a package such as cmh-dadh"
+        known = ", ".join(points) or "none; install a package such as cmh-dadh"
         raise UnknownMethodError(f"there is no method {name!r}; installed methods: {known}")
     return _load(points[name])
 
@@ -81,7 +107,7 @@ def make_config(
     try:
         return spec.config_type.model_validate({**chosen, **(options or {})})
     except ValidationError as error:
-        raise ValueError(_one_sentence(spec, error)) from None
+        raise ValueError(explain_options(spec, error)) from None
 
 
 def build_method(
@@ -100,8 +126,17 @@ def build_method(
         data_spec: the data it will see.
         seed: non-negative.
 
+    Returns:
+        The method in training mode, float32.
+
     Raises:
         ValueError: if options do not fit the method, or a supervised method gets data without labels.
+        BrokenMethodError: if the specification's `build` returns something else than a method.
+
+    Example:
+        >>> spec = DataSpec(n_train=8, image_shape=(4,), text_width=3, n_label=2)
+        >>> build_method("dadh", {"bits": 16}, spec, seed=0).bits  # doctest: +SKIP
+        16
     """
     check_seed(seed)
     spec = find_method(method) if isinstance(method, str) else method
@@ -117,18 +152,49 @@ def build_method(
             "give label=... to the data or choose a method that needs none, such as jdsh"
         )
     cpu = torch.device("cpu")
-    with isolated_random(cpu), cpu:  # built there whatever the default device is
+    with preserve_rng_state(cpu), cpu:  # built there whatever the default device is
         seed_generators(cpu, derive_seed(seed, BUILD))
         built = spec.build(config, data_spec)
+    if not isinstance(built, HashingMethod):
+        raise BrokenMethodError(
+            f"build of method {spec.name!r} must return a HashingMethod, but it returned a "
+            f"{type(built).__name__}; correct its package"
+        )
     built.data_spec, built.config = data_spec, config
+    if not hasattr(built, "bits"):
+        built.bits = config.bits
     return built
 
 
-def _load(point: EntryPoint) -> MethodSpec:
-    package = point.dist.name if point.dist else "an unknown package"
+def _announced() -> dict[str, list[EntryPoint]]:
+    """What packages announce, by name in alphabetical order."""
+    points: dict[str, list[EntryPoint]] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        points.setdefault(point.name, []).append(point)
+    return points
+
+
+def _load_all() -> dict[str, MethodSpec | BrokenMethodError]:
+    found: dict[str, MethodSpec | BrokenMethodError] = {}
+    for name, points in _announced().items():
+        try:
+            found[name] = _load(points)
+        except BrokenMethodError as error:
+            found[name] = error
+    return found
+
+
+def _load(points: list[EntryPoint]) -> MethodSpec:
+    point, *others = points
+    package = _package(point)
+    if others:
+        packages = ", ".join(sorted(_package(each) for each in points))
+        raise BrokenMethodError(
+            f"method {point.name!r} is announced by several packages: {packages}; uninstall all but one"
+        )
     try:
         spec = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BrokenMethodError(
             f"method {point.name!r} of {package} cannot be loaded from {point.value!r}: "
             f"{type(error).__name__}: {error}"
@@ -141,12 +207,5 @@ def _load(point: EntryPoint) -> MethodSpec:
     return spec
 
 
-def _one_sentence(spec: MethodSpec, error: ValidationError) -> str:
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(spec.config_type.model_fields)
-        return f"method {spec.name!r} has no option {name!r}; options: {known}"
-    if not name:
-        return f"method {spec.name!r}: {first['msg']}"
-    return f"option {name!r} of method {spec.name!r}: {first['msg']}, not {first['input']!r}"
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an unknown package"

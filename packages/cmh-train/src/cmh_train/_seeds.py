@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Streams of one seed: they must differ, so that the order of rows says nothing about the numbers a method
 # draws.
-BUILD, STEPS, ORDER = range(3)
+BUILD, STEPS, ORDER, BEGIN = range(4)
 
 
 def derive_seed(seed: int, stream: int, position: int = 0) -> int:
@@ -29,12 +29,12 @@ def check_seed(seed: int) -> None:
         ValueError: if `seed` is negative or a bool.
     """
     if isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed must be a non-negative integer, not {seed!r}")
+        raise ValueError(f"seed must be a non-negative integer, but it is {seed!r}")
 
 
 @contextmanager
-def isolated_random(device: torch.device) -> Iterator[None]:
-    """Give the block torch's default generators of CPU and `device`, and restore them afterwards."""
+def preserve_rng_state(device: torch.device) -> Iterator[None]:
+    """Restore torch's default generators of CPU and `device` after the block."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         yield
@@ -49,7 +49,7 @@ def seed_generators(device: torch.device, seed: int) -> None:
 
 
 @contextmanager
-def repeatable_convolutions() -> Iterator[None]:
+def deterministic_cudnn() -> Iterator[None]:
     """Let cuDNN choose algorithms that give the same sum every time, by rule and not by a race of timings."""
     cudnn = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -16,7 +17,7 @@ def methods(
 
     Example: umml methods dadh
     """
-    from cmh_train import available_methods, find_method
+    from cmh_train import available_methods, broken_methods, find_method
 
     from umml_cli.methods import method_version
 
@@ -41,3 +42,6 @@ def methods(
             values = [str(getattr(preset, option)) for preset in method.presets.values()]
             table.add_row(option, str(getattr(default, option)), *values, field.description or "")
     console.print(table)
+    if name is None:
+        for error in broken_methods().values():
+            console.print(f"[yellow]Not usable:[/] {escape(str(error))}")
