@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cmh_metrics import RankingTables, average_precision, mean_average_precision, ranking_tables
 from field_loop import average_precision as reference
-from field_loop import average_precision_of, random_arrays
+from field_loop import average_precision_of, random_arrays, rankings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -250,6 +250,34 @@ def test_queries_without_a_relevant_item():
     assert mean_average_precision(tables=tables) == 0.5
     assert mean_average_precision(tables=tables, no_relevant="skip") == 1
     assert np.isnan(mean_average_precision(tables=tables[:1], no_relevant="skip"))
+
+
+def hashnet(k, **arrays):
+    """HashNet's and DeepHash's program: the mean over the queries with a hit among the first k."""
+    values = [
+        average_precision_of(shares, k, "retrieved") for _, shares in rankings(**arrays) if shares[:k].any()
+    ]
+    return np.mean(values), len(values)
+
+
+@pytest.mark.parametrize("k", [1, 5, 20, None])
+def test_queries_without_a_hit_left_out(k):
+    arrays = random_arrays(60, 300, 6, 50, density=0.03)
+    options = {"normalise": "retrieved", "ties": "index", "k": k, "no_relevant": "skip-no-hit"}
+    value, n = hashnet(k, **arrays)
+    assert n < 60
+    assert len(average_precision(**arrays, **options)) == n
+    assert mean_average_precision(**arrays, **options) == pytest.approx(value)
+
+
+def test_hits_that_only_some_orders_bring():
+    tables = RankingTables([[1, 3], [3, 1], [2, 2]], [[0, 1], [0, 1], [0, 0]])
+    for ties in ("expected", "best", "worst"):
+        options = {"tables": tables, "ties": ties, "no_relevant": "skip-no-hit"}
+        assert len(average_precision(**options, k=2)) == 1  # one of the three tied places is within the cut
+        assert len(average_precision(**options, k=4)) == len(average_precision(**options)) == 2
+        first = average_precision(**options, k=2, normalise="first-relevant")
+        assert len(first) == 2  # the first relevant item counts wherever it ranks
 
 
 @pytest.mark.parametrize(

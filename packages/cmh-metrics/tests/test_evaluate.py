@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -112,7 +113,7 @@ def test_tables_for_people(both):
     assert "measures at k: ties expected; database codes: -1 and +1" in markdown.splitlines()[-1]
     assert "; 8 queries on 70 items" in markdown.splitlines()[-1]
     assert f"image-to-text & 16 & {value} &" in latex
-    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 2
+    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 3
     assert r"95 \% interval" in latex
     task = report["text-to-image"]
     cells = [task.precision_at[50], task.recall_at[50], task.ndcg_at[50]]
@@ -164,6 +165,56 @@ def test_queries_without_a_relevant_item(make_arrays):
     with pytest.raises(ValueError, match="for at least one query"):
         evaluate(**arrays, no_relevant="skip")
     assert evaluate(**arrays)["retrieval"].map_by_class == (None, None)
+
+
+@pytest.mark.parametrize("ties", ["expected", "index", "best", "worst"])
+def test_bounds_hold_for_the_queries_that_count(make_arrays, ties):
+    arrays = make_arrays(60, 200, 4, 40, density=0.03)
+    task = evaluate(**arrays, k=5, normalise="retrieved", ties=ties, no_relevant="skip-no-hit")["retrieval"]
+    assert task.n_counted == len(task.average_precision) < 60 - task.n_without_relevant
+    assert task.map_worst - 1e-12 <= task.mean_average_precision <= task.map_best + 1e-12
+    expected = mean_average_precision(
+        **arrays, k=5, normalise="retrieved", ties=ties, no_relevant="skip-no-hit"
+    )
+    assert task.mean_average_precision == expected
+
+
+def test_codes_that_are_all_equal_are_a_warning(make_arrays):
+    arrays = make_arrays(40, 50, 16, 3)
+    assert evaluate(**arrays)["retrieval"].warnings == ()
+    arrays["database_codes"][:, :5] = 1
+    arrays["query_codes"][:] = arrays["query_codes"][0]
+    report = evaluate(**arrays)
+    assert report["retrieval"].warnings == (
+        "query codes: all codes are equal, 16 of 16 bits never change",
+        "database codes: 5 of 16 bits never change",
+    )
+    warning = "Warning: retrieval, query codes: all codes are equal, 16 of 16 bits never change."
+    assert warning in report.to_markdown()
+    assert f"% {warning}" in report.to_latex()
+    assert RetrievalReport.from_json(report.to_json())["retrieval"].warnings == report["retrieval"].warnings
+
+
+def test_what_a_report_says_of_the_values(make_arrays):
+    arrays = make_arrays(4, 50, 16, 3)
+    arrays["query_codes"] = arrays["query_codes"] > 0
+    arrays["database_codes"] = arrays["database_codes"] * 0.4
+    assert evaluate(**arrays)["retrieval"].readings == {
+        "query_codes": "0 and 1",
+        "database_codes": "real outputs, a zero counting as +1",
+        "labels": "0 and 1",
+    }
+    arrays["query_codes"] = arrays["query_codes"] * 0.7 + 0.1
+    arrays["database_codes"] = arrays["database_codes"] + 0.5
+    readings = evaluate(**arrays, threshold=0.5)["retrieval"].readings
+    assert readings["query_codes"] == readings["database_codes"] == "1 from 0.5 on, otherwise 0"
+
+
+def test_a_measure_that_a_report_does_not_have(make_arrays):
+    task = evaluate(**make_arrays(2, 9, 8, 2))["retrieval"]
+    with pytest.raises(AttributeError, match="no measure 'charm'"):
+        task.charm  # noqa: B018
+    assert copy.copy(task).ndcg_at == task.ndcg_at
 
 
 def test_reading_something_else():

@@ -1,3 +1,5 @@
+from itertools import permutations, product
+
 import numpy as np
 import pytest
 from cmh_metrics import hamming_distances, instance_recall_at
@@ -25,6 +27,54 @@ def test_places_of_the_right_items(make_arrays, ties):
     np.testing.assert_allclose(found, hits.mean(axis=0))
 
 
+@pytest.mark.parametrize("count", ["any", "share"])
+def test_several_right_items_under_all_orders(count):
+    """Tie groups of 2, 5 and 3 items; 1, 2 and 2 of the right ones among them, in all orders."""
+    distance = np.repeat([0, 1, 2], [2, 5, 3])
+    right = np.array([0, 3, 5, 7, 9])
+    database = np.ones((10, 4))
+    for row, d in enumerate(distance):
+        database[row, :d] = -1
+    for chosen in (right, right[1:], right[3:], right[:1]):
+        ranks = []
+        for order in product(*(permutations(np.flatnonzero(distance == d)) for d in range(3))):
+            place = np.empty(10, int)
+            place[np.concatenate(order)] = np.arange(1, 11)
+            ranks.append(place[chosen])
+        hits = [np.array(ranks) <= k for k in range(1, 11)]
+        by_order = np.array([h.any(axis=1) if count == "any" else h.mean(axis=1) for h in hits])
+        arrays = {"query_codes": np.ones((1, 4)), "database_codes": database, "targets": [chosen]}
+        for ties, expected in (
+            ("expected", by_order.mean(axis=1)),
+            ("best", by_order.max(axis=1)),
+            ("worst", by_order.min(axis=1)),
+        ):
+            found = instance_recall_at(**arrays, ks=range(1, 11), ties=ties, count=count)
+            np.testing.assert_allclose(found, expected, atol=1e-12)
+        in_order = [(chosen < k).any() if count == "any" else (chosen < k).mean() for k in range(1, 11)]
+        found = instance_recall_at(**arrays, ks=range(1, 11), ties="index", count=count)
+        np.testing.assert_allclose(found, in_order)
+
+
+def test_queries_may_have_fewer_right_items(make_arrays):
+    arrays = make_arrays(3, 40, 6, 1)
+    codes = {name: arrays[name] for name in ("query_codes", "database_codes")}
+    targets = np.array([[4, 9], [7, -1], [-1, 30]])
+    for ties in ("expected", "best", "worst", "index"):
+        alone = [
+            instance_recall_at(
+                query_codes=codes["query_codes"][i : i + 1],
+                database_codes=codes["database_codes"],
+                ks=KS,
+                targets=[row[row >= 0]],
+                ties=ties,
+            )
+            for i, row in enumerate(targets)
+        ]
+        found = instance_recall_at(**codes, ks=KS, targets=targets, ties=ties)
+        np.testing.assert_allclose(found, np.mean(alone, axis=0))
+
+
 def test_row_i_belongs_to_query_i_by_default():
     codes = np.eye(5)
     assert instance_recall_at(query_codes=codes, database_codes=codes, ks=[1]).tolist() == [1.0]
@@ -37,6 +87,9 @@ def test_row_i_belongs_to_query_i_by_default():
         ({"ks": []}, "at least one cut-off"),
         ({"ties": "any"}, "ties must be one of"),
         ({"targets": [0]}, r"one database row per query \(2\)"),
+        ({"targets": [[0, 0], [1, 0]]}, "each database row once"),
+        ({"targets": [[-1, -1], [1, 0]]}, "at least one database row for every query"),
+        ({"count": "all"}, "count must be one of 'any', 'share'"),
         ({"targets": [0.0, 1.0]}, "but it is float64"),
         ({"targets": [0, 2]}, "database rows from 0 to 1, but they reach from 0 to 2"),
         ({"query_codes": [[1, 1]]}, "same number of bits"),

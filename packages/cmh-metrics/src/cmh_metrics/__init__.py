@@ -9,10 +9,13 @@ from cmh_metrics._inputs.codes import PackedCodes, pack_codes, unpack_codes
 from cmh_metrics._inputs.compute import BackendUnavailable
 from cmh_metrics._inputs.tables import RankingTables
 from cmh_metrics._measures.average_precision import average_precision, mean_average_precision
+from cmh_metrics._measures.average_precision_within_radius import average_precision_within_radius
 from cmh_metrics._measures.by_class import map_by_class
 from cmh_metrics._measures.instance_recall import instance_recall_at
 from cmh_metrics._measures.ndcg import ndcg
 from cmh_metrics._measures.precision_at import precision_at
+from cmh_metrics._measures.precision_within_radius import precision_within_radius
+from cmh_metrics._measures.r_precision import r_precision
 from cmh_metrics._measures.radius_curve import RadiusCurve, precision_recall_by_radius
 from cmh_metrics._measures.recall_at import recall_at
 from cmh_metrics._report import RetrievalReport, TaskReport
@@ -29,6 +32,7 @@ __all__ = [
     "RetrievalReport",
     "TaskReport",
     "average_precision",
+    "average_precision_within_radius",
     "bootstrap_interval",
     "evaluate",
     "hamming_distances",
@@ -41,6 +45,8 @@ __all__ = [
     "paired_randomisation_test",
     "precision_at",
     "precision_recall_by_radius",
+    "precision_within_radius",
+    "r_precision",
     "ranking_tables",
     "recall_at",
     "unpack_codes",

@@ -114,6 +114,14 @@ class RetrievalReport:
     ) -> dict[str, PairedTest]:
         """Test every task that both reports have for a difference of mAP on the same queries.
 
+        Args:
+            other: the report of another system, of the same queries under the same definition.
+            n_resample: number of random exchanges, see `paired_randomisation_test`.
+            seed: of the random numbers.
+
+        Returns:
+            A test for each task, by its name; the difference is this report's mAP less the other's.
+
         Raises:
             ValueError: if the reports define mAP differently, share no task, or differ in their queries.
         """
@@ -156,6 +164,12 @@ class RetrievalReport:
     def from_json(cls, text: str) -> RetrievalReport:
         """Read what `to_json` wrote.
 
+        Args:
+            text: the JSON.
+
+        Returns:
+            The report.
+
         Raises:
             ValueError: if the text is not such a report.
         """
@@ -185,7 +199,11 @@ class RetrievalReport:
         return "\n\n".join([*tables, *self.notes()]) + "\n"
 
     def to_latex(self, *, tests: Tests | None = None) -> str:
-        """Return the same tables for LaTeX with the booktabs package."""
+        """Return the same tables for LaTeX with the booktabs package.
+
+        Args:
+            tests: what `compare` returned: adds the difference of mAP and its p-value.
+        """
         lines = [f"% {note}" for note in self.notes()]
         for columns, rows in self._tables(tests):
             header, *body = [" & ".join(map(_in_latex, row)) + r" \\" for row in (columns, *rows)]

@@ -35,8 +35,11 @@ def relevant_found(ks: Sequence[int], ties: str, ranking: Any) -> tuple[Scores, 
     return _found_in_database_order(inputs, compute, np.array(ks, np.int64))
 
 
-def found_in_tables(tables: RankingTables, ks: Sequence[int], ties: str) -> Scores:
-    """Return `(n_query, n_cut)` relevant items among the first k, a mean over orders with expected ties."""
+def found_in_tables(tables: RankingTables, ks: Sequence[Any], ties: str) -> Scores:
+    """Return `(n_query, n_cut)` relevant items among the first k, a mean over orders with expected ties.
+
+    Each k is a number, or `(n_query, 1)` numbers of which every query has its own.
+    """
     n, r = tables.retrieved, tables.relevant
     before = n.cumsum(axis=1) - n  # items ranked before each tie group
     found = np.empty((len(tables), len(ks)))

@@ -59,6 +59,13 @@ def positive_integer(value: Any, name: str) -> int:
     return int(value)
 
 
+def non_negative_integer(value: Any, name: str) -> int:
+    """Return `value` as an int of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"{name} must be an integer of at least 0, but it is {value!r}")
+    return int(value)
+
+
 def one_of(value: Any, name: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`."""
     if value not in choices:

@@ -124,7 +124,7 @@ class Reading:
         if high <= 1:
             raise CodeValueError(
                 f"{self._name} must have values on both sides of zero, but all are from {low:g} to "
-                f"{high:g}, as sigmoid outputs are, so that every bit would be 1",
+                f"{high:g}, as sigmoid outputs are, so that all codes would be equal",
                 "threshold",
             )
         if all((block == np.rint(block)).all() for _, block in self._blocks()):

@@ -132,12 +132,22 @@ class PackedCodes:
         return cls(np.ascontiguousarray(beyond[:, :width]), bits)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write an `.npz` file with the arrays `words` and `bits`."""
+        """Write an `.npz` file with the arrays `words` and `bits`.
+
+        Args:
+            path: the file, written under exactly this name.
+        """
         write_arrays(path, words=self.words, bits=np.int64(self.bits))
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PackedCodes:
         """Read what `save` wrote.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The codes.
 
         Raises:
             ValueError: if the file does not hold `words` and `bits`.
@@ -185,7 +195,16 @@ def pack_codes(
 
 
 def unpack_codes(codes: PackedCodes) -> np.ndarray[Any, np.dtype[np.int8]]:
-    """Return the codes as `(n, bits)` int8 of {-1, +1}.
+    """Return the codes as signs.
+
+    Args:
+        codes: packed codes of `n` items.
+
+    Returns:
+        `(n, bits)` int8 of {-1, +1}.
+
+    Raises:
+        ValueError: if `codes` are not packed.
 
     Example:
         >>> unpack_codes(pack_codes([[0, 1]]))

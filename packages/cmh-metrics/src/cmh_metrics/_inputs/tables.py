@@ -82,6 +82,12 @@ class RankingTables:
     def concat(parts: Iterable[RankingTables]) -> RankingTables:
         """Join the tables of different queries over the same database.
 
+        Args:
+            parts: at least one table, all of one code length.
+
+        Returns:
+            The tables of all queries, in the order given.
+
         Raises:
             ValueError: if there are no parts or their code lengths differ.
         """
@@ -97,12 +103,22 @@ class RankingTables:
         )
 
     def to_npz(self, path: str | PathLike[str]) -> None:
-        """Write an `.npz` file with the arrays `retrieved` and `relevant`."""
+        """Write an `.npz` file with the arrays `retrieved` and `relevant`.
+
+        Args:
+            path: the file, written under exactly this name.
+        """
         write_arrays(path, retrieved=self.retrieved, relevant=self.relevant)
 
     @classmethod
     def from_npz(cls, path: str | PathLike[str]) -> RankingTables:
         """Read what `to_npz` wrote.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The tables.
 
         Raises:
             ValueError: if the file does not hold `retrieved` and `relevant`.
