@@ -1,0 +1,101 @@
+"""The manifest: the one file that says what an index holds; it is replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from cmh_search._errors import CodeIndexError
+from cmh_search._segment import sync_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = "cmh-search index"
+VERSION = 1
+NAME = "index.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentEntry:
+    """A segment of an index.
+
+    Args:
+        name: its folder.
+        n: its items.
+        deleted: the file that says which were deleted, or None.
+        n_deleted: how many.
+    """
+
+    name: str
+    n: int
+    deleted: str | None = None
+    n_deleted: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What an index holds.
+
+    Args:
+        bits: code length.
+        label_names: names of the labels, in the order of the label bits.
+        value_width: numbers in the network output kept for an item's code; 0: none are kept.
+        segments: in the order of the rows.
+        next_number: of the next file or folder, so that no name is ever used twice.
+    """
+
+    bits: int
+    label_names: tuple[str, ...] = ()
+    value_width: int = 0
+    segments: tuple[SegmentEntry, ...] = field(default=())
+    next_number: int = 1
+
+    def numbered(self) -> tuple[str, Manifest]:
+        """Return a new name, and the manifest that has used it."""
+        return f"{self.next_number:08}", replace(self, next_number=self.next_number + 1)
+
+    def write(self, folder: Path) -> None:
+        """Replace the manifest of an index; afterwards the change is on the disk."""
+        content = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        temporary = folder / f".{NAME}.{os.getpid()}.partial"
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(content, file, ensure_ascii=False, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / NAME)
+        sync_folder(folder)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read the manifest of an index.
+
+        Raises:
+            CodeIndexError: where there is none, or one of another format or version.
+        """
+        path = folder / NAME
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            known = content.pop("format") == FORMAT
+        except (FileNotFoundError, NotADirectoryError):
+            raise CodeIndexError(
+                f"{folder} is no index: it has no {NAME}; make one with CodeIndex.create or umml index"
+            ) from None
+        except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, AttributeError):
+            known = False
+        if not known:
+            raise CodeIndexError(
+                f"{path} is damaged or belongs to something else; make the index anew"
+            ) from None
+        if (version := content.pop("version", None)) != VERSION:
+            raise CodeIndexError(
+                f"{path} has version {version}, but this cmh-search reads version {VERSION}; make the index "
+                "anew or use the cmh-search that made it"
+            )
+        try:
+            segments = tuple(SegmentEntry(**entry) for entry in content.pop("segments"))
+            return cls(segments=segments, label_names=tuple(content.pop("label_names")), **content)
+        except (TypeError, KeyError) as error:
+            raise CodeIndexError(f"{path} is damaged ({error}); make the index anew") from None

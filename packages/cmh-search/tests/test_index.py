@@ -1,0 +1,239 @@
+"""Searching: exact distances, ties by row, filters, gaps, the whole ranking."""
+
+import numpy as np
+import pytest
+from cmh_metrics import pack_codes
+from cmh_search import CodeIndex, CodeIndexError, IndexWriter
+from conftest import random_items
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from plain_index import PlainIndex
+
+COMBINES = [("nearest", None), ("mean", None), ("cross", "image"), ("cross", "text")]
+
+
+def filled(folder, rng, *, bits=16, sizes=(30, 1, 25), label_names=(), **shares):
+    index, plain = CodeIndex.create(folder, bits=bits, label_names=label_names), PlainIndex()
+    with IndexWriter(folder) as writer:
+        first = 0
+        for size in sizes:
+            ids, codes, items = random_items(rng, size, bits, first, **shares)
+            labels = rng.random((size, len(label_names))) < 0.4 if label_names else None
+            writer.add(**items, labels=labels, payload=[{"text": name} for name in ids])
+            plain.add(ids, codes, labels)
+            first += size
+    return index.refresh(), plain
+
+
+def test_four_items_by_hand(tmp_path):
+    folder = tmp_path / "index"
+    CodeIndex.create(folder, bits=4)
+    with IndexWriter(folder) as writer:
+        writer.add(ids=["picture"], image_codes=[[1, 1, 1, 1]])
+        writer.add(
+            ids=["pair", "words"],
+            image_codes=[[-1, -1, 1, 1], [0, 0, 0, 0]],
+            text_codes=[[-1, -1, -1, -1], [1, 1, 1, -1]],
+            image_present=np.array([True, False]),
+        )
+    index = CodeIndex(folder)
+    query = [[1, 1, 1, 1]]
+    found = index.search(query, k=5)
+    assert found.ids() == ["picture", "words", "pair"]
+    assert found.distances[0, :3].tolist() == [0, 1, 2]
+    assert found.rows.tolist() == [[0, 2, 1]]
+    assert index.search(query, combine="mean").distances[0].tolist() == [0, 1, 3]
+    assert index.search(query, combine="cross", query_modality="image").distances[0].tolist() == [0, 1, 4]
+    assert index.search(query, combine="cross", query_modality="text").distances[0].tolist() == [0, 1, 2]
+    assert index.counts == {"image": 1, "text": 1, "both": 1}
+    assert {side: codes.words.tolist() for side, codes in index.codes_of("pair").items()} == {
+        "image": [[12]],
+        "text": [[0]],
+    }
+    assert list(index.codes_of("words")) == ["text"]
+
+
+@pytest.mark.parametrize("bits", [1, 16, 63, 64, 65, 128])
+@pytest.mark.parametrize(("combine", "query_modality"), COMBINES)
+def test_the_nearest_are_those_of_the_loop(tmp_path, rng, bits, combine, query_modality):
+    index, plain = filled(tmp_path / "index", rng, bits=bits)
+    queries = rng.normal(size=(7, bits))
+    for k in (1, 5, 56, 80):
+        found = index.search(queries, k=k, combine=combine, query_modality=query_modality)
+        for number, query in enumerate(queries):
+            ids, distances = plain.search(query, k, combine, query_modality)
+            assert found.ids(number) == ids
+            assert found.distances[number][: len(ids)].tolist() == distances
+
+
+@pytest.mark.parametrize(("combine", "query_modality"), COMBINES)
+@pytest.mark.parametrize("gathered", [0.0, 0.5, 2.0])
+def test_filters_find_the_nearest_of_what_they_let_through(
+    tmp_path, rng, combine, query_modality, gathered, monkeypatch
+):
+    monkeypatch.setattr("cmh_search._index._GATHERED_SHARE", gathered)
+    index, plain = filled(tmp_path / "index", rng, label_names=("cat", "dog", "boat"))
+    some = sorted(plain.items)[::3]
+    cases = [
+        ({"labels": ["dog"]}, lambda _, labels: labels[1]),
+        ({"labels": ["cat", "boat"]}, lambda _, labels: labels[0] or labels[2]),
+        ({"ids": some}, lambda name, _: name in some),
+        ({"exclude": some}, lambda name, _: name not in some),
+        ({"labels": "dog", "exclude": some}, lambda name, labels: labels[1] and name not in some),
+    ]
+    queries = rng.normal(size=(3, 16))
+    for how, wanted in cases:
+        found = index.search(queries, k=6, combine=combine, query_modality=query_modality, **how)
+        for number, query in enumerate(queries):
+            ids, distances = plain.search(query, 6, combine, query_modality, wanted)
+            assert found.ids(number) == ids
+            assert found.distances[number][: len(ids)].tolist() == distances
+
+
+@pytest.mark.parametrize(("combine", "query_modality"), COMBINES)
+def test_a_radius_and_the_whole_ranking_agree_with_the_loop(
+    tmp_path, rng, combine, query_modality, monkeypatch
+):
+    monkeypatch.setattr("cmh_search._index._DENSE_ENTRIES", 20)
+    index, plain = filled(tmp_path / "index", rng)
+    with IndexWriter(index.path) as writer:
+        gone = sorted(plain.items)[5:9]
+        writer.delete(gone)
+    plain.delete(gone)
+    index = index.refresh()
+    queries = rng.normal(size=(3, 16))
+    whole = index.distances(queries, combine=combine, query_modality=query_modality)
+    assert np.isinf(whole).sum(axis=1).tolist() == [4, 4, 4]
+    for number, query in enumerate(queries):
+        ids, distances = plain.search(query, 99, combine, query_modality)
+        (found,) = index.within(query, radius=7, combine=combine, query_modality=query_modality)
+        inside = [name for name, distance in zip(ids, distances, strict=True) if distance <= 7]
+        assert found.ids() == inside
+        assert sorted(whole[number][np.isfinite(whole[number])]) == sorted(distances)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**6), st.lists(st.sampled_from(["add", "delete", "update", "compact"]), max_size=14))
+def test_changes_in_any_order_leave_what_the_dictionary_holds(tmp_path_factory, seed, steps):
+    rng = np.random.default_rng(seed)
+    folder = tmp_path_factory.mktemp("changes") / "index"
+    index, plain, number = CodeIndex.create(folder, bits=12), PlainIndex(), 0
+    with IndexWriter(folder) as writer:
+        for step in steps:
+            here = list(plain.items)
+            some = list(rng.choice(here, rng.integers(1, len(here) + 1), replace=False)) if here else []
+            if step == "add":
+                ids, codes, items = random_items(rng, int(rng.integers(1, 9)), 12, number)
+                number += len(ids)
+                writer.add(**items)
+                plain.add(ids, codes)
+            elif step == "delete" and some:
+                writer.delete(map(str, some))
+                plain.delete(some)
+            elif step == "update" and some:
+                _, codes, items = random_items(rng, len(some), 12)
+                writer.update(**{**items, "ids": list(map(str, some))})
+                plain.update(list(map(str, some)), codes)
+            elif step == "compact":
+                writer.compact()
+    index = index.refresh()
+    assert len(index) == len(plain.items)
+    query = rng.normal(size=12)
+    for combine, query_modality in COMBINES:
+        found = index.search(query, k=50, combine=combine, query_modality=query_modality)
+        assert found.ids() == plain.search(query, 50, combine, query_modality)[0]
+
+
+def test_re_ranking_orders_by_the_outputs(tmp_path, rng):
+    folder = tmp_path / "index"
+    CodeIndex.create(folder, bits=8, value_width=8)
+    image, text = rng.normal(size=(40, 8)).astype(np.float32), rng.normal(size=(40, 8)).astype(np.float32)
+    has_text = np.arange(40) % 3 > 0
+    with IndexWriter(folder) as writer:
+        writer.add(
+            ids=[str(number) for number in range(40)],
+            image_codes=image,
+            text_codes=text,
+            text_present=has_text,
+            image_values=image,
+            text_values=text,
+        )
+    index, query = CodeIndex(folder), rng.normal(size=8).astype(np.float32)
+
+    def cosine(values):
+        return values @ query / np.linalg.norm(values, axis=1) / np.linalg.norm(query)
+
+    for combine, modality, expected in (
+        ("nearest", None, np.where(has_text, np.maximum(cosine(image), cosine(text)), cosine(image))),
+        ("mean", None, np.where(has_text, (cosine(image) + cosine(text)) / 2, cosine(image))),
+        ("cross", "image", np.where(has_text, cosine(text), cosine(image))),
+        ("cross", "text", cosine(image)),
+    ):
+        found = index.search(
+            query, k=5, rerank=8, query_values=query, combine=combine, query_modality=modality
+        )
+        assert np.allclose(found.scores[0], np.sort(expected)[::-1][:5], atol=2e-3)
+        assert found.items()[0]["score"] == pytest.approx(float(found.scores[0, 0]), abs=1e-6)
+    few = index.search(query, k=5, rerank=1, query_values=query)
+    assert sorted(few.ids()) == sorted(index.search(query, k=5).ids())
+    with IndexWriter(folder) as writer:
+        writer.compact()
+    again = index.refresh().search(query, k=5, rerank=8, query_values=query)
+    assert again.ids() == index.search(query, k=5, rerank=8, query_values=query).ids()
+
+
+def test_items_show_labels_and_payload(tmp_path, rng):
+    index, plain = filled(tmp_path / "index", rng, label_names=("cat", "dog"))
+    item = index.search(rng.normal(size=16), k=1).items()[0]
+    labels = plain.items[item["id"]][1]
+    assert item["payload"] == {"text": item["id"]}
+    assert item["labels"] == [name for name, has in zip(("cat", "dog"), labels, strict=True) if has]
+
+
+def test_packed_codes_are_taken_as_they_are(tmp_path, rng):
+    codes = rng.normal(size=(9, 70))
+    for folder, given_codes in ((tmp_path / "a", codes), (tmp_path / "b", pack_codes(codes))):
+        CodeIndex.create(folder, bits=70)
+        with IndexWriter(folder) as writer:
+            writer.add(ids=list("abcdefghi"), image_codes=given_codes)
+    query = rng.normal(size=(2, 70))
+    one, other = CodeIndex(tmp_path / "a").search(query), CodeIndex(tmp_path / "b").search(pack_codes(query))
+    assert one.rows.tolist() == other.rows.tolist()
+
+
+def test_an_empty_index_finds_nothing(tmp_path):
+    index = CodeIndex.create(tmp_path / "index", bits=8)
+    assert len(index) == 0
+    assert index.search(np.ones(8)).ids() == []
+    assert index.within(np.ones(8), radius=8)[0].ids() == []
+    assert index.distances(np.ones(8)).shape == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"query_codes": np.ones(8)}, "must have 16 bits as the index has, but they have 8"),
+        ({"query_codes": np.full(16, np.nan)}, "query_codes"),
+        ({"k": 0}, "k must be at least 1, but it is 0"),
+        ({"combine": "best"}, "combine must be nearest, mean or cross"),
+        ({"combine": "cross"}, "must know query_modality"),
+        ({"combine": "cross", "query_modality": "sound"}, "query_modality must be image or text"),
+        ({"labels": ["bird"]}, "there is no label 'bird' in this index; it has cat, dog"),
+        ({"ids": ["nobody"]}, "no item with the id 'nobody'"),
+        ({"exclude": ["nobody"]}, "no item with the id 'nobody'"),
+        ({"rerank": 2, "query_values": np.ones(16)}, "keeps no values"),
+    ],
+)
+def test_what_cannot_be_searched_is_said(tmp_path, rng, how, says):
+    index, _ = filled(tmp_path / "index", rng, label_names=("cat", "dog"))
+    with pytest.raises(CodeIndexError, match=says):
+        index.search(**{"query_codes": np.ones(16), **how})
+
+
+def test_values_to_re_rank_by_must_fit(tmp_path):
+    index = CodeIndex.create(tmp_path / "index", bits=8, value_width=4)
+    for values in (None, np.ones(3)):
+        with pytest.raises(CodeIndexError, match="query_values must be of shape"):
+            index.search(np.ones(8), rerank=2, query_values=values)
+    with pytest.raises(CodeIndexError, match="rerank must be at least 1"):
+        index.search(np.ones(8), rerank=0, query_values=np.ones(4))
