@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 Combine = Literal["nearest", "mean", "cross"]
+"""How the two codes of an item make one distance."""
+
 _GATHERED_SHARE = 0.2  # where fewer items of a group may be found, their codes are taken out first
 _DENSE_ENTRIES = 2**22  # distances held at a time where all are calculated
 _ATTEMPTS = 20  # to open a state that a writer does not replace in the meantime
@@ -165,7 +167,8 @@ class CodeIndex:
         """Find the k nearest items of every query, exactly; equally distant ones in the order of their rows.
 
         Args:
-            query_codes: `(n_query, bits)` codes as `cmh_metrics.pack_codes` takes them, or PackedCodes.
+            query_codes: `(n_query, bits)` of any numeric dtype, as `cmh_metrics.pack_codes` takes them, or
+                PackedCodes.
             k: how many items, `>= 1`.
             combine: the distance of an item that has two codes. `"nearest"`: the smaller one; `"mean"`: the
                 mean of both; `"cross"`: that to the code of the other modality, as in cross-modal retrieval.
@@ -216,7 +219,7 @@ class CodeIndex:
         """Find all items within a Hamming radius of every query.
 
         Args:
-            query_codes: `(n_query, bits)`, as in `search`.
+            query_codes: `(n_query, bits)` of any numeric dtype, as in `search`.
             radius: largest distance in bits, itself included.
             combine: as in `search`.
             query_modality: as in `search`.
@@ -263,7 +266,7 @@ class CodeIndex:
         """Return the distance of every query to every row, for an evaluation of the whole ranking.
 
         Args:
-            query_codes: `(n_query, bits)`, as in `search`.
+            query_codes: `(n_query, bits)` of any numeric dtype, as in `search`.
             combine: as in `search`.
             query_modality: as in `search`.
 
@@ -318,17 +321,38 @@ class CodeIndex:
         return codes
 
     def id(self, row: int) -> str:
-        """Return the id of a row."""
+        """Return the id of an item.
+
+        Args:
+            row: its row.
+
+        Returns:
+            The id.
+        """
         segment, local = self._locate(row)
         return segment.id(local)
 
     def payload(self, row: int) -> dict[str, Any]:
-        """Return the payload of a row."""
+        """Return the payload of an item.
+
+        Args:
+            row: its row.
+
+        Returns:
+            The JSON object that was given when it was added.
+        """
         segment, local = self._locate(row)
         return segment.payload(local)
 
     def labels(self, row: int) -> tuple[str, ...]:
-        """Return the names of the labels of a row."""
+        """Return the labels of an item.
+
+        Args:
+            row: its row.
+
+        Returns:
+            Their names.
+        """
         segment, local = self._locate(row)
         bits = np.unpackbits(segment.labels[local], count=len(self.label_names))
         return tuple(name for name, bit in zip(self.label_names, bits, strict=True) if bit)

@@ -77,6 +77,16 @@ class SearchResult:
         distances: `(n_query, k)` float32, in bits, in halves for the mean; infinite where no item was left.
         rows: `(n_query, k)` int64 rows of the index, -1 where no item was left.
         scores: `(n_query, k)` float32 cosines of the network outputs where re-ranked, else None.
+
+    Example:
+        >>> import tempfile
+        >>> from cmh_search import CodeIndex, IndexWriter
+        >>> folder = tempfile.mkdtemp() + "/two"
+        >>> _ = CodeIndex.create(folder, bits=4)
+        >>> with IndexWriter(folder) as writer:
+        ...     writer.add(ids=["near", "far"], text_codes=[[1, 1, 1, 1], [-1, -1, 1, 1]])
+        >>> CodeIndex(folder).search([1, 1, 1, -1]).items()[0]
+        {'id': 'near', 'row': 0, 'distance': 1.0, 'labels': [], 'payload': {}}
     """
 
     distances: NDArray[np.float32]
@@ -88,7 +98,14 @@ class SearchResult:
         return len(self.rows)
 
     def ids(self, query: int = 0) -> list[str]:
-        """Return the ids of what was found for a query, best first."""
+        """Return the ids of what was found for a query, best first.
+
+        Args:
+            query: its number.
+
+        Returns:
+            The ids.
+        """
         return [self._index.id(int(row)) for row in self._found(query)]
 
     def items(self, query: int = 0) -> list[dict[str, Any]]:

@@ -95,15 +95,16 @@ class IndexWriter:
 
         Args:
             ids: `n` strings, all different and not in the index yet.
-            image_codes: `(n, bits)` codes as `cmh_metrics.pack_codes` takes them, or PackedCodes; None: no
-                item has an image. Rows whose `image_present` is False may hold anything.
-            text_codes: likewise.
+            image_codes: `(n, bits)` of any numeric dtype, as `cmh_metrics.pack_codes` takes them, or
+                PackedCodes; None: no item has an image. Rows whose `image_present` is False may hold anything.
+            text_codes: `(n, bits)` of any numeric dtype, likewise.
             image_present: `(n,)` bool, which items have an image code; None: all, where there are codes.
-            text_present: likewise.
+            text_present: `(n,)` bool, likewise.
             image_values: `(n, value_width)` float network outputs for re-ranking; needed where the index
                 keeps them.
-            text_values: likewise.
-            labels: `(n, n_label)` zeros and ones, in the order of the index's label names; None: no labels.
+            text_values: `(n, value_width)` float, likewise.
+            labels: `(n, n_label)` bool or zeros and ones of any numeric dtype, in the order of the index's
+                label names; None: no labels.
             payload: a JSON object for each item, for example its text, path or title.
 
         Raises:
@@ -132,6 +133,7 @@ class IndexWriter:
 
         Raises:
             CodeIndexError: if an id is not in the index, or as in `add`.
+            TypeError: for an argument that `add` does not know.
         """
         checked = self._check(
             ids,
@@ -157,7 +159,11 @@ class IndexWriter:
         self._publish(self._without(self._manifest, list(ids)))
 
     def compact(self) -> None:
-        """Write all items into one segment and free the room of deleted ones; rows are numbered anew."""
+        """Write all items into one segment and free the room of deleted ones; rows are numbered anew.
+
+        Raises:
+            CodeIndexError: if the index is damaged.
+        """
         self._publish(self._merged(self._manifest, len(self._manifest.segments)))
 
     def _check(

@@ -58,7 +58,15 @@ class DonorLists:
         offset: `(n_list + 1,)` int64, where the segments of each list begin.
         start: `(n_segment,)` int64, where a segment begins in `rows`.
         length: `(n_segment,)` int64, how many rows it has, `>= 1`.
-        rows: int64 training rows that hold the modality.
+        rows: `(n_donor,)` int64, training rows that hold the modality, the segments one behind the other.
+
+    Example:
+        >>> import numpy as np
+        >>> from cmh_unpair import find_donors, plan_unpairing
+        >>> unpaired = plan_unpairing(4, unpaired_text=50).apply(None, np.ones((4, 2)), np.array([0, 1, 1, 0]))
+        >>> donors = find_donors(unpaired, by="label").image
+        >>> donors.missing, donors.donors_of(1), donors.draw(np.random.default_rng(0), 4)
+        (array([0, 1]), array([2]), array([3, 2, 2, 3]))
     """
 
     missing: NDArray[np.int64]
