@@ -96,7 +96,7 @@ class IndexWriter:
         Args:
             ids: `n` strings, all different and not in the index yet.
             image_codes: `(n, bits)` of any numeric dtype, as `cmh_metrics.pack_codes` takes them, or
-                PackedCodes; None: no item has an image. Rows whose `image_present` is False may hold anything.
+                PackedCodes; None: no item has an image. Rows that are not present may hold anything.
             text_codes: `(n, bits)` of any numeric dtype, likewise.
             image_present: `(n,)` bool, which items have an image code; None: all, where there are codes.
             text_present: `(n,)` bool, likewise.

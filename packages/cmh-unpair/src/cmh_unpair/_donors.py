@@ -63,8 +63,8 @@ class DonorLists:
     Example:
         >>> import numpy as np
         >>> from cmh_unpair import find_donors, plan_unpairing
-        >>> unpaired = plan_unpairing(4, unpaired_text=50).apply(None, np.ones((4, 2)), np.array([0, 1, 1, 0]))
-        >>> donors = find_donors(unpaired, by="label").image
+        >>> plan, labels = plan_unpairing(4, unpaired_text=50), np.array([0, 1, 1, 0])
+        >>> donors = find_donors(plan.apply(None, np.ones((4, 2)), labels), by="label").image
         >>> donors.missing, donors.donors_of(1), donors.draw(np.random.default_rng(0), 4)
         (array([0, 1]), array([2]), array([3, 2, 2, 3]))
     """
