@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from umml_cli.events import RunFailed, RunFinished, RunStarted
+from umml_cli.runs.events import RunFailed, RunFinished, RunStarted
 
 
 def workers_at(folder):

@@ -6,10 +6,12 @@ import pytest
 from killing import Killer
 from small_grid import prepare
 from umml_cli.errors import UserError
-from umml_cli.executor import LocalExecutor
-from umml_cli.experiment import open_sources, read_experiment, specify
-from umml_cli.store import RunStore
-from umml_cli.worker import WorkOrder
+from umml_cli.grid.experiment import read_experiment
+from umml_cli.grid.local_executor import LocalExecutor
+from umml_cli.grid.specify import specify
+from umml_cli.grid.worker import WorkOrder
+from umml_cli.inputs.data_sources import open_sources
+from umml_cli.runs.store import RunStore
 
 
 @pytest.fixture
@@ -31,7 +33,9 @@ def grid(tmp_path):
 
 
 def test_only_the_run_whose_worker_always_dies_is_given_up(grid, monkeypatch):
-    monkeypatch.setattr("umml_cli.executor.MAX_LOST_WORKERS", 2)  # starting workers is what takes time here
+    monkeypatch.setattr(
+        "umml_cli.grid.local_executor.MAX_LOST_WORKERS", 2
+    )  # starting workers is what takes time here
     (endless, long, *short), order, store = grid
     killer = Killer(endless, store.folder(endless).path, beside=[long.run_id])
     LocalExecutor(workers=2).run_all([endless, long, *short], order, killer)

@@ -46,10 +46,12 @@ GIVING_UP = """
 import sys
 from pathlib import Path
 from killing import Killer
-from umml_cli.experiment import open_sources, read_experiment, specify
-from umml_cli.ray_executor import RETRIES, RayExecutor
-from umml_cli.store import RunStore
-from umml_cli.worker import WorkOrder
+from umml_cli.inputs.data_sources import open_sources
+from umml_cli.grid.experiment import read_experiment
+from umml_cli.grid.specify import specify
+from umml_cli.grid.ray_executor import RETRIES, RayExecutor
+from umml_cli.runs.store import RunStore
+from umml_cli.grid.worker import WorkOrder
 
 sources = open_sources(["small=small.npz"])
 experiment = read_experiment(Path("grid.toml")).model_copy(update={"cells": {"paired": (0.0,)}, "seeds": 1})

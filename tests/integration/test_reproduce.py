@@ -14,7 +14,7 @@ import pytest
 from running import UMML
 from running import run_umml as run
 from small_grid import GRID, N_RUNS, SMALL_GRID, make_arrays, prepare, read_rows, written
-from umml_cli.files import folder_lock
+from umml_cli.runs.files import folder_lock
 
 
 def test_tables_numbers_and_report_are_written(undisturbed):
@@ -123,22 +123,6 @@ def test_experiments_of_one_folder_keep_their_own_options_and_runs(umml, tmp_pat
     assert written(out) == before
 
 
-def test_a_folder_of_before_experiments_knew_their_settings_is_read(undisturbed, small, umml):
-    out = small / "umml-reproduce"
-    shutil.copytree(undisturbed[0], out)
-    grid = json.loads((out / "grid.json").read_text())
-    assert list(grid.pop("settings")) == ["grid"]
-    (out / "grid.json").write_text(json.dumps(grid))
-    shutil.rmtree(out / "tables")
-    umml("report", out)
-    assert written(out) == written(undisturbed[0])
-    grid["specifications"][0]["options"]["margin"] = 0.9
-    (out / "grid.json").write_text(json.dumps(grid))
-    done = umml("report", out, check=False)
-    assert done.returncode == 2
-    assert "name grid in umml reproduce again" in done.stderr
-
-
 def test_cleaning_waits_for_the_grid_whose_runs_it_is_pointed_at(undisturbed, small, umml):
     shutil.copytree(undisturbed[0], small / "umml-reproduce")
     with folder_lock(small / "umml-reproduce"):
@@ -213,7 +197,7 @@ def test_bad_input_is_one_sentence_and_nothing_written(small, arguments, said):
 
 
 def test_the_grid_in_the_documentation_is_one(tmp_path):
-    from umml_cli.experiment import read_experiment
+    from umml_cli.grid.experiment import read_experiment
 
     page = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text()
     (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)

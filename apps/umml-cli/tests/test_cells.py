@@ -1,6 +1,6 @@
 import pytest
 from pydantic import ValidationError
-from umml_cli.cells import Cell
+from umml_cli.runs.cells import Cell
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
-from umml_cli.cells import Cell
 from umml_cli.errors import describe_validation
+from umml_cli.runs.cells import Cell
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import cmh_metrics
 import h5py
 import numpy as np
 import pytest
-from umml_cli.codes import RunCodes
 from umml_cli.main import main
-from umml_cli.store import RunFolder
+from umml_cli.runs.run_codes import RunCodes
+from umml_cli.runs.store import RunFolder
 
 NAMES = {"query_codes": "qB", "database_codes": "rB", "query_labels": "qL", "database_labels": "rL"}
 

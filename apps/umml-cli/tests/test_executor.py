@@ -1,6 +1,6 @@
 import pytest
 from umml_cli.errors import UserError
-from umml_cli.executor import make_executor
+from umml_cli.grid.executor import make_executor
 
 
 @pytest.mark.parametrize(

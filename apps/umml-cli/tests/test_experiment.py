@@ -2,16 +2,10 @@ from pathlib import Path
 
 import pytest
 from umml_cli.errors import UserError
-from umml_cli.experiment import (
-    built_in_experiment,
-    find_experiments,
-    read_experiment,
-    refuse_unused,
-    specify,
-    unite,
-)
-from umml_cli.methods import parse_method_options, parse_options
-from umml_cli.specification import RunSpecification
+from umml_cli.grid.experiment import built_in_experiment, find_experiments, read_experiment
+from umml_cli.grid.specify import refuse_unused, specify, unite
+from umml_cli.inputs.method_options import parse_method_options, parse_options
+from umml_cli.runs.specification import RunSpecification
 
 GOOD = """
 title = "small"

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 
 import pytest
 from umml_cli.errors import UserError, describe_os_error
-from umml_cli.files import folder_lock, read_json, remove_leftovers, replacing, write_json
+from umml_cli.runs.files import folder_lock, read_json, remove_leftovers, replacing, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -57,7 +57,7 @@ def test_damaged_json_is_named(tmp_path):
 HOLD = """
 import sys
 from pathlib import Path
-from umml_cli.files import folder_lock
+from umml_cli.runs.files import folder_lock
 
 with folder_lock(Path(sys.argv[1])):
     print("held", flush=True)

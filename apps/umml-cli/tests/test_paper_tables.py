@@ -3,17 +3,18 @@ import csv
 import numpy as np
 import pytest
 from cmh_metrics import pack_codes
-from umml_cli.cells import Cell
-from umml_cli.codes import RunCodes
-from umml_cli.experiment import built_in_experiment, find_experiments
-from umml_cli.figures import class_figure, line_style, save_figure, scheme_figure, share_figure
-from umml_cli.paper_tables import NOISE, paper_tables
-from umml_cli.precision import RunPrecision
-from umml_cli.published import published_maps
-from umml_cli.results import Score, Series, collect
-from umml_cli.specification import RunSpecification
-from umml_cli.store import BestEpoch, RunResult, RunStore
-from umml_cli.table_formats import to_csv, to_latex, to_markdown
+from umml_cli.grid.experiment import built_in_experiment, find_experiments
+from umml_cli.report.figures import class_figure, line_style, save_figure, scheme_figure, share_figure
+from umml_cli.report.paper_tables import paper_tables
+from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
+from umml_cli.results.published import published_maps
+from umml_cli.results.series import Score, Series, collect
+from umml_cli.runs.cells import Cell
+from umml_cli.runs.query_scores import RunPrecision
+from umml_cli.runs.run_codes import RunCodes
+from umml_cli.runs.specification import RunSpecification
+from umml_cli.runs.store import BestEpoch, RunResult, RunStore
+from umml_cli.terms import NOISE
 
 
 def published_series(*, shift=0.0):

@@ -2,10 +2,10 @@ import io
 
 import pytest
 from rich.console import Console
-from umml_cli import progress
-from umml_cli.events import EpochEnded, RunFailed, RunFinished, RunStarted
-from umml_cli.progress import GridClock, format_seconds, grid_progress
-from umml_cli.specification import RunSpecification
+from umml_cli.runs import progress
+from umml_cli.runs.events import EpochEnded, RunFailed, RunFinished, RunStarted
+from umml_cli.runs.progress import GridClock, format_seconds, grid_progress
+from umml_cli.runs.specification import RunSpecification
 
 
 def make(seed, **cell):

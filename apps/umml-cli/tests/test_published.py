@@ -1,6 +1,5 @@
 import pytest
-from umml_cli.cells import Cell
-from umml_cli.published import (
+from umml_cli.results.published import (
     BestScheme,
     inconsistent_best,
     maps_of,
@@ -10,6 +9,7 @@ from umml_cli.published import (
     published_unpaired,
     rivals,
 )
+from umml_cli.runs.cells import Cell
 
 
 def test_tables_3_to_6_hold_every_cell_of_three_methods_on_two_data_sets():

@@ -4,8 +4,9 @@ import pytest
 import typer
 from cmh_unpair import UnpairingPlan, plan_unpairing
 from typer.testing import CliRunner
-from umml_cli.commands.unpair import strip_figure, unpair
+from umml_cli.commands.unpair import unpair
 from umml_cli.errors import UserError
+from umml_cli.report.plan_figure import strip_figure
 
 app = typer.Typer()
 app.command()(unpair)

@@ -55,7 +55,9 @@ def inspect(
         report.to_json() if json else report.to_text()
     )
     if picture is not None:
-        _draw_labels(report, picture)
+        from umml_cli.report.label_figure import draw_labels
+
+        draw_labels(report, picture)
 
 
 @data.command()
@@ -188,31 +190,6 @@ def protocols() -> None:
             protocol.name, ", ".join(protocol.makers), "yes" if protocol.seeded else "no", protocol.title
         )
     Console(highlight=False).print(table)
-
-
-def _draw_labels(report: Any, picture: Path) -> None:
-    """How often each label comes with each other one, as a share of the rows with the label of the line."""
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    from umml_cli.errors import UserError
-
-    if report.label is None:
-        raise UserError(f"{report.path} holds no labels to draw.")
-    if picture.suffix not in {".png", ".pdf", ".svg"}:
-        raise UserError(f"--picture must end in .png, .pdf or .svg, but it is {picture}.")
-    together = np.array(report.label.co_occurrence, dtype=float)  # (n_label, n_label)
-    share = together / np.maximum(together.diagonal()[:, None], 1)
-    side = 2 + 0.25 * len(share)
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
-    axes = figure.subplots()
-    drawn = axes.imshow(share, cmap="viridis", vmin=0, vmax=1)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(range(len(share)), report.label.names)
-    axes.tick_params(axis="x", rotation=90)
-    axes.set(xlabel="also has", ylabel="rows with", title=Path(report.path).name)
-    figure.colorbar(drawn, label="share of the rows of the line")
-    figure.savefig(picture)
 
 
 def _write(dataset: Any, target: Path) -> None:

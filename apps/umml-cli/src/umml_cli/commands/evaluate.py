@@ -76,7 +76,7 @@ def evaluate(
     from cmh_metrics import Definition
 
     from umml_cli.errors import UserError
-    from umml_cli.files import write_text
+    from umml_cli.runs.files import write_text
 
     files = (query_codes, database_codes, query_labels, database_labels)
     if versus is not None and run is None:
@@ -104,7 +104,7 @@ def evaluate(
 
 def show(report: Any, tests: Any, format_: Format) -> None:
     """Print a report, and the tests against another one if there are any."""
-    from umml_cli.tables import comparison_table, report_table
+    from umml_cli.report.score_tables import comparison_table, report_table
 
     match format_:
         case Format.json:
@@ -124,9 +124,9 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
     """Report on both tasks of a run folder."""
     import cmh_metrics
 
-    from umml_cli.codes import RunCodes
     from umml_cli.errors import UserError
-    from umml_cli.store import RunFolder
+    from umml_cli.runs.run_codes import RunCodes
+    from umml_cli.runs.store import RunFolder
 
     path = RunFolder(folder).codes
     if not path.exists():
@@ -147,7 +147,7 @@ def evaluate_files(
     """Report on the one task that four files describe."""
     import cmh_metrics
 
-    from umml_cli.code_files import read_side
+    from umml_cli.inputs.foreign_codes import read_side
 
     query = read_side("query", query_codes, query_labels)
     database = read_side("database", database_codes, database_labels)

@@ -19,7 +19,7 @@ def methods(
     """
     from cmh_train import available_methods, broken_methods, find_method
 
-    from umml_cli.methods import method_version
+    from umml_cli.inputs.method_options import method_version
 
     console = Console(highlight=False)
     if name is None:

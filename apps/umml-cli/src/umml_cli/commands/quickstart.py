@@ -31,13 +31,16 @@ def quickstart(
     """
     import cmh_data
 
-    from umml_cli.executor import LocalExecutor
-    from umml_cli.experiment import DataSource, built_in_experiment, specify
-    from umml_cli.files import folder_lock
-    from umml_cli.grid import RUNS, run_grid, write_outputs
-    from umml_cli.methods import parse_options
-    from umml_cli.store import RunStore
-    from umml_cli.tables import series_tables
+    from umml_cli.grid.execution import run_grid
+    from umml_cli.grid.experiment import built_in_experiment
+    from umml_cli.grid.local_executor import LocalExecutor
+    from umml_cli.grid.specify import specify
+    from umml_cli.inputs.data_sources import DataSource
+    from umml_cli.inputs.method_options import parse_options
+    from umml_cli.report.outputs import write_outputs
+    from umml_cli.report.terminal_tables import series_tables
+    from umml_cli.runs.files import folder_lock
+    from umml_cli.runs.store import RUNS, RunStore
 
     console = Console(highlight=False)
     sources = {"emoji": DataSource(location="emoji", dataset=cmh_data.load("emoji"))}

@@ -23,7 +23,8 @@ def report(
     Example: umml report umml-reproduce --selection paper
     """
     from umml_cli.errors import UserError
-    from umml_cli.reproduction import Reproduction
+    from umml_cli.grid.reproduction import Reproduction
+    from umml_cli.report.outputs import write_reproduction
 
     if selection not in {None, "last", "paper"}:
         raise UserError(f"--selection is last or paper, not {selection!r}.")
@@ -34,5 +35,5 @@ def report(
     datasets, notes = reproduction.open_data({})
     for note in notes:
         console.print(f"Note: {note}", markup=False, soft_wrap=True)
-    reproduction.write(folder, datasets)
+    write_reproduction(reproduction, folder, datasets)
     console.print(f"Tables: {folder / 'tables'}    Report: {folder / 'report.html'}", soft_wrap=True)

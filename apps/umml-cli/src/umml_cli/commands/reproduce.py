@@ -71,13 +71,16 @@ def reproduce(
     Example: umml reproduce table3 table7 --data mirflickr25k=mir.h5 --data nuswide-tc21=nus.h5 --seeds 3
     """
     from umml_cli.errors import UserError
-    from umml_cli.executor import make_executor
-    from umml_cli.experiment import find_experiments, open_sources, refuse_unused
-    from umml_cli.files import folder_lock
-    from umml_cli.grid import run_grid
-    from umml_cli.methods import parse_method_options
-    from umml_cli.planning import plan_table
-    from umml_cli.reproduction import Reproduction
+    from umml_cli.grid.execution import run_grid
+    from umml_cli.grid.executor import make_executor
+    from umml_cli.grid.experiment import find_experiments
+    from umml_cli.grid.planning import plan_table
+    from umml_cli.grid.reproduction import Reproduction
+    from umml_cli.grid.specify import refuse_unused
+    from umml_cli.inputs.data_sources import open_sources
+    from umml_cli.inputs.method_options import parse_method_options
+    from umml_cli.report.outputs import write_reproduction
+    from umml_cli.runs.files import folder_lock
 
     console = Console(highlight=False)
     methods = [name for given in method or () for name in given.split(",")]
@@ -128,7 +131,7 @@ def reproduce(
         )
         datasets, notes = folder.open_data({name: source.dataset for name, source in sources.items()})
         say(notes)
-        folder.write(out, datasets)
+        write_reproduction(folder, out, datasets)
     console.print(
         f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}",
         soft_wrap=True,

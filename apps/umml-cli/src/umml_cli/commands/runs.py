@@ -21,9 +21,9 @@ def list_(out: Folder = DEFAULT) -> None:
 
     Example: umml runs list --out umml-reproduce
     """
-    from umml_cli.inspection import open_store
-    from umml_cli.planning import RunState
-    from umml_cli.store import TASKS
+    from umml_cli.grid.planning import RunState
+    from umml_cli.report.run_details import open_store
+    from umml_cli.terms import TASKS
 
     console = Console(highlight=False)
     table = Table(
@@ -47,8 +47,8 @@ def show(
 
     Example: umml runs show 0123 --out umml-reproduce
     """
-    from umml_cli.inspection import describe_run, find_run, open_store
-    from umml_cli.tables import result_table
+    from umml_cli.report.run_details import describe_run, find_run, open_store
+    from umml_cli.report.run_table import result_table
 
     console = Console(highlight=False)
     folder = find_run(open_store(out), run)
@@ -69,7 +69,7 @@ def compare(
 
     Example: umml runs compare 0123 89ab --out umml-reproduce
     """
-    from umml_cli.inspection import compare_runs, find_run, open_store
+    from umml_cli.report.run_details import compare_runs, find_run, open_store
 
     store = open_store(out)
     Console(highlight=False).print(compare_runs(find_run(store, first), find_run(store, second)))
@@ -84,8 +84,8 @@ def tensorboard(
 
     Example: umml runs tensorboard --to logs; tensorboard --logdir logs
     """
-    from umml_cli.inspection import open_store
-    from umml_cli.tensorboard import write_events
+    from umml_cli.report.run_details import open_store
+    from umml_cli.report.tensorboard import write_events
 
     n_runs = write_events(open_store(out), to)
     Console(highlight=False).print(f"{n_runs} runs are in {to}; look at them with: tensorboard --logdir {to}")
@@ -102,8 +102,8 @@ def clean(
     """
     import shutil
 
-    from umml_cli.files import folder_lock
-    from umml_cli.inspection import leftovers, locked_folder, open_store
+    from umml_cli.report.run_details import leftovers, locked_folder, open_store
+    from umml_cli.runs.files import folder_lock
 
     console = Console(highlight=False)
     store = open_store(out)

@@ -38,13 +38,13 @@ def train(
     """
     from cmh_train import make_config
 
-    from umml_cli.cells import Cell
-    from umml_cli.experiment import open_data
-    from umml_cli.grid import perform_here
-    from umml_cli.methods import method_version, parse_options
-    from umml_cli.specification import RunSpecification
-    from umml_cli.store import RunStore
-    from umml_cli.tables import result_table
+    from umml_cli.inputs.data_sources import open_data
+    from umml_cli.inputs.method_options import method_version, parse_options
+    from umml_cli.report.run_table import result_table
+    from umml_cli.runs.cells import Cell
+    from umml_cli.runs.perform_here import perform_here
+    from umml_cli.runs.specification import RunSpecification
+    from umml_cli.runs.store import RunStore
 
     console = Console(highlight=False)
     cell = Cell(unpaired_images=unpaired_images, unpaired_text=unpaired_text, discard=discard)

@@ -1,0 +1,1 @@
+"""Many runs: experiments, and where their runs are performed."""

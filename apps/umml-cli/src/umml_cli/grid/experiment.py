@@ -1,0 +1,185 @@
+"""Experiments: grids of methods, data sets, cells and seeds, written as TOML files."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from umml_cli.errors import UserError, describe_validation
+from umml_cli.runs.cells import Cell, Partial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from umml_cli.results.series import Series
+    from umml_cli.runs.specification import RunSpecification
+
+
+GridScheme = Literal["paired", "UI", "UT", "UIT", "SD", "untrained"]
+TableKind = Literal["cells", "best", "unpaired", "classes"]
+BASE = "umml"
+"""The built-in file that is no experiment itself: what the paper's tables share."""
+
+
+class MethodChoice(BaseModel):
+    """A method of an experiment.
+
+    Args:
+        preset: option set of the method.
+        presets: data set to the option set that it takes instead.
+        options: options that differ from the preset.
+        evaluate_every: epochs between two evaluations on the queries; 0: only after the last epoch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str | None = None
+    presets: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    evaluate_every: int = Field(default=0, ge=0)
+
+
+class Experiment(BaseModel):
+    """A grid of runs, and how to show it.
+
+    Args:
+        title: one sentence.
+        data: names of data sets; paths are given on the command line.
+        methods: method name to its choice of options.
+        cells: scheme to its percentages; paired and untrained have the single percentage 0.
+        bits: code lengths; empty: the methods' own.
+        seeds: number of repetitions, seeds 0, 1, ...
+        partial: what a last, partial block of a hundred training rows gives to the cells: its exact share
+            ("largest-remainder"), or the places of a full block, as the field's programs do ("position").
+        table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside
+            methods for unpaired data; "classes": by class.
+        figure: "curves": mAP against the share changed; "classes": change by class.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    data: tuple[str, ...] = Field(min_length=1)
+    methods: dict[str, MethodChoice] = Field(min_length=1)
+    cells: dict[GridScheme, tuple[float, ...]] = Field(min_length=1)
+    bits: tuple[int, ...] = ()
+    seeds: int = Field(default=1, ge=1)
+    partial: Partial = "largest-remainder"
+    table: TableKind | None = None
+    figure: Literal["curves", "classes"] | None = None
+
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> Self:
+        cells = self.grid()
+        if "classes" in {self.table, self.figure} and Cell.of("paired") not in cells:
+            raise ValueError('"classes" shows changes against paired training; add paired = [0] to the cells')
+        if self.figure is not None and not any(cell.percent for cell in cells):
+            raise ValueError(
+                "a figure shows what UI, UT, UIT or SD change; add at least one of them to the cells"
+            )
+        return self
+
+    def grid(self) -> list[Cell]:
+        """The cells in the file's order."""
+        return [Cell.of(scheme, percent) for scheme, percents in self.cells.items() for percent in percents]
+
+    def choose(self, *, methods: Iterable[str] = (), seeds: int | None = None) -> Experiment:
+        """The same experiment with some of its methods, or another number of seeds."""
+        kept = {name: choice for name, choice in self.methods.items() if not methods or name in methods}
+        return self.model_copy(update={"methods": kept, "seeds": seeds or self.seeds})
+
+    def plans(self, run: RunSpecification) -> bool:
+        """Whether a run of one of its settings is in the grid."""
+        return run.cell in self.grid() and run.seed < self.seeds
+
+    def shown(self, all_series: Iterable[Series]) -> list[Series]:
+        """Those of the series that it speaks of."""
+        all_series = list(all_series)
+        data = self.data_sets(dict.fromkeys(series.dataset for series in all_series))
+        return [
+            series for series in all_series
+            if series.method in self.methods and series.dataset in data
+            and (not self.bits or series.bits in self.bits)
+        ]  # fmt: skip
+
+    def data_sets(self, given: Iterable[str]) -> tuple[str, ...]:
+        """Its data sets among those given, or all those given where it has none of them."""
+        given = tuple(given)
+        return tuple(name for name in self.data if name in given) or given
+
+
+def built_in_names() -> list[str]:
+    """Names of the experiments that come with the app, tables before figures, in the paper's order."""
+    names = [
+        file.name.removesuffix(".toml")
+        for file in files("umml_cli").joinpath("grid", "experiments").iterdir()
+    ]
+    return sorted(
+        (name for name in names if name != BASE),
+        key=lambda name: (name.rstrip("0123456789") != "table", len(name), name),
+    )
+
+
+def built_in_experiment(name: str) -> Experiment:
+    """An experiment that comes with the app."""
+    return Experiment.model_validate(_built_in_values(name))
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read an experiment file; raises `UserError` that names what is wrong in it."""
+    try:
+        return Experiment.model_validate(_with_base(tomllib.loads(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        raise UserError(f"There is no experiment file {path}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}.") from error
+    except ValidationError as error:
+        raise UserError(f"{path}: {describe_validation(error)}.") from error
+
+
+def find_experiments(names: Iterable[str]) -> dict[str, Experiment]:
+    """Experiments by name: built-in ones, files by their path, "all" for everything of the paper."""
+    known = [name for name in built_in_names() if name.startswith(("table", "figure"))]
+    wanted = [each for name in names for each in (known if name == "all" else [name])]
+    found: dict[str, Experiment] = {}
+    origins: dict[str, str] = {}
+    for name in wanted:
+        short = name if name in known else Path(name).stem
+        if origins.setdefault(short, name) != name:
+            raise UserError(
+                f"{origins[short]} and {name} are both called {short!r}, and so would be their tables; "
+                "rename one."
+            )
+        if name in known:
+            found[short] = built_in_experiment(name)
+        elif name.endswith(".toml"):
+            found[short] = read_experiment(Path(name))
+        else:
+            raise UserError(
+                f"There is no experiment {name!r}; there are {', '.join(known)}, all, or a file NAME.toml."
+            )
+    return found
+
+
+def _built_in_values(name: str) -> dict[str, Any]:
+    resource = files("umml_cli").joinpath("grid", "experiments", f"{name}.toml")
+    return _with_base(tomllib.loads(resource.read_text(encoding="utf-8")))
+
+
+def _with_base(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the entries of the built-in file that `extends` names, but for what it shows."""
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    if base not in {BASE, *built_in_names()}:
+        raise UserError(
+            f"extends names {base!r}; it can name {BASE} or one of {', '.join(built_in_names())}."
+        )
+    inherited = {
+        key: value for key, value in _built_in_values(base).items() if key not in {"table", "figure"}
+    }
+    return {**inherited, **values}

@@ -1,0 +1,143 @@
+"""What a grid takes: runs done and to do, time from measured epochs, disk."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from umml_cli.runs.progress import format_seconds
+from umml_cli.runs.store import RUNS, RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from umml_cli.grid.reproduction import Reproduction
+    from umml_cli.runs.specification import RunSpecification
+    from umml_cli.runs.store import RunFolder
+
+Kind = tuple[str, str]  # method, data set: what an epoch costs depends on
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where a run stands.
+
+    Args:
+        specification: the run.
+        epochs: epochs whose losses are written.
+        seconds: time of these epochs.
+        complete: whether its result is there.
+        failed: whether its last attempt failed.
+        size: bytes on disk.
+    """
+
+    specification: RunSpecification
+    epochs: int
+    seconds: float
+    complete: bool
+    failed: bool
+    size: int
+
+    @classmethod
+    def of(cls, specification: RunSpecification, folder: RunFolder) -> RunState:
+        """Look at the run's folder, which need not exist."""
+        measured = [line["seconds"] for line in folder.read_metrics()]
+        return cls(
+            specification=specification,
+            epochs=len(measured),
+            seconds=sum(measured),
+            complete=folder.result.exists(),
+            failed=folder.failure.exists(),
+            size=sum(map(_size, folder.path.glob("*"))),
+        )
+
+    @property
+    def kind(self) -> Kind:
+        """Method and data set."""
+        return self.specification.method, self.specification.dataset
+
+    @property
+    def work_left(self) -> float:
+        """Epochs over the whole training set that are still to do."""
+        return (
+            0
+            if self.complete
+            else max(self.specification.epochs - self.epochs, 0) * self.specification.cell.kept_share
+        )
+
+    def __str__(self) -> str:
+        if self.complete:
+            return "done"
+        if self.failed:
+            return "failed, will be tried again"
+        return f"at epoch {self.epochs} of {self.specification.epochs}" if self.epochs else "to do"
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 for a temporary one that a live run has renamed meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def seconds_left(states: Sequence[RunState], kind: Kind, n_workers: int) -> float | None:
+    """Time for the open runs of a kind at the pace of its measured epochs; None before any was measured."""
+    alike = [state for state in states if state.kind == kind]
+    done = sum(state.epochs * state.specification.cell.kept_share for state in alike)
+    left = sum(state.work_left for state in alike)
+    if not left:
+        return 0.0
+    return None if not done else left * sum(state.seconds for state in alike) / done / n_workers
+
+
+def plan_table(reproduction: Reproduction, *, out: Path, n_workers: int) -> Group:
+    """Every run with its state, and what each method on each data set still takes."""
+    store = RunStore(out / RUNS)
+    states = [RunState.of(spec, store.folder(spec)) for spec in reproduction.specifications]
+    lines = Text(
+        "\n".join(f"{state.specification.run_id}  {state.specification.title}  {state}" for state in states)
+    )
+    table = Table("method", "data set", "runs", "done", "epochs left", "time left")
+    kinds = dict.fromkeys(state.kind for state in states)
+    for kind in kinds:
+        alike = [state for state in states if state.kind == kind]
+        left = seconds_left(states, kind, n_workers)
+        table.add_row(
+            *kind,
+            str(len(alike)),
+            str(sum(state.complete for state in alike)),
+            f"{sum(state.work_left for state in alike):.0f}",
+            "not measured yet" if left is None else format_seconds(left),
+        )
+    times = [seconds_left(states, kind, n_workers) for kind in kinds]
+    known = sum(time for time in times if time is not None)
+    unknown = " and what is not measured yet" if None in times else ""
+    done = [state for state in states if state.complete]
+    size = sum(state.size for state in done) / len(done) if done else None
+    folder = next(path for path in (out, *out.resolve().parents) if path.exists())
+    disk = f"{shutil.disk_usage(folder).free / 1e9:.1f} GB free"
+    if size is not None:
+        disk = f"{size * (len(states) - len(done)) / 1e6:.1f} MB more needed, {disk}"
+    shared = sum(
+        len(experiment.methods)
+        * len(experiment.data_sets(reproduction.locations))
+        * max(len(experiment.bits), 1)
+        * experiment.seeds
+        * len(experiment.grid())
+        for experiment in reproduction.experiments.values()
+    )
+    return Group(
+        lines,
+        table,
+        Text(
+            f"{len(states)} runs, {len(done)} done; {shared} cells are shown. "
+            f"Time left with {n_workers} at a time: {format_seconds(known)}{unknown}. Disk: {disk}."
+        ),
+    )

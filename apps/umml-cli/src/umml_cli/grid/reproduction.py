@@ -1,0 +1,185 @@
+"""A reproduction: experiments, their runs, and how to write them down again from the folder alone."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Self
+
+from cmh_data import DataError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from umml_cli.errors import UserError, describe_validation
+from umml_cli.grid.experiment import Experiment
+from umml_cli.grid.specify import specify, unite
+from umml_cli.inputs.data_sources import open_sources
+from umml_cli.runs.files import read_json, write_json
+from umml_cli.runs.specification import RunSpecification
+from umml_cli.runs.store import RUNS, RunStore
+from umml_cli.terms import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from cmh_data import PairedDataset
+
+    from umml_cli.inputs.data_sources import DataSource
+
+FILE = "grid.json"
+
+
+class Reproduction(BaseModel):
+    """What `grid.json` of an output folder holds, so that tables and report can be made again.
+
+    Args:
+        experiments: by name.
+        locations: data set to where it was loaded from.
+        specifications: every run, once.
+        selection: which epoch stands in the tables.
+        settings: experiment to the settings of its runs; two may train the same method with other options.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    experiments: dict[str, Experiment]
+    locations: dict[str, str]
+    specifications: tuple[RunSpecification, ...]
+    selection: Selection = "last"
+    settings: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def of(
+        cls,
+        experiments: Mapping[str, Experiment],
+        sources: Mapping[str, DataSource],
+        *,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        device: str = "cpu",
+        evaluate_every: int | None = None,
+        selection: str = "last",
+    ) -> Self:
+        """Plan the runs of experiments; those that several share come once.
+
+        Args:
+            experiments: by name.
+            sources: data sets by name.
+            overrides: method name, or "" for every method, to options.
+            device: where to train.
+            evaluate_every: epochs between two evaluations; None: as the experiments say.
+            selection: "last" or "paper".
+        """
+        runs = {
+            name: list(
+                specify(
+                    experiment, sources, overrides=overrides, device=device, evaluate_every=evaluate_every
+                )
+            )
+            for name, experiment in experiments.items()
+        }
+        return cls.model_validate(
+            {
+                "experiments": experiments,
+                "locations": {name: source.location for name, source in sources.items()},
+                "specifications": unite(chain.from_iterable(runs.values())),
+                "selection": selection,
+                "settings": {
+                    name: tuple(dict.fromkeys(spec.setting_id for spec in specs))
+                    for name, specs in runs.items()
+                },
+            }
+        )
+
+    @classmethod
+    def load(cls, out: Path, *, replaced: Collection[str] = ()) -> Self:
+        """Read what `save` wrote; of experiments that are about to be replaced the runs are left out."""
+        if not (out / FILE).exists():
+            raise UserError(f"{out} is no folder of umml reproduce: it has no {FILE}.")
+        try:
+            found = cls.model_validate(read_json(out / FILE))
+        except ValidationError as error:
+            raise UserError(f"{out / FILE} is not understood: {describe_validation(error)}.") from error
+        settings = {name: settings for name, settings in found.settings.items() if name not in replaced}
+        return found.model_copy(update={"settings": settings})
+
+    def save(self, out: Path) -> None:
+        """Write `grid.json`."""
+        write_json(out / FILE, self.model_dump(mode="json"))
+
+    def beside(self, out: Path, *, keep_selection: bool = False) -> Self:
+        """This reproduction together with the experiments that the folder holds already, if any.
+
+        They keep their runs, whatever settings this one has; those named again are replaced.
+
+        Args:
+            out: the folder.
+            keep_selection: show the epochs that the folder shows.
+        """
+        if not (out / FILE).exists():
+            return self
+        before = type(self).load(out, replaced=self.experiments)
+        kept = [
+            spec for spec in before.specifications
+            if any(
+                spec.setting_id in settings and before.experiments[name].plans(spec)
+                for name, settings in before.settings.items()
+            )
+        ]  # fmt: skip
+        specifications = unite([*kept, *self.specifications])
+        shown = {spec.dataset for spec in specifications}
+        locations = {**before.locations, **self.locations}
+        return self.model_copy(
+            update={
+                "experiments": {**before.experiments, **self.experiments},
+                "locations": {name: place for name, place in locations.items() if name in shown},
+                "specifications": tuple(specifications),
+                "settings": {**before.settings, **self.settings},
+                "selection": before.selection if keep_selection else self.selection,
+            }
+        )
+
+    def open_data(self, known: Mapping[str, PairedDataset]) -> tuple[dict[str, PairedDataset], list[str]]:
+        """The data sets for retrievals and label names, and a sentence for what has to do without.
+
+        Args:
+            known: data sets that are open already.
+        """
+        datasets, notes = dict(known), []
+        for name, location in self.locations.items():
+            if name not in known:
+                try:
+                    source = open_sources([name if name == location else f"{name}={location}"])
+                except (UserError, DataError, OSError) as error:
+                    notes.append(f"Without retrievals of {name}: {error}")
+                    continue
+                datasets[name] = source[name].dataset
+            digest = datasets[name].digest
+            n_others = sum(
+                spec.dataset == name and spec.data_digest != digest for spec in self.specifications
+            )
+            if n_others:
+                notes.append(
+                    f"{n_others} runs of the tables saw {name} as it was before {location} changed, and "
+                    "stand without retrievals; name their experiments again to train on what it holds now."
+                )
+        return datasets, notes
+
+    def outdated(self, out: Path, digests: Mapping[str, str]) -> list[str]:
+        """A sentence for each data set that has changed: how many complete runs no longer count.
+
+        Args:
+            out: the folder.
+            digests: data set to its digest now.
+        """
+        wanted = {spec.run_id for spec in self.specifications}
+        old: dict[str, int] = {}
+        for folder in RunStore(out / RUNS).folders():
+            if folder.path.name in wanted or not folder.result.exists():
+                continue
+            spec = folder.read_specification()
+            if digests.get(spec.dataset, spec.data_digest) != spec.data_digest:
+                old[spec.dataset] = old.get(spec.dataset, 0) + 1
+        return [
+            f"the data of {name} have changed: {count} older runs no longer count."
+            for name, count in old.items()
+        ]

@@ -1,0 +1,103 @@
+"""From experiments to runs: every cell and seed of every method on every data set."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from umml_cli.errors import UserError
+from umml_cli.inputs.method_options import method_version
+from umml_cli.runs.specification import RunSpecification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from umml_cli.grid.experiment import Experiment
+    from umml_cli.inputs.data_sources import DataSource
+
+
+def refuse_unused(
+    experiments: Mapping[str, Experiment],
+    *,
+    methods: Iterable[str],
+    overrides: Iterable[str],
+    data: Iterable[str],
+) -> None:
+    """Refuse what was asked for and would change nothing, most likely a slip of the pen.
+
+    Args:
+        experiments: as in their files.
+        methods: those to keep; empty: all.
+        overrides: methods whose options are changed; "" for every method.
+        data: data sets that were given.
+    """
+    known = dict.fromkeys(name for each in experiments.values() for name in each.methods)
+    methods = list(methods)
+    unknown = [name for name in methods if name not in known]
+    if unknown:
+        raise UserError(
+            f"None of these experiments has the method {', '.join(unknown)}; there are {', '.join(known)}."
+        )
+    kept = methods or list(known)
+    unknown = [name for name in overrides if name and name not in kept]
+    if unknown:
+        raise UserError(
+            f"--set names the method {', '.join(unknown)}, but {', '.join(kept)} are what is trained; "
+            "options are METHOD.NAME=VALUE, or NAME=VALUE for every method."
+        )
+    data = list(data)
+    unused = [name for name in data if all(name not in each.data_sets(data) for each in experiments.values())]
+    if unused:
+        shown = [name for name in data if name not in unused]
+        raise UserError(
+            f"None of these experiments shows {', '.join(unused)} beside {', '.join(shown)}; data of "
+            "your own take the place of those that an experiment names: give them in a command of their own."
+        )
+
+
+def specify(
+    experiment: Experiment,
+    sources: Mapping[str, DataSource],
+    *,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    device: str = "cpu",
+    evaluate_every: int | None = None,
+) -> Iterator[RunSpecification]:
+    """Every run of an experiment: seed by seed, so that a first whole table stands early.
+
+    Args:
+        experiment: the grid.
+        sources: data sets by name; those of the experiment are taken, or all where it has none of them.
+        overrides: method name, or "" for every method, to options that replace the experiment's.
+        device: where to train.
+        evaluate_every: replaces the methods' own.
+    """
+    from cmh_train import make_config  # noqa: PLC0415 - brings torch
+
+    alike = []  # what the cells and seeds of a method on a data set have in common
+    for data, (method, choice), bits in product(
+        experiment.data_sets(sources), experiment.methods.items(), experiment.bits or (None,)
+    ):
+        asked = {**(overrides or {}).get("", {}), **(overrides or {}).get(method, {})}
+        options = {**({} if bits is None else {"bits": bits}), **choice.options, **asked}
+        config = make_config(method, preset=choice.presets.get(data, choice.preset), options=options)
+        alike.append({
+            "dataset": data,
+            "data_digest": sources[data].dataset.digest,
+            "method": method,
+            "method_version": method_version(method),
+            "options": config.model_dump(mode="json"),
+            "partial": experiment.partial,
+            "device": device,
+            "evaluate_every": choice.evaluate_every if evaluate_every is None else evaluate_every,
+        })  # fmt: skip
+    for seed, common, cell in product(range(experiment.seeds), alike, experiment.grid()):
+        run = RunSpecification.model_validate({**common, "cell": cell, "seed": seed})
+        run.check_batch(len(sources[run.dataset].dataset.split.train))
+        yield run
+
+
+def unite(specifications: Iterable[RunSpecification]) -> list[RunSpecification]:
+    """Each run once, however many experiments show it; all of a seed before the next seed."""
+    once = {spec.run_id: spec for spec in specifications}
+    return sorted(once.values(), key=lambda spec: spec.seed)

@@ -1,0 +1,1 @@
+"""What a user gives: data, codes from elsewhere, options of methods."""

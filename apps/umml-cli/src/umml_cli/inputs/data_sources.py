@@ -1,0 +1,60 @@
+"""Data sets as a command names them: a path, a built-in name, or NAME=PATH."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from umml_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cmh_data import PairedDataset
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A data set and where another process finds it: the path, or the name of a built-in one."""
+
+    location: str
+    dataset: PairedDataset
+
+
+def open_data(location: str) -> PairedDataset:
+    """Load a file, or a built-in data set by its name; data without labels are refused with the cure.
+
+    Raises:
+        UserError: there are images and texts, but no labels.
+        DataError: anything else that `cmh_data` refuses.
+    """
+    import cmh_data  # noqa: PLC0415 - only where data is read
+
+    try:
+        return cmh_data.load(location)
+    except cmh_data.DataError as error:
+        with contextlib.suppress(cmh_data.DataError, OSError):
+            parts = cmh_data.inspect(location).parts
+            if {"image", "text"} <= parts.keys() and "labels" not in parts:
+                raise UserError(
+                    f"{location} has images and texts but no labels, which supervised methods learn from and "
+                    "mAP counts; add an array labels of zeros and ones, a row for each item and a column for "
+                    "each class."
+                ) from error
+        raise
+
+
+def open_sources(assignments: Iterable[str]) -> dict[str, DataSource]:
+    """Load the data sets of `NAME=PATH` arguments; a name alone is a built-in data set."""
+    sources: dict[str, DataSource] = {}
+    for assignment in assignments:
+        name, _, location = assignment.partition("=")
+        if not name or (not location and "/" in name):
+            raise UserError(f"--data takes NAME=PATH, got {assignment!r}.")
+        if name in sources:
+            raise UserError(f"--data names {name} twice; give each data set a name of its own.")
+        dataset = replace(open_data(location or name), name=name)
+        sources[name] = DataSource(str(Path(location).resolve()) if location else name, dataset)
+    return sources

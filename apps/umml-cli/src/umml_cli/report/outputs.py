@@ -1,0 +1,182 @@
+"""From a list of runs to their results, tables, figures and report in one output folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from umml_cli.report.figures import class_figure, save_figure, scheme_figure, share_figure
+from umml_cli.report.paper_tables import paper_tables
+from umml_cli.report.paper_tables.table import one_of
+from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
+from umml_cli.results.paper_claims import find, findings_markdown
+from umml_cli.results.series import collect, data_of, runs_csv, summary_csv
+from umml_cli.runs.files import remove_leftovers, write_text
+from umml_cli.runs.store import RUNS, RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from cmh_data import PairedDataset
+    from matplotlib.figure import Figure
+
+    from umml_cli.grid.experiment import Experiment
+    from umml_cli.grid.reproduction import Reproduction
+    from umml_cli.report.gallery import Gallery
+    from umml_cli.report.page import Exhibit
+    from umml_cli.results.series import Series
+    from umml_cli.runs.store import RunResult
+    from umml_cli.terms import Selection
+TITLE = "Unpaired training of cross-modal hashing: the UMML paper's experiments"
+GALLERY_PERCENT = 60
+
+
+def write_outputs(
+    title: str,
+    results: Sequence[RunResult],
+    *,
+    datasets: Mapping[str, PairedDataset],
+    out: Path,
+    exhibited: Mapping[str, tuple[Experiment, Collection[str]]] | None = None,
+    selection: Selection = "last",
+) -> list[Series]:
+    """Write numbers, tables and figures of experiments, and the report, from the runs that are complete.
+
+    Args:
+        title: heading of the report.
+        results: finished runs.
+        datasets: data sets by name, for retrievals and label names; those that are missing are done without.
+        out: output folder.
+        exhibited: name to an experiment to show in the paper's layout, and the settings of its runs.
+        selection: which epoch stands in tables and figures.
+
+    Returns:
+        The series, one for each data set, method and setting.
+    """
+    from umml_cli.report.page import Section, render_report  # noqa: PLC0415 - templates only when there is something to show
+    from umml_cli.report.run_pages import run_pages  # noqa: PLC0415 - as above
+
+    for folder in (out, out / "tables", out / "figures"):
+        remove_leftovers(folder)
+    store = RunStore(out / RUNS)
+    exhibits = []
+    all_series = collect(results, selection=selection, store=store)
+    for name, (experiment, settings) in (exhibited or {}).items():
+        own = [
+            result
+            for series in all_series if series.setting_id in settings
+            for result in series.results if result.specification.seed < experiment.seeds
+        ]  # fmt: skip
+        own_series = collect(own, selection=selection, store=store)
+        exhibits += _write_exhibit(name, experiment, own_series, datasets=datasets, out=out)
+    sections = []
+    taken: set[str] = set()
+    for series in all_series:
+        name = f"{series.dataset}-{series.method}-{series.bits}"
+        name = f"{name}-{series.setting_id[:8]}" if name in taken else name
+        taken.add(name)
+        path = out / "figures" / name
+        save_figure(share_figure(series), path)
+        dataset = data_of(series, datasets)
+        sections.append(
+            Section(
+                series=series,
+                figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8"),
+                gallery=None if dataset is None else _gallery(dataset, series.results, store),
+                results=series.results,
+            )
+        )
+    pages = run_pages(all_series, datasets) if exhibited else None
+    findings = find(all_series)
+    if findings:
+        write_text(out / "findings.md", findings_markdown(findings))
+    write_text(out / "report.html", render_report(title, sections, exhibits, pages, findings))
+    write_text(out / "summary.csv", summary_csv(all_series))
+    write_text(out / "runs.csv", runs_csv(results))
+    return all_series
+
+
+def write_reproduction(
+    reproduction: Reproduction, out: Path, datasets: Mapping[str, PairedDataset]
+) -> list[Series]:
+    """Write numbers, tables, figures and report of a reproduction from its runs that are complete.
+
+    Args:
+        reproduction: experiments and their runs.
+        out: output folder.
+        datasets: data sets by name, as for `write_outputs`.
+    """
+    return write_outputs(
+        TITLE,
+        list(RunStore(out / RUNS).results(reproduction.specifications)),
+        datasets=datasets,
+        out=out,
+        exhibited={
+            name: (experiment, reproduction.settings[name])
+            for name, experiment in reproduction.experiments.items()
+        },
+        selection=reproduction.selection,
+    )
+
+
+def _write_exhibit(
+    name: str,
+    experiment: Experiment,
+    all_series: Sequence[Series],
+    *,
+    datasets: Mapping[str, PairedDataset],
+    out: Path,
+) -> list[Exhibit]:
+    """Write the tables and figures of one experiment, and return them for the report."""
+    from umml_cli.report.page import Exhibit  # noqa: PLC0415 - as above
+
+    label_names = {
+        series.dataset: dataset.label_names
+        for series in all_series
+        if (dataset := data_of(series, datasets)) is not None
+    }
+    exhibits = []
+    for table in paper_tables(name, experiment, all_series, label_names=label_names):
+        for suffix, render in ((".md", to_markdown), (".csv", to_csv), (".tex", to_latex)):
+            write_text(out / "tables" / f"{table.name}{suffix}", render(table))
+        exhibits.append(Exhibit(experiment.title, table=table))
+    for figure_name, figure in _figures(name, experiment, all_series, label_names):
+        path = out / "figures" / figure_name
+        save_figure(figure, path)
+        exhibits.append(
+            Exhibit(experiment.title, figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8"))
+        )
+    return exhibits
+
+
+def _figures(
+    name: str,
+    experiment: Experiment,
+    all_series: Sequence[Series],
+    label_names: Mapping[str, Sequence[str]],
+) -> list[tuple[str, Figure]]:
+    shown = experiment.shown(all_series)
+    if not shown or experiment.figure is None:
+        return []
+    if experiment.figure == "curves":
+        return [(name, scheme_figure(experiment, shown))]
+    return [
+        (
+            one_of(name, series, shown),
+            class_figure(experiment, series, label_names.get(series.dataset, ())),
+        )
+        for series in shown
+        if all((cell, "i2t") in series.scores for cell in experiment.grid())
+    ]
+
+
+def _gallery(dataset: PairedDataset, results: Sequence[RunResult], store: RunStore) -> Gallery:
+    """Retrievals of the first seed in the cells to compare: paired, 60 % of each scheme, untrained."""
+    from umml_cli.report.gallery import make_gallery  # noqa: PLC0415 - as above
+
+    shown = {
+        result.specification.cell: store.folder(result.specification)
+        for result in results
+        if result.specification.seed == 0 and result.specification.cell.percent in {0, GALLERY_PERCENT}
+    }
+    return make_gallery(dataset, shown)

@@ -1,0 +1,160 @@
+"""A table in the paper's layout, and what all of its kinds share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal
+
+from umml_cli.terms import NOISE, NOISE_REMARK, SELECTION_TITLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from umml_cli.grid.experiment import Experiment
+    from umml_cli.results.series import Score, Series
+
+
+PUBLISHED_REMARK = f"{NOISE} of a difference: the published number lies inside our 95 % interval over seeds."
+ABSENT = "-"
+
+RowKind = Literal["ours", "published", "difference", "change", "published change"]
+ROW_TITLES: dict[RowKind, str] = {
+    "ours": "ours",
+    "published": "published",
+    "difference": "difference",
+    "change": "ours, change %",
+    "published change": "published, change %",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a table.
+
+    Args:
+        text: what is printed.
+        value: the number to sort by.
+        bold: the best of its column, as the paper marks it.
+        note: number of a footnote.
+    """
+
+    text: str = ABSENT
+    value: float | None = None
+    bold: bool = False
+    note: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: what it is about, its kind of number, its entries, and its method where it has one."""
+
+    labels: tuple[str, ...]
+    kind: RowKind
+    entries: tuple[Entry, ...]
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table in the paper's layout.
+
+    Args:
+        name: name of the experiment, and of its files.
+        title: above the table.
+        label_titles: titles of the leading columns.
+        columns: (group, title) of the columns with numbers; equal neighbouring groups share one heading.
+        rows: lines in order.
+        notes: footnotes; `Entry.note` counts them from 1.
+        remarks: what else is said below.
+    """
+
+    name: str
+    title: str
+    label_titles: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """Headings above the columns, and how many columns each spans."""
+        return [
+            (group, len(list(members))) for group, members in groupby(self.columns, lambda column: column[0])
+        ]
+
+
+@dataclass(frozen=True)
+class Exhibited:
+    """What a table is made of.
+
+    Args:
+        name: the experiment's name.
+        experiment: what to show.
+        shown: the numbers of its data sets, methods and code lengths.
+        label_names: data set to the names of its labels.
+    """
+
+    name: str
+    experiment: Experiment
+    shown: Sequence[Series]
+    label_names: Mapping[str, Sequence[str]]
+
+
+def one_of(name: str, series: Series, shown: Sequence[Series]) -> str:
+    """Name of an exhibit that each series has its own of."""
+    return name if len(shown) == 1 else f"{name}-{series.dataset}-{series.method}-{series.bits}"
+
+
+def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
+    """Say what ours and the published numbers are."""
+    seeds = sorted({score.seeds for series in shown for score in series.scores.values()})
+    spread = " ± half of the 95 % interval over seeds (Student's t)." if seeds[-1] > 1 else ""
+    return (
+        f"Ours: {SELECTION_TITLES[shown[0].selection]}; {' or '.join(map(str, seeds))} seed(s).{spread}",
+        "Published: one run, the best epoch on the test queries.",
+        "Change: (mAP / mAP paired - 1) * 100. Bold: the best method of a column.",
+        NOISE_REMARK,
+    )
+
+
+def difference_entry(score: Score | None, published: float | None) -> Entry:
+    """Ours minus published; inside the noise where the published number lies in our interval."""
+    if score is None or published is None:
+        return Entry()
+    value = score.mean - published
+    noise = score.half_width is not None and abs(value) < score.half_width
+    return Entry(f"{value:+.3f}{NOISE if noise else ''}", value)
+
+
+def published_remark(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Say what the mark of a difference means, where there is one."""
+    marked = any(NOISE in entry.text for row in rows if row.kind == "difference" for entry in row.entries)
+    return (PUBLISHED_REMARK,) if marked else ()
+
+
+def change_entry(value: float | None, *, noise: bool = False) -> Entry:
+    """Change in percent, with its mark."""
+    return Entry() if value is None else Entry(f"{value:+.1f}{NOISE if noise else ''}", value)
+
+
+def table_lines(shown: Sequence[Series]) -> list[tuple[str, int]]:
+    """(method, bits): the lines of a table, in order."""
+    return list(dict.fromkeys((series.method, series.bits) for series in shown))
+
+
+def line_label(method: str, bits: int, shown: Sequence[Series]) -> str:
+    """The method, and its code length where the table has several."""
+    several = len({series.bits for series in shown}) > 1
+    return f"{method.upper()} {bits} bits" if several else method.upper()
+
+
+def interval_text(mean: float, half: float | None) -> str:
+    """A mean and half of its interval."""
+    return f"{mean:.3f}" if half is None else f"{mean:.3f} ±{half:.3f}"
+
+
+def plain_entry(value: float | None) -> Entry:
+    """An mAP as printed."""
+    return Entry() if value is None else Entry(f"{value:.3f}", value)

@@ -1,0 +1,65 @@
+"""Training without a single pair, beside methods for unpaired data (UMML paper, Table 8)."""
+
+from __future__ import annotations
+
+from umml_cli.report.paper_tables.table import (
+    Entry,
+    Exhibited,
+    PaperTable,
+    Row,
+    difference_entry,
+    interval_text,
+    line_label,
+    plain_entry,
+    published_remark,
+    run_remarks,
+    table_lines,
+)
+from umml_cli.results.published import (
+    BITS,
+    published_unpaired,
+)
+from umml_cli.runs.cells import Cell
+from umml_cli.terms import TASK_TITLES, TASKS
+
+
+def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
+    """Return the one table of this kind."""
+    name, experiment, shown = exhibited.name, exhibited.experiment, exhibited.shown
+    datasets = list(dict.fromkeys(series.dataset for series in shown))
+    by_key = {(series.dataset, series.method, series.bits): series for series in shown}
+    columns = [(dataset, task) for dataset in datasets for task in TASKS]
+    cell = Cell.of("UIT", 100)
+    printed = published_unpaired()
+    rows: list[Row] = []
+    others = dict.fromkeys(
+        method for method, dataset, _ in printed if "+" not in method and dataset in datasets
+    )
+    for method in others:
+        values = [printed.get((method, *column)) for column in columns]
+        rows.append(Row((method.upper(),), "published", tuple(plain_entry(value) for value in values)))
+    for method, bits in table_lines(shown):
+        label = (f"{line_label(method, bits, shown)} + UMML",)
+        ours, known, difference = [], [], []
+        for dataset, task in columns:
+            series = by_key.get((dataset, method, bits))
+            score = None if series is None else series.scores.get((cell, task))
+            value = printed.get((f"{method}+umml", dataset, task)) if bits == BITS else None
+            ours.append(
+                Entry() if score is None else Entry(interval_text(score.mean, score.half_width), score.mean)
+            )
+            known.append(plain_entry(value))
+            difference.append(difference_entry(score, value))
+        rows.append(Row(label, "ours", tuple(ours), method))
+        if any(entry.value is not None for entry in known):
+            rows += [
+                Row(label, "published", tuple(known), method),
+                Row(label, "difference", tuple(difference), method),
+            ]
+    titles = tuple((dataset, TASK_TITLES[task]) for dataset, task in columns)
+    remarks = (
+        *run_remarks(shown)[:2],
+        "Ours: 50 % of the images without text and 50 % of the texts without image, so that no pair is left.",
+        *published_remark(rows),
+    )
+    return [PaperTable(name, experiment.title, ("method",), titles, tuple(rows), remarks=remarks)]

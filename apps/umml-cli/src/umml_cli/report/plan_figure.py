@@ -1,0 +1,67 @@
+"""What an unpairing plan leaves, by label as a table and by row as a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from cmh_unpair import UnpairingPlan
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+
+# What a row keeps, by its flags in a plan: words of the table, colours of the picture (Okabe and Ito).
+CONDITIONS = {
+    0: ("true_pairs", "true pair", "#0072B2"),
+    1: ("without_text", "image only", "#56B4E9"),
+    2: ("without_image", "text only", "#E69F00"),
+    3: ("without_both", "neither", "#D55E00"),
+    4: ("dropped", "dropped", "#BBBBBB"),
+}
+
+
+def label_table(plan: UnpairingPlan, labels: NDArray[Any], names: tuple[str, ...]) -> Table:
+    """What is left of every class."""
+    counts = plan.counts_by_label(labels)
+    shown = [
+        (key, title) for key, title, _ in CONDITIONS.values() if counts[key].any() or key == "true_pairs"
+    ]
+    table = Table(box=None)
+    table.add_column("label")
+    for title in [*(title for _, title in shown), "all"]:
+        table.add_column(title, justify="right")
+    for index in range(len(counts["all"])):
+        cells = [str(counts[key][index]) for key in [*(key for key, _ in shown), "all"]]
+        table.add_row(names[index] if names else str(index), *cells)
+    return table
+
+
+def strip_figure(plan: UnpairingPlan) -> Figure:
+    """Every training row as one cell, 100 to a line, coloured by what it keeps."""
+    from matplotlib.colors import ListedColormap  # noqa: PLC0415 - half a second of import
+    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+    from matplotlib.patches import Patch  # noqa: PLC0415 - as above
+
+    lines = -(-len(plan) // 100)
+    cells = np.full(lines * 100, -1)
+    cells[: len(plan)] = np.minimum(plan.state, max(CONDITIONS))
+    figure = Figure(figsize=(8, min(8.0, 1.2 + lines * 0.08)), layout="constrained")
+    axes = figure.subplots()
+    colours = [colour for _, _, colour in CONDITIONS.values()]
+    axes.imshow(
+        np.ma.masked_equal(cells.reshape(lines, 100), -1),
+        cmap=ListedColormap(colours),
+        vmin=-0.5,
+        vmax=len(colours) - 0.5,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(0, 100, lines * 100, 0),
+    )
+    axes.set(xlabel="position in a hundred", ylabel="training row", title=plan.name)
+    seen = [value for value in CONDITIONS if np.any(cells == value)]
+    handles = [Patch(color=CONDITIONS[value][2], label=CONDITIONS[value][1]) for value in seen]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(seen))
+    return figure

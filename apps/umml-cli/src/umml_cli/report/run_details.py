@@ -1,0 +1,111 @@
+"""Looking at single runs: finding them, describing them, comparing two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from umml_cli.errors import UserError
+from umml_cli.results.intervals import difference_interval
+from umml_cli.runs.query_scores import RunPrecision
+from umml_cli.runs.store import RUNS, RunFolder, RunStore
+from umml_cli.terms import TASK_TITLES, TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def open_store(out: Path) -> RunStore:
+    """The runs of an output folder, or of the folder of runs itself."""
+    root = out / RUNS if (out / RUNS).is_dir() else out
+    if not root.is_dir():
+        raise UserError(f"There is no folder {out}; name the folder of the runs with --out.")
+    return RunStore(root)
+
+
+def locked_folder(store: RunStore) -> Path:
+    """The folder that a command which writes these runs holds: that of a grid, or the runs' own."""
+    above = store.root.absolute().parent
+    of_a_grid = any((above / name).exists() for name in ("grid.json", ".lock"))
+    return above if store.root.name == RUNS and of_a_grid else store.root
+
+
+def find_run(store: RunStore, name: str) -> RunFolder:
+    """The one run whose name begins like this."""
+    found = [folder for folder in store.folders() if folder.path.name.startswith(name)]
+    if len(found) != 1:
+        raise UserError(f"{len(found)} runs in {store.root} begin with {name!r}; see `umml runs list`.")
+    return found[0]
+
+
+def describe_run(folder: RunFolder) -> Iterator[tuple[str, Any]]:
+    """Name and value of everything that is known of a run."""
+    spec, result = folder.read_specification(), folder.read_result()
+    yield "folder", folder.path
+    yield from spec.model_dump(mode="json").items()
+    if folder.failure.exists():
+        yield "failed", folder.failure.read_text(encoding="utf-8").strip()
+    if result is None:
+        yield "state", "not complete"
+        return
+    yield "best evaluated epoch", f"{result.best.epoch}, mAP {result.best.map}"
+    yield "seconds", {name: round(value, 2) for name, value in result.seconds.items()}
+    yield "environment", result.environment
+
+
+def compare_runs(first: RunFolder, second: RunFolder) -> Table:
+    """Differing settings, and the difference of both mAPs with its interval over queries.
+
+    Runs on data that differ have no common queries, so that the difference has no interval.
+    """
+    results = [first.read_result(), second.read_result()]
+    if None in results:
+        raise UserError("One of the two runs is not complete; only complete runs can be compared.")
+    specs = [folder.read_specification().model_dump(mode="json") for folder in (first, second)]
+    table = Table("", first.path.name, second.path.name, "difference (95 % interval)")
+    for name in specs[0]:
+        ours, theirs = (spec[name] for spec in specs)
+        if ours != theirs:
+            table.add_row(name, *map(str, _differing(ours, theirs)), "")
+    table.add_section()
+    same_queries = specs[0]["data_digest"] == specs[1]["data_digest"]
+    loaded = [RunPrecision.load(folder.precision) for folder in (first, second)]
+    for task in TASKS:
+        one, other = (precision.task(task, "last") for precision in loaded)
+        said = f"{other.mean() - one.mean():+.4f}"
+        if same_queries:
+            low, high = difference_interval(other[None], one[None])
+            said += f" ({low:+.4f} to {high:+.4f}{', noise' if low <= 0 <= high else ''})"
+        else:
+            said += " (other data)"
+        table.add_row(TASK_TITLES[task], f"{one.mean():.4f}", f"{other.mean():.4f}", said)
+    return table
+
+
+def _differing(first: Any, second: Any) -> tuple[Any, Any]:
+    """Only those entries of two mappings that differ."""
+    if not isinstance(first, dict):
+        return first, second
+    names = [
+        name for name in {**first, **second}
+        if name not in first or name not in second or first[name] != second[name]
+    ]  # fmt: skip
+    ours, theirs = ({name: one[name] for name in names if name in one} for one in (first, second))
+    return ours, theirs
+
+
+def leftovers(store: RunStore) -> list[Path]:
+    """Folders of runs that are not complete, and temporary files of processes that were killed."""
+    folders = {folder.path for folder in store.folders()} | {
+        path for path in store.root.iterdir() if path.is_dir()
+    }
+    incomplete = sorted(path for path in folders if not RunFolder(path).result.exists())
+    temporary = sorted(
+        path
+        for folder in sorted(folders - set(incomplete))
+        for pattern in (".*.tmp*", ".*.part", "checkpoint.safetensors", "evaluations.json")
+        for path in folder.glob(pattern)
+    )
+    return incomplete + temporary

@@ -1,0 +1,31 @@
+"""The table of one run, for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from umml_cli.runs.progress import format_seconds
+from umml_cli.terms import TASK_TITLES, TASKS
+
+if TYPE_CHECKING:
+    from umml_cli.runs.store import RunResult
+
+
+def result_table(result: RunResult) -> Table:
+    """One run: its mAP in both tasks."""
+    spec = result.specification
+    pairs = result.training_pairs
+    table = Table(title=spec.title, title_justify="left", caption=result.definition, caption_justify="left")
+    table.add_column("task")
+    table.add_column("mAP", justify="right")
+    for task in TASKS:
+        table.add_row(TASK_TITLES[task], f"{result.map[task]:.4f}")
+    table.add_section()
+    table.add_row("training rows kept", f"{pairs['kept']} of {pairs['rows']}")
+    table.add_row("of these still pairs", str(pairs["paired"]))
+    if "batch" in pairs:
+        table.add_row("rows in a step", f"{pairs['batch']}, not {spec.options['batch_size']}")
+    table.add_row("training time", format_seconds(result.seconds["training"]))
+    return table

@@ -1,0 +1,86 @@
+"""The table of a series, for the terminal and as plain rows for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from umml_cli.results.series import discarded_cell, spread_remark
+from umml_cli.runs.cells import Cell
+from umml_cli.terms import NOISE, NOISE_REMARK, TASK_TITLES, TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from umml_cli.results.series import Series
+
+
+@dataclass(frozen=True)
+class SeriesEntry:
+    """One cell of the table for one task, as text; `best` marks the best of its share of unpaired samples."""
+
+    score: str
+    change: str
+    times_untrained: str
+    against_discarding: str
+    best: bool
+
+
+def entry(series: Series, cell: Cell, task: str) -> SeriesEntry:
+    """Format what the table says of one cell and task."""
+    change = None if cell.scheme == "paired" else series.change_percent(cell, task)
+    times = series.times_untrained(cell, task)
+    gain = series.gain_over_discarding(cell, task)
+
+    def mark(other: Cell) -> str:
+        return NOISE if series.is_noise(cell, other, task) else ""
+
+    return SeriesEntry(
+        score=str(series.scores[cell, task]),
+        change="" if change is None else f"{change:+.1f} %{mark(Cell.of('paired'))}",
+        times_untrained="" if times is None or not cell.trained else f"{times:.2f} x",
+        against_discarding=""
+        if gain is None
+        else f"{'unpaired' if gain >= 0 else 'discarded'} {gain:+.0f} %{mark(discarded_cell(cell.percent))}",
+        best=series.is_best_of_share(cell, task),
+    )
+
+
+WIDE = 142
+"""Columns that a table of both tasks needs."""
+
+
+def series_tables(series: Series, width: int) -> list[Table]:
+    """The series as rich tables: both tasks side by side where `width` columns hold them, else one each."""
+    tables = (
+        [_tasks_table(series, TASKS)] if width >= WIDE else [_tasks_table(series, [task]) for task in TASKS]
+    )
+    tables[-1].caption_justify = "left"
+    tables[-1].caption = (
+        "★ best at this share. Unpaired or discarded: which is better for as many samples, and what keeping "
+        f"them gains (100 % discarded is an untrained network). {spread_remark([series])}{NOISE_REMARK}"
+    )
+    return tables
+
+
+def _tasks_table(series: Series, tasks: Sequence[str]) -> Table:
+    title = f"{series.title}: mAP"
+    table = Table("training pairs", title=title, title_justify="left")
+    for task in tasks:
+        table.add_column(TASK_TITLES[task], justify="right", no_wrap=True)
+        for name in ("of paired", "of untrained", "unpaired or discarded"):
+            table.add_column(name, justify="right", style="dim", no_wrap=name != "unpaired or discarded")
+    previous = None
+    for cell in series.cells:
+        if previous is not None and cell.scheme != previous:
+            table.add_section()
+        previous = cell.scheme
+        row = [cell.title]
+        for task in tasks:
+            said = entry(series, cell, task)
+            score = f"[bold]★ {said.score}[/]" if said.best else said.score
+            row += [score, said.change, said.times_untrained, said.against_discarding]
+        table.add_row(*row)
+    return table

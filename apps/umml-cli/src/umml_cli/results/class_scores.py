@@ -1,0 +1,49 @@
+"""MAP by class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from umml_cli.runs.cells import Cell
+from umml_cli.runs.run_codes import RunCodes
+from umml_cli.terms import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from umml_cli.results.series import Series
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """MAP by class: each cell and task to `(n_label,)`, NaN for a class that no query carries."""
+
+    names: Sequence[str]
+    queries: Sequence[int]
+    relevant: Sequence[int]
+    maps: Mapping[tuple[Cell, str], np.ndarray[tuple[int], np.dtype[np.float64]]]
+
+    def change(self, cell: Cell, task: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """`(n_label,)` change against paired training in percent."""
+        return (self.maps[cell, task] / self.maps[Cell.of("paired"), task] - 1) * 100
+
+
+def class_scores(series: Series, cells: Sequence[Cell], names: Sequence[str]) -> ClassScores:
+    """MAP over the queries that carry each class; an item is relevant if any label is shared."""
+    assert series.store is not None
+    codes = RunCodes.load(series.store.folder(series.results[0].specification).codes)
+    labels = codes.query_labels.astype(np.float64)  # (n_query, n_label)
+    queries = labels.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        maps = {
+            (cell, task): series.precision(cell, task).mean(axis=0) @ labels / queries
+            for cell in cells if (cell, "i2t") in series.scores
+            for task in TASKS
+        }  # fmt: skip
+    n_label = labels.shape[1]
+    names = list(names) or [f"label {label}" for label in range(n_label)]
+    relevant = codes.retrieval_labels.sum(axis=0, dtype=np.int64)
+    return ClassScores(names, queries.astype(int).tolist(), relevant.tolist(), maps)

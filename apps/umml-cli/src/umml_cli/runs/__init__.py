@@ -1,0 +1,1 @@
+"""One run: its specification, its folder, and how it is performed."""

@@ -1,0 +1,311 @@
+"""One run, from its specification to its result: unpair, train, encode, evaluate, write."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from functools import lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from cmh_metrics import average_precision, pack_codes
+from cmh_train import (
+    Checkpoint,
+    TrainingData,
+    build_method,
+    encode_dataset,
+    fit,
+    image_statistics,
+    prepare_untrained,
+)
+from safetensors.torch import save
+
+from umml_cli.errors import UserError
+from umml_cli.runs.events import EpochEnded, RunEvent, RunFinished, RunStarted
+from umml_cli.runs.files import read_json, remove_leftovers, replacing, run_lock, write_json, write_text
+from umml_cli.runs.query_scores import RunPrecision
+from umml_cli.runs.run_codes import RunCodes
+from umml_cli.runs.specification import MAP_DEFINITION
+from umml_cli.runs.store import BestEpoch, RunFolder, RunResult, RunStore
+from umml_cli.terms import TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cmh_data import PairedDataset, RowArray
+    from cmh_metrics import PackedCodes
+    from cmh_train import EpochRecord, HashingMethod, Modality
+    from cmh_unpair import UnpairingPlan
+    from numpy.typing import NDArray
+    from pydantic import JsonValue
+
+    from umml_cli.runs.specification import RunSpecification
+
+PACKAGES = ("umml-cli", "cmh-data", "cmh-metrics", "cmh-train", "cmh-unpair", "torch", "numpy")
+
+
+def perform(
+    specification: RunSpecification,
+    dataset: PairedDataset,
+    *,
+    store: RunStore,
+    on_event: Callable[[RunEvent], None],
+    checkpoint_minutes: float = 0.25,
+    keep_weights: bool = True,
+) -> RunResult:
+    """Carry a run through, from its checkpoint where there is one, and write its folder.
+
+    Args:
+        specification: what to run.
+        dataset: the data set that it names.
+        store: where its folder lies.
+        on_event: told of every step.
+        checkpoint_minutes: least time between two checkpoints.
+        keep_weights: write the trained weights, which can be large.
+
+    Raises:
+        UserError: the data set is not the one that was specified, or has fewer training rows than a batch.
+        ValueError: the method does not fit the data, or training diverged.
+    """
+    if dataset.digest != specification.data_digest:
+        raise UserError(
+            f"Data set {specification.dataset} has changed since this was planned (digest "
+            f"{dataset.digest[:12]}, planned {specification.data_digest[:12]}); start the command again."
+        )
+    specification.check_batch(len(dataset.split.train))
+    with run_lock(store.folder(specification).path):
+        result = store.folder(specification).read_result()
+        if result is None:
+            folder = store.open(specification)
+            on_event(RunStarted(specification.run_id, first_epoch=0))
+            run = _Run(specification, dataset, folder, on_event)
+            result = run.carry_out(checkpoint_minutes=checkpoint_minutes, keep_weights=keep_weights)
+        on_event(RunFinished(specification.run_id))
+        return result
+
+
+class _Run:
+    """One run under way: its method, and what was measured so far."""
+
+    def __init__(
+        self,
+        specification: RunSpecification,
+        dataset: PairedDataset,
+        folder: RunFolder,
+        on_event: Callable[[RunEvent], None],
+    ) -> None:
+        self._spec = specification
+        self._dataset = dataset
+        self._folder = folder
+        self._on_event = on_event
+        self._plan = specification.plan(len(dataset.split.train))
+        self._data = _training_data(self._plan, dataset)
+        self._method = build_method(
+            specification.method, specification.config(), self._data.spec, specification.seed
+        )
+        self._evaluations: dict[int, dict[str, float]] = {}  # epoch, counted from 1, to mAP by task
+        self._seconds = {"training": 0.0, "encoding": 0.0, "evaluation": 0.0}
+        self._resumed = False
+
+    def carry_out(self, *, checkpoint_minutes: float, keep_weights: bool) -> RunResult:
+        spec, folder = self._spec, self._folder
+        folder.failure.unlink(missing_ok=True)
+        remove_leftovers(folder.path)
+        if folder.evaluations.exists():
+            self._evaluations = {int(epoch): maps for epoch, maps in read_json(folder.evaluations).items()}
+        epochs: tuple[EpochRecord, ...] = ()
+        if spec.cell.trained:
+            epochs = fit(
+                self._method,
+                self._data,
+                epochs=spec.epochs,
+                batch_size=spec.batch_size(self._data.spec.n_train),
+                device=spec.device,
+                precision=spec.precision,
+                seed=spec.seed,
+                on_epoch_end=self._end_epoch,
+                checkpoint=Checkpoint(path=folder.checkpoint, every_minutes=checkpoint_minutes),
+            ).epochs
+            self._seconds["training"] = sum(record.seconds for record in epochs)
+        else:  # the scaling of images is no training
+            prepare_untrained(self._method, self._data, seed=spec.seed)
+        last_codes, last = self._evaluate()
+        self._evaluations[len(epochs)] = _means(last)
+        best = max(self._evaluations, key=self._merit)
+        best_precision = last if best == len(epochs) else score_codes(RunCodes.load(folder.best_codes))
+
+        if keep_weights:
+            self._save_weights()
+        last_codes.save(folder.codes)
+        RunPrecision.of(last, best_precision, last_codes.query_labels).save(folder.precision)
+        write_text(folder.metrics, "".join(self._metrics_line(record) for record in epochs))
+        plan = self._plan
+        result = RunResult(
+            specification=spec,
+            map=_means(last),
+            best=BestEpoch(epoch=best, map=self._evaluations[best]),
+            definition=MAP_DEFINITION,
+            epochs=len(epochs),
+            seconds=self._seconds,
+            training_pairs={
+                "rows": len(plan.kept),
+                "kept": int(plan.kept.sum()),
+                "paired": int((plan.kept & plan.image_present & plan.text_present).sum()),
+                **self._smaller_batch(),
+            },
+            plan_digest=plan.digest,
+            environment=describe_environment(spec.device),
+        )
+        write_json(folder.result, result.model_dump(mode="json"))
+        folder.checkpoint.unlink(missing_ok=True)
+        folder.evaluations.unlink(missing_ok=True)
+        if best == len(epochs):
+            folder.best_codes.unlink(missing_ok=True)
+        return result
+
+    def _smaller_batch(self) -> dict[str, int]:
+        """The rows in a step, where discarding left fewer than the options ask for."""
+        used = self._spec.batch_size(self._data.spec.n_train)
+        asked = self._spec.options["batch_size"]
+        return {} if used == asked or not self._spec.cell.trained else {"batch": used}
+
+    def _end_epoch(self, record: EpochRecord) -> None:
+        """Evaluate where it is due, and append the epoch to `metrics.jsonl`; epochs may come once more."""
+        epoch = record.epoch + 1
+        if not self._resumed:
+            self._resumed = True
+            self._evaluations = {e: maps for e, maps in self._evaluations.items() if e < epoch}
+            lines = (
+                self._folder.metrics.read_text().splitlines(keepends=True)
+                if self._folder.metrics.exists()
+                else []
+            )
+            write_text(self._folder.metrics, "".join(lines[: record.epoch]))
+            if record.epoch:
+                self._on_event(RunStarted(self._spec.run_id, first_epoch=record.epoch))
+        every = self._spec.evaluate_every
+        if every and epoch % every == 0 and epoch < self._spec.epochs:
+            codes, precision = self._evaluate()
+            self._evaluations[epoch] = _means(precision)
+            if max(self._evaluations, key=self._merit) == epoch:
+                codes.save(self._folder.best_codes)
+            write_json(self._folder.evaluations, self._evaluations)
+        with self._folder.metrics.open("a") as file:
+            file.write(self._metrics_line(record))
+        self._on_event(EpochEnded(self._spec.run_id, epoch))
+
+    def _evaluate(self) -> tuple[RunCodes, dict[str, NDArray[np.float64]]]:
+        started = time.monotonic()
+        codes = encode_split(self._method, self._dataset)
+        encoded = time.monotonic()
+        precision = score_codes(codes)
+        self._seconds["encoding"] += encoded - started
+        self._seconds["evaluation"] += time.monotonic() - encoded
+        return codes, precision
+
+    def _merit(self, epoch: int) -> tuple[float, int]:
+        """The mean of both mAPs; of equal ones the earlier epoch is the better."""
+        return sum(self._evaluations[epoch].values()), -epoch
+
+    def _metrics_line(self, record: EpochRecord) -> str:
+        maps = {f"map_{task}": value for task, value in self._evaluations.get(record.epoch + 1, {}).items()}
+        line = {"epoch": record.epoch, "seconds": round(record.seconds, 4), **record.losses, **maps}
+        return json.dumps(line) + "\n"
+
+    def _save_weights(self) -> None:
+        state = {
+            name: value.detach().cpu().contiguous().clone()
+            for name, value in self._method.state_dict().items()
+        }
+        content = save(state, metadata={"specification": self._spec.model_dump_json()})
+        with replacing(self._folder.weights) as temporary:
+            temporary.write_bytes(content)  # where safetensors writes itself, a full disk is no OSError
+
+
+def _training_data(plan: UnpairingPlan, dataset: PairedDataset) -> TrainingData:
+    """Unpair the training rows as planned; scaling statistics come from the full, whole matrix."""
+    rows = dataset.split.train
+    mean, std = _image_statistics(dataset)
+    unpaired = plan.apply(
+        np.asarray(dataset.image[rows]), np.asarray(dataset.text[rows]), np.asarray(dataset.label[rows])
+    )
+    return TrainingData.from_arrays(
+        image=unpaired.images,
+        text=unpaired.texts,
+        label=unpaired.labels,
+        image_present=unpaired.image_present,
+        text_present=unpaired.text_present,
+        image_mean=mean,
+        image_std=std,
+    )
+
+
+@lru_cache(maxsize=4)  # a data set is one object for all runs of a worker
+def _image_statistics(dataset: PairedDataset) -> tuple[float, float] | tuple[None, None]:
+    """Of the whole matrix; pixels, which no method scales by one number, are not read for it."""
+    if len(dataset.image.shape) > 2:
+        return None, None
+    return image_statistics(np.asarray(dataset.image[:]))
+
+
+def encode_split(method: HashingMethod, dataset: PairedDataset) -> RunCodes:
+    """Codes of the query and retrieval rows in both modalities."""
+    query, retrieval = dataset.split.query, dataset.split.retrieval
+    return RunCodes(
+        query_image=_encode(method, "image", dataset.image, query),
+        query_text=_encode(method, "text", dataset.text, query),
+        retrieval_image=_encode(method, "image", dataset.image, retrieval),
+        retrieval_text=_encode(method, "text", dataset.text, retrieval),
+        query_rows=query,
+        retrieval_rows=retrieval,
+        query_labels=dataset.label[query],
+        retrieval_labels=dataset.label[retrieval],
+    )
+
+
+def _encode(
+    method: HashingMethod, modality: Modality, features: RowArray, rows: NDArray[np.int64]
+) -> PackedCodes:
+    """Codes of some rows, read a block at a time: all pixels of a data set need not fit in memory."""
+    block = 32 * (method.encode_batch_size or 128)  # whole batches, on whose cuts codes may depend
+    codes = [
+        encode_dataset(method, modality, features[rows[start : start + block]])
+        for start in range(0, len(rows), block)
+    ]
+    return pack_codes(np.concatenate(codes))
+
+
+def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:
+    """Average precision of every query in both tasks, by `MAP_DEFINITION`: task to `(n_query,)`."""
+    scores = {}
+    for task in TASKS:
+        query_codes, database_codes = codes.task_codes(task)
+        scores[task] = average_precision(
+            query_codes=query_codes,
+            database_codes=database_codes,
+            query_labels=codes.query_labels,
+            database_labels=codes.retrieval_labels,
+        )
+    return scores
+
+
+def _means(precision: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    return {task: float(values.mean()) for task, values in precision.items()}
+
+
+@lru_cache(maxsize=2)
+def describe_environment(device: str) -> dict[str, JsonValue]:
+    """Versions, machine and threads that a result came from."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }

@@ -1,0 +1,42 @@
+"""One run in this process, with its progress on the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from umml_cli.runs.files import folder_lock
+from umml_cli.runs.progress import grid_progress
+from umml_cli.runs.specification import small_batches
+from umml_cli.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cmh_data import PairedDataset
+    from rich.console import Console
+
+    from umml_cli.runs.specification import RunSpecification
+    from umml_cli.runs.store import RunResult
+
+
+def perform_here(
+    specification: RunSpecification, dataset: PairedDataset, *, out: Path, console: Console
+) -> RunResult:
+    """Perform one run in this process with every core, unless it is complete already.
+
+    Args:
+        specification: the run.
+        dataset: its data.
+        out: folder of the runs, held by a lock meanwhile.
+        console: where progress is shown.
+    """
+    from umml_cli.runs.perform import perform  # noqa: PLC0415 - brings torch
+
+    with folder_lock(out):
+        store = RunStore(out)
+        result = store.folder(specification).read_result()
+        pending = [specification] if result is None else []
+        for note in small_batches(pending, {specification.dataset: len(dataset.split.train)}):
+            console.print(f"Note: {note}", markup=False, soft_wrap=True)
+        with grid_progress(console, [specification], pending) as on_event:
+            return result or perform(specification, dataset, store=store, on_event=on_event)

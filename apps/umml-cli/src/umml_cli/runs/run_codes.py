@@ -1,0 +1,69 @@
+"""The codes of a run on disk: packed, beside the labels that are needed to score them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from cmh_metrics import PackedCodes
+
+from umml_cli.runs.files import replacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCodes:
+    """Codes of the query and retrieval rows in both modalities.
+
+    Args:
+        query_image: codes of the query images, `(n_query, bits)` packed.
+        query_text: codes of the query texts.
+        retrieval_image: codes of the retrieval images.
+        retrieval_text: codes of the retrieval texts.
+        query_rows: `(n_query,)` int64, rows of the data set.
+        retrieval_rows: `(n_retrieval,)` int64, rows of the data set.
+        query_labels: `(n_query, n_label)` uint8.
+        retrieval_labels: `(n_retrieval, n_label)` uint8.
+    """
+
+    query_image: PackedCodes
+    query_text: PackedCodes
+    retrieval_image: PackedCodes
+    retrieval_text: PackedCodes
+    query_rows: NDArray[np.int64]
+    retrieval_rows: NDArray[np.int64]
+    query_labels: NDArray[np.uint8]
+    retrieval_labels: NDArray[np.uint8]
+
+    def task_codes(self, task: str) -> tuple[PackedCodes, PackedCodes]:
+        """Query and database codes of "i2t" (image queries, text database) or "t2i" (the converse)."""
+        if task == "i2t":
+            return self.query_image, self.retrieval_text
+        return self.query_text, self.retrieval_image
+
+    def save(self, path: Path) -> None:
+        """Write to a compressed `.npz` of plain arrays in one step."""
+        arrays: dict[str, Any] = {
+            name: value.words if isinstance(value, PackedCodes) else value
+            for name, value in vars(self).items()
+        }
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, bits=self.query_image.bits, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            arrays: dict[str, Any] = {name: file[name] for name in cls.__dataclass_fields__}
+            bits = int(file["bits"])
+        packed = {
+            name: PackedCodes(words, bits=bits)
+            for name, words in arrays.items()
+            if name.endswith(("_image", "_text"))
+        }
+        return cls(**{**arrays, **packed})

@@ -1,0 +1,133 @@
+"""The full specification of a run, whose digest names the run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from umml_cli.errors import UserError
+from umml_cli.runs.cells import Cell, Partial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cmh_train import MethodConfig
+    from cmh_unpair import UnpairingPlan
+
+MAP_DEFINITION = (
+    "mAP over the whole ranking; expected value over the order of ties; "
+    "queries without a relevant item count 0"
+)
+
+
+class RunSpecification(BaseModel):
+    """Everything that decides a run's numbers.
+
+    Args:
+        dataset: the data set's name.
+        data_digest: its content digest, so that a changed file is another run.
+        method: the method's name.
+        method_version: version of the package that provides it.
+        options: every option of the method, defaults included.
+        cell: what is done to the training pairs.
+        partial: what a last, partial block of a hundred rows gives to the cell, as in cmh-unpair.
+        seed: seed of initial weights, batch order and everything drawn in training.
+        precision: floating-point type of training.
+        device: device type; results are equal to the bit on one type only.
+        evaluate_every: epochs between two evaluations on the queries, from which the best epoch is known;
+            0: after the last epoch only. The last epoch is the result in any case.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    data_digest: str
+    method: str
+    method_version: str
+    options: dict[str, JsonValue]
+    cell: Cell
+    partial: Partial = "largest-remainder"
+    seed: int = Field(ge=0, lt=2**31)
+    precision: Literal["float32", "bf16", "float64"] = "float32"
+    device: Literal["cpu", "cuda"] = "cpu"
+    evaluate_every: int = Field(default=0, ge=0)
+
+    @property
+    def run_id(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of the canonical JSON of this specification."""
+        return _digest(self.model_dump(mode="json"))
+
+    @property
+    def setting_id(self) -> str:
+        """The same of everything but cell and seed: runs that share it belong to one series."""
+        return _digest(self.model_dump(mode="json", exclude={"cell", "seed"}))
+
+    @property
+    def title(self) -> str:
+        """The run in one line of progress."""
+        return f"{self.method} · {self.dataset} · {self.cell.title} · seed {self.seed}"
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of training that this run takes."""
+        return int(str(self.options["epochs"])) if self.cell.trained else 0
+
+    @property
+    def work(self) -> float:
+        """Expected cost, in epochs over the whole training set."""
+        return self.epochs * self.cell.kept_share
+
+    def check_batch(self, n_rows: int) -> None:
+        """Refuse a batch larger than the data set's training rows; what discarding leaves may be less.
+
+        Raises:
+            UserError: with the largest batch that is possible.
+        """
+        batch_size = int(str(self.options["batch_size"]))
+        if self.cell.trained and batch_size > n_rows:
+            raise UserError(
+                f"batch_size of {self.method} is {batch_size}, but {self.dataset} has only {n_rows} training "
+                f"rows; make it smaller, for example --set batch_size={n_rows}."
+            )
+
+    def batch_size(self, n_kept: int) -> int:
+        """Rows in a step: as the options say, or all that discarding left where that is less."""
+        return min(int(str(self.options["batch_size"])), n_kept)
+
+    def plan(self, n_train: int) -> UnpairingPlan:
+        """What is done to which of the training rows."""
+        return self.cell.plan(n_train, self.partial)
+
+    def config(self) -> MethodConfig:
+        """The method's own options."""
+        from cmh_train import make_config  # noqa: PLC0415 - brings torch
+
+        return make_config(self.method, options=self.options)
+
+
+def _digest(values: Any) -> str:
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def small_batches(specifications: Iterable[RunSpecification], rows: Mapping[str, int]) -> list[str]:
+    """A sentence for each method and cell whose steps take fewer rows than its options say.
+
+    Args:
+        specifications: the runs.
+        rows: data set to its number of training rows.
+    """
+    said = {}
+    for spec in specifications:
+        if not spec.cell.trained or spec.dataset not in rows or not spec.cell.discard:
+            continue
+        kept = int(spec.plan(rows[spec.dataset]).kept.sum())
+        if kept < int(str(spec.options["batch_size"])):
+            said[spec.method, spec.dataset, spec.cell] = (
+                f"{spec.method} on {spec.dataset}, {spec.cell.title}: discarding leaves {kept} training "
+                f"rows, fewer than a batch of {spec.options['batch_size']}; a step takes all of them."
+            )
+    return list(said.values())

@@ -1,0 +1,36 @@
+"""The words that all of the app shares: tasks, schemes, selections, and how they are printed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+TASKS = ("i2t", "t2i")
+
+
+TASK_TITLES = {"i2t": "image → text", "t2i": "text → image", "both": "both"}
+NOISE = "≈"
+NOISE_REMARK = (
+    f"{NOISE} marks a difference inside the noise of queries and seeds: its 95 % interval holds zero."
+)
+
+
+Scheme = Literal["paired", "UI", "UT", "UIT", "SD", "mixed", "untrained"]
+
+SCHEME_TITLES: dict[Scheme, str] = {
+    "paired": "all pairs kept",
+    "UI": "unpaired images (their text removed)",
+    "UT": "unpaired text (their image removed)",
+    "UIT": "unpaired images and text, half each",
+    "SD": "samples discarded",
+    "mixed": "several at once",
+    "untrained": "untrained network",
+}
+
+
+Selection = Literal["last", "paper"]
+
+UNPAIRED: tuple[Scheme, ...] = ("UI", "UT", "UIT")
+SELECTION_TITLES: dict[Selection, str] = {
+    "last": "last epoch, none chosen on the queries",
+    "paper": "best evaluated epoch, chosen on the test queries as the authors do",
+}

@@ -1,0 +1,35 @@
+"""What a command loads: a single training needs no grid, no tables and no figures."""
+
+import subprocess
+import sys
+
+LOADED = """
+import sys
+from umml_cli.main import app
+try:
+    app(sys.argv[1:], standalone_mode=False)
+finally:
+    print(*(name for name in sys.modules if name.startswith(("umml_cli", "matplotlib", "torch"))))
+"""
+
+
+def loaded(*arguments, cwd):
+    """Modules of the app, of matplotlib and of torch that a command has loaded when it ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments], cwd=cwd, check=True, capture_output=True, text=True
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_a_training_loads_neither_the_grid_nor_tables_nor_figures(tmp_path):
+    names = loaded("train", "emoji", "--preset", "small", "--epochs", "1", cwd=tmp_path)
+    assert "umml_cli.runs.perform" in names
+    assert not {name for name in names if name.startswith(("umml_cli.grid", "umml_cli.results"))}
+    assert {name for name in names if name.startswith("umml_cli.report.")} == {"umml_cli.report.run_table"}
+    assert "matplotlib" not in names
+
+
+def test_a_list_of_methods_loads_no_run(tmp_path):
+    names = loaded("methods", cwd=tmp_path)
+    rooms = ("umml_cli.grid", "umml_cli.results", "umml_cli.report", "umml_cli.runs")
+    assert not {name for name in names if name.startswith(rooms)}
