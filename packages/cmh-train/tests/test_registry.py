@@ -47,6 +47,15 @@ def test_all_methods_by_name(toy, installed):
     assert list(available_methods()) == ["toy", "zoo"]
 
 
+def test_a_method_is_found_by_its_aliases_in_any_case(toy, spec, monkeypatch):
+    aliased = type(spec)(**{**vars(spec), "aliases": ("plaything", "toy-2023")})
+    monkeypatch.setattr("cmh_train.toy_for_tests", aliased)
+    for name in ("toy", "TOY", "plaything", "Toy-2023"):
+        assert find_method(name) is aliased
+    with pytest.raises(UnknownMethodError, match="'toy-2024'; installed methods: bad, toy, wrong"):
+        find_method("toy-2024")
+
+
 def test_an_unknown_method_lists_the_known(toy):
     with pytest.raises(
         UnknownMethodError, match="there is no method 'tyo'; installed methods: bad, toy, wrong"

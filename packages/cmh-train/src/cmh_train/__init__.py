@@ -26,6 +26,15 @@ from cmh_train._registry import (
     find_method,
     make_config,
 )
+from cmh_train._similarity import (
+    SecondOrder,
+    affinity,
+    binary_affinity,
+    fuse_affinities,
+    fuse_known_affinities,
+    second_order_affinity,
+    similarity_loss,
+)
 from cmh_train._triplets import triplet_hinge_sum
 
 __all__ = [
@@ -40,12 +49,15 @@ __all__ = [
     "MethodSpec",
     "Modality",
     "Precision",
+    "SecondOrder",
     "TrainingData",
     "TrainingDivergedError",
     "TrainingRows",
     "UnknownMethodError",
+    "affinity",
     "at_least_float32",
     "available_methods",
+    "binary_affinity",
     "broken_methods",
     "build_method",
     "encode_dataset",
@@ -53,6 +65,8 @@ __all__ = [
     "fit",
     "frobenius_norm",
     "full_precision",
+    "fuse_affinities",
+    "fuse_known_affinities",
     "gradient_penalty",
     "image_statistics",
     "input_gradient",
@@ -60,5 +74,7 @@ __all__ = [
     "make_config",
     "prepare_untrained",
     "save_checkpoint",
+    "second_order_affinity",
+    "similarity_loss",
     "triplet_hinge_sum",
 ]

@@ -263,6 +263,7 @@ class MethodSpec:
             dictionaries, which become such. "small" is for data sets of a few thousand rows on a CPU. A
             preset fixes options and no widths of inputs: other features of the same data set may be used
             with it.
+        aliases: other names that it is found by, lower case.
 
     Raises:
         ValueError: for a preset with an unknown option or a value out of range; the message names it.
@@ -286,6 +287,7 @@ class MethodSpec:
     build: Callable[[MethodConfig, DataSpec], HashingMethod]
     supervised: bool
     presets: Mapping[str, MethodConfig]
+    aliases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         presets = {name: self._preset(name, preset) for name, preset in self.presets.items()}

@@ -55,13 +55,13 @@ def broken_methods() -> dict[str, BrokenMethodError]:
 
 
 def find_method(name: str) -> MethodSpec:
-    """Load one installed method by name; other packages, broken ones too, are left alone.
+    """Load one installed method by name or alias; other packages, broken ones too, are left alone.
 
     Args:
-        name: as the package announces it.
+        name: as the package announces it, or one of `MethodSpec.aliases`; in upper or lower case.
 
     Returns:
-        Its specification.
+        Its specification; its `name` is the one to keep.
 
     Raises:
         UnknownMethodError: if there is none; the message lists those there are.
@@ -72,10 +72,13 @@ def find_method(name: str) -> MethodSpec:
         True
     """
     points = _announced()
-    if name not in points:
-        known = ", ".join(points) or "none; install a package such as cmh-dadh"
-        raise UnknownMethodError(f"there is no method {name!r}; installed methods: {known}")
-    return _load(points[name])
+    if name in points:
+        return _load(points[name])
+    for spec in available_methods().values():
+        if name.lower() in (spec.name, *spec.aliases):
+            return spec
+    known = ", ".join(points) or "none; install a package such as cmh-dadh"
+    raise UnknownMethodError(f"there is no method {name!r}; installed methods: {known}")
 
 
 def make_config(

@@ -36,7 +36,7 @@ def train(
 
     Example: umml train wikipedia.npz --method dadh --preset small --unpaired-images 20
     """
-    from cmh_train import make_config
+    from cmh_train import find_method, make_config
 
     from umml_cli.inputs.data_sources import open_data
     from umml_cli.inputs.method_options import method_version, parse_options
@@ -53,6 +53,7 @@ def train(
         **parse_options(set_ or []),
         **{name: value for name, value in given.items() if value is not None},
     }
+    method = find_method(method).name  # an alias makes the same run
     config = make_config(method, preset=preset, options=options)
     dataset = open_data(data)
     for finding in dataset.findings:

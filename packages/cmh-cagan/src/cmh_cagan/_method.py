@@ -1,0 +1,227 @@
+"""CAGAN: its training step and its codes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import torch
+from cmh_train import (
+    Batch,
+    DataSpec,
+    HashingMethod,
+    MethodConfig,
+    MethodSpec,
+    Modality,
+    TrainingRows,
+    at_least_float32,
+    full_precision,
+)
+
+from cmh_cagan._config import PRESETS, CAGANConfig
+from cmh_cagan._losses import similarity_losses, total_loss
+from cmh_cagan._networks import GraphNetwork, hash_network
+from cmh_cagan._similarity import joint_similarity, joint_similarity_of_present
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class CAGAN(HashingMethod):
+    """Adaptive graph attention hashing, unsupervised.
+
+    Every batch gets a target similarity from its images and texts together, and is a graph with that
+    similarity plus a learned matrix as adjacency. Cosines of the codes, and of codes that graph networks give
+    the samples in training, follow the target.
+
+    Args:
+        config: the options.
+        data_spec: shapes of the data, and the images' mean and deviation for `standardise`.
+
+    Raises:
+        ValueError: images are pixels.
+
+    Example:
+        >>> spec = DataSpec(n_train=100, image_shape=(12,), text_width=9)
+        >>> method = CAGAN(CAGANConfig(bits=16, image_widths=(8,), text_widths=(8,)), spec)
+        >>> method.encode("text", torch.ones(3, 9)).shape
+        torch.Size([3, 16])
+
+    Source: "Adaptive Graph Attention Hashing for Unsupervised Cross-Modal Retrieval via Multimodal
+    Transformers", APWeb-WAIM 2023; "CLIP-Based Adaptive Graph Attention Network for Large-Scale Unsupervised
+    Multi-Modal Hashing Retrieval", Sensors 23(7):3439, 2023; and the authors' program where they differ.
+    """
+
+    drop_last: ClassVar[bool] = True
+    config: CAGANConfig
+    data_spec: DataSpec
+    code_sharpness: torch.Tensor  # a in tanh(a x)
+
+    def __init__(self, config: CAGANConfig, data_spec: DataSpec) -> None:
+        super().__init__(config, data_spec)
+        if len(data_spec.image_shape) != 1:
+            raise ValueError(
+                "images of CAGAN must be features, one row each, "
+                f"but they have shape {data_spec.image_shape}; encode the pixels first, for example with CLIP"
+            )
+        # The learned adjacency has a place for every sample of a batch, and fit gives no larger batches.
+        self.training_batch_size = min(config.batch_size, data_spec.n_train)
+        image_width = data_spec.image_shape[0]
+        self.image_net = hash_network(image_width, config.image_widths, config.bits)
+        self.text_net = hash_network(data_spec.text_width, config.text_widths, config.bits)
+        self.image_graph = self._graph_network(image_width)
+        self.text_graph = self._graph_network(data_spec.text_width)
+        self.register_buffer("code_sharpness", torch.ones(()))
+        self.text_similarity = config.text_similarity or "binary"
+        self._optimiser = torch.optim.SGD(
+            self.parameters(),
+            lr=config.learning_rate,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+
+    def _graph_network(self, input_width: int) -> GraphNetwork:
+        return GraphNetwork(
+            input_width,
+            self.config.graph_widths,
+            self.config.bits,
+            batch_size=cast("int", self.training_batch_size),
+            attention=self.config.attention,
+            attention_weight=self.config.attention_weight,
+        )
+
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """Return the one optimiser, of all networks."""
+        return {"networks": self._optimiser}
+
+    def begin_training(self, rows: TrainingRows) -> None:
+        """Compare texts by cosines where they have negative entries and nothing else was asked for.
+
+        Args:
+            rows: the training rows on the method's device.
+        """
+        if self.config.text_similarity is None:
+            self.text_similarity = "cosine" if bool((rows.text < 0).any()) else "binary"
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Sharpen the codes' tanh.
+
+        Args:
+            epoch: counted from 0.
+        """
+        self.code_sharpness.fill_(math.sqrt(epoch + 1))
+
+    def update(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Take one step of all networks.
+
+        Args:
+            batch: as many samples as the method was built for.
+
+        Returns:
+            The unweighted losses of `similarity_losses` and their weighted sum `total`: detached scalars,
+            `()` of the weights' dtype.
+
+        Raises:
+            ValueError: the features have another width, or the batch another size, than the method was built
+                for.
+        """
+        self._check_batch(batch)
+        if len(batch.index) != self.training_batch_size:
+            raise ValueError(
+                f"batch must have the {self.training_batch_size} samples that this CAGAN's learned adjacency "
+                f"has places for, but it has {len(batch.index)}; build it with that batch_size"
+            )
+        image = self._image_input(batch.image)
+        with full_precision(image):
+            target, known = self._target(image, batch)
+        left_out = known is not None
+        code_image = self._code(self.image_net(image))
+        code_text = self._code(self.text_net(batch.text))
+        graph_code_image = self._code(
+            self.image_graph(image, target, batch.image_present if left_out else None)
+        )
+        graph_code_text = self._code(
+            self.text_graph(batch.text, target, batch.text_present if left_out else None)
+        )
+        with full_precision(image):
+            losses = similarity_losses(
+                code_image,
+                code_text,
+                graph_code_image,
+                graph_code_text,
+                target,
+                text_graph_code=self.config.text_graph_code,
+                known=known,
+                image_present=batch.image_present,
+                text_present=batch.text_present,
+            )
+            total = total_loss(
+                losses,
+                intra_weight=self.config.intra_weight,
+                cross_weight=self.config.cross_weight,
+                graph_weight=self.config.graph_weight,
+            )
+        self._optimiser.zero_grad()
+        torch.autograd.backward(total)
+        self._optimiser.step()
+        return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
+
+    def _target(self, image: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """S and, where missing samples are left out, which of its entries are known."""
+        config = self.config
+        options: dict[str, Any] = {
+            "image_share": config.image_share,
+            "text_share": config.text_share,
+            "joint_share": config.joint_share,
+            "scale": config.scale,
+            "text_similarity": self.text_similarity,
+            "similarity_enhancement": config.similarity_enhancement,
+        }
+        if config.missing == "left-out":
+            return joint_similarity_of_present(
+                image, batch.text, batch.image_present, batch.text_present, **options
+            )
+        return joint_similarity(image, batch.text, **options), None
+
+    def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features to codes in -1..1, each row for itself; the graph networks take no part.
+
+        Args:
+            modality: "image" or "text".
+            features: `(n, d_image)` or `(n, text_width)` floating point.
+
+        Returns:
+            `(n, bits)` floating point.
+
+        Raises:
+            ValueError: the features have another width than the method was built for.
+        """
+        self._check_input(modality, features)
+        if modality == "text":
+            return self._code(self.text_net(features))
+        return self._code(self.image_net(self._image_input(features)))
+
+    def _code(self, hidden: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.code_sharpness * at_least_float32(hidden))
+
+    def _image_input(self, image: torch.Tensor) -> torch.Tensor:
+        if not self.config.standardise:
+            return image
+        return (image - self.data_spec.image_mean) / self.data_spec.image_std
+
+
+def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:
+    return CAGAN(cast("CAGANConfig", config), data_spec)
+
+
+#: What the package announces: `cagan`.
+METHOD = MethodSpec(
+    name="cagan",
+    title="CAGAN: adaptive graph attention hashing (APWeb-WAIM 2023; Sensors 2023)",
+    config_type=CAGANConfig,
+    build=_build,
+    supervised=False,
+    presets=PRESETS,
+    aliases=("agah-2023",),
+)

@@ -1,0 +1,149 @@
+"""The networks of CAGAN: one that hashes a modality, and one that hashes a batch as a graph."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Attention = Literal["additive", "multiplicative"]
+
+
+def hash_network(input_width: int, widths: Sequence[int], bits: int) -> torch.nn.Sequential:
+    """Make the network of a modality: linear layers with ReLU between them.
+
+    Args:
+        input_width: width of the features.
+        widths: of the hidden layers.
+        bits: width of the output.
+
+    Returns:
+        A network from `(batch, input_width)` to `(batch, bits)`, before the tanh.
+
+    Example:
+        >>> [tuple(p.shape) for p in hash_network(5, (7,), 8).parameters()]
+        [(7, 5), (7,), (8, 7), (8,)]
+    """
+    layers: list[torch.nn.Module] = []
+    for width_in, width_out in pairwise([input_width, *widths]):
+        layers += [torch.nn.Linear(width_in, width_out), torch.nn.ReLU(inplace=True)]
+    return torch.nn.Sequential(*layers, torch.nn.Linear([input_width, *widths][-1], bits))
+
+
+class GraphLayer(torch.nn.Module):
+    """A graph convolution, `A (X W) + b`, initially uniform in `+-1 / sqrt(output_width)`.
+
+    Args:
+        input_width: width of a node's features.
+        output_width: width of a node's output.
+
+    Example:
+        >>> layer = GraphLayer(3, 2)
+        >>> layer(torch.ones(4, 3), torch.eye(4)).shape
+        torch.Size([4, 2])
+
+    Source: Kipf, Welling, ICLR 2017; here the adjacency is not normalised.
+    """
+
+    def __init__(self, input_width: int, output_width: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(output_width)
+        self.weight = torch.nn.Parameter(torch.empty(input_width, output_width).uniform_(-bound, bound))
+        self.bias = torch.nn.Parameter(torch.empty(output_width).uniform_(-bound, bound))
+
+    def forward(self, features: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
+        """Mix the nodes' transformed features by the adjacency.
+
+        Args:
+            features: `(batch, input_width)` floating point, X.
+            adjacency: `(batch, batch)` floating point, A; row i says what node i takes from each node.
+
+        Returns:
+            `(batch, output_width)` floating point, before the ReLU.
+        """
+        return torch.addmm(self.bias, adjacency, features @ self.weight)
+
+
+class GraphNetwork(torch.nn.Module):
+    """A network that sees a whole batch as one graph, whose adjacency is partly learned.
+
+    Args:
+        input_width: width of the features.
+        widths: of the graph layers, each followed by ReLU; one linear layer makes the bits.
+        bits: width of the output.
+        batch_size: number of nodes, which the learned matrix W fixes.
+        attention: "additive": the adjacency is S + g W, as in the authors' program; "multiplicative":
+            S + g S W entry by entry, our reading of the papers' figure.
+        attention_weight: g.
+
+    Example:
+        >>> network = GraphNetwork(5, (4,), 8, batch_size=3)
+        >>> network(torch.ones(3, 5), torch.eye(3)).shape
+        torch.Size([3, 8])
+
+    W belongs to places in the batch, and batches are drawn at random, so it cannot learn anything about
+    samples. That is what the program does.
+
+    Source: Sensors 23(7):3439, 2023, adaptive graph attention module; initial values as in the program.
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        widths: Sequence[int],
+        bits: int,
+        *,
+        batch_size: int,
+        attention: Attention = "additive",
+        attention_weight: float = 0.45,
+    ) -> None:
+        super().__init__()
+        self.attention: Attention = attention
+        self.attention_weight = attention_weight
+        bound = math.sqrt(6 / batch_size)  # Kaiming-uniform
+        self.learned_adjacency = torch.nn.Parameter(
+            torch.empty(batch_size, batch_size).uniform_(-bound, bound)
+        )
+        self.layers = torch.nn.ModuleList(
+            GraphLayer(width_in, width_out) for width_in, width_out in pairwise([input_width, *widths])
+        )
+        self.head = torch.nn.Linear(widths[-1], bits)
+
+    def adjacency(self, similarity: torch.Tensor) -> torch.Tensor:
+        """Return the adjacency A.
+
+        Args:
+            similarity: `(batch_size, batch_size)` floating point, S.
+
+        Returns:
+            `(batch_size, batch_size)` floating point, neither normalised nor non-negative.
+        """
+        learned: torch.Tensor = self.learned_adjacency
+        if self.attention == "multiplicative":
+            learned = similarity * learned
+        return similarity + self.attention_weight * learned
+
+    def forward(
+        self, features: torch.Tensor, similarity: torch.Tensor, present: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Hash a batch as a graph.
+
+        Args:
+            features: `(batch_size, input_width)` floating point.
+            similarity: `(batch_size, batch_size)` floating point, S.
+            present: `(batch_size,)` bool; nothing flows from nodes where it is False. None: from all.
+
+        Returns:
+            `(batch_size, bits)` floating point, before the tanh.
+        """
+        adjacency = self.adjacency(similarity)
+        if present is not None:
+            adjacency = adjacency * present
+        for layer in self.layers:
+            features = torch.relu(layer(features, adjacency))
+        return self.head(features)  # type: ignore[no-any-return]

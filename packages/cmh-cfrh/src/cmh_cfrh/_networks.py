@@ -1,0 +1,32 @@
+"""The networks of CFRH: an encoder and a decoder for each modality."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def linear_stack(input_width: int, widths: Sequence[int], output_width: int) -> torch.nn.Sequential:
+    """Make linear layers with ReLU between them: an encoder before its tanh, or a decoder.
+
+    Args:
+        input_width: width of the input.
+        widths: of the hidden layers; none: one linear layer.
+        output_width: width of the output.
+
+    Returns:
+        A network from `(batch, input_width)` to `(batch, output_width)`.
+
+    Example:
+        >>> [tuple(p.shape) for p in linear_stack(5, (7,), 8).parameters()]
+        [(7, 5), (7,), (8, 7), (8,)]
+    """
+    layers: list[torch.nn.Module] = []
+    for width_in, width_out in pairwise([input_width, *widths]):
+        layers += [torch.nn.Linear(width_in, width_out), torch.nn.ReLU(inplace=True)]
+    return torch.nn.Sequential(*layers, torch.nn.Linear([input_width, *widths][-1], output_width))

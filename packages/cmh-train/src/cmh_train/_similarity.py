@@ -1,0 +1,188 @@
+"""Similarities of all pairs of a batch, made from features, and how far codes are from them.
+
+The common ground of the unsupervised methods that descend from DJSRH and JDSH: their targets are weighted
+sums of the images' affinity, the texts' affinity and a second-order one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch.nn.functional import normalize
+
+#: "cosine": cosines between the rows of both affinities; "product": their product with rows of unit length.
+SecondOrder = Literal["cosine", "product"]
+
+_SHORTEST = 1e-12  # below it a row counts as zeros
+
+
+def affinity(features: torch.Tensor) -> torch.Tensor:
+    """Return `2 cos - 1` of all pairs of rows; a row of zeros has cosine 0 with everything, itself included.
+
+    Args:
+        features: `(batch, width)` floating point.
+
+    Returns:
+        `(batch, batch)` floating point in -3..1, for non-negative features in -1..1.
+
+    Example:
+        >>> affinity(torch.tensor([[3.0, 0.0], [0.0, 2.0], [0.0, 0.0]])).tolist()
+        [[1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, -1.0]]
+    """
+    # Products first, lengths from their diagonal: the wide features are read once and copied never.
+    products = features @ features.T
+    length = products.diagonal().sqrt().clamp(min=_SHORTEST)
+    return 2 * products / (length.unsqueeze(1) * length) - 1
+
+
+def binary_affinity(features: torch.Tensor) -> torch.Tensor:
+    """Return `2 sign(cos) - 1` of all pairs of rows: 1 where two bags of words share a word, -1 otherwise.
+
+    Args:
+        features: `(batch, width)` floating point; where it has negative entries, a negative cosine gives -3.
+
+    Returns:
+        `(batch, batch)` floating point: 1, -1 and -3.
+
+    Example:
+        >>> binary_affinity(torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])).tolist()
+        [[1.0, 1.0, -1.0], [1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]]
+    """
+    return 2 * (features @ features.T).sign() - 1
+
+
+def second_order_affinity(
+    image_affinity: torch.Tensor, text_affinity: torch.Tensor, form: SecondOrder = "cosine"
+) -> torch.Tensor:
+    """Say of all pairs whether the image of one stands to all samples as the text of the other does.
+
+    Args:
+        image_affinity: `(batch, batch)` floating point, S_I.
+        text_affinity: `(batch, batch)` floating point, S_T, symmetric.
+        form: "cosine": cosines of the rows of S_I with the rows of S_T; "product": S_I S_T with rows of unit
+            length.
+
+    Returns:
+        `(batch, batch)` floating point in -1..1, in general not symmetric. A row of zeros stays zeros.
+
+    Example:
+        >>> second_order_affinity(torch.eye(2), torch.tensor([[3.0, 0.0], [0.0, 0.0]])).tolist()
+        [[1.0, 0.0], [0.0, 0.0]]
+    """
+    if form == "cosine":
+        return normalize(image_affinity, dim=1) @ normalize(text_affinity, dim=1).T
+    return normalize(image_affinity @ text_affinity.T, dim=1)  # .T: for rows that were left out
+
+
+def fuse_affinities(
+    image_affinity: torch.Tensor,
+    text_affinity: torch.Tensor,
+    *,
+    image_share: float,
+    text_share: float,
+    joint_share: float,
+    form: SecondOrder = "cosine",
+) -> torch.Tensor:
+    """Return the weighted sum of the images' affinity, the texts' affinity and the second-order one.
+
+    Args:
+        image_affinity: `(batch, batch)` floating point, S_I.
+        text_affinity: `(batch, batch)` floating point, S_T, symmetric.
+        image_share: weight of S_I.
+        text_share: weight of S_T.
+        joint_share: weight of the second-order affinity.
+        form: see `second_order_affinity`.
+
+    Returns:
+        `(batch, batch)` floating point.
+
+    Example:
+        >>> shares = {"image_share": 0.5, "text_share": 0.25, "joint_share": 0.25}
+        >>> fuse_affinities(torch.eye(2), torch.eye(2), **shares).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    joint = second_order_affinity(image_affinity, text_affinity, form)
+    return image_share * image_affinity + text_share * text_affinity + joint_share * joint
+
+
+def fuse_known_affinities(
+    image_affinity: torch.Tensor,
+    text_affinity: torch.Tensor,
+    image_present: torch.Tensor,
+    text_present: torch.Tensor,
+    *,
+    image_share: float,
+    text_share: float,
+    joint_share: float,
+    form: SecondOrder = "cosine",
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fuse as `fuse_affinities` does, but leave missing images and texts out.
+
+    Of a pair (i, j) the images' affinity counts where both have an image, the texts' where both have a text,
+    the second-order one where i has an image and j a text; the last looks at complete samples only. What
+    counts is scaled up to the sum of all shares.
+
+    Args:
+        image_affinity: `(batch, batch)` floating point, S_I.
+        text_affinity: `(batch, batch)` floating point, S_T, symmetric.
+        image_present: `(batch,)` bool.
+        text_present: `(batch,)` bool.
+        image_share: weight of S_I.
+        text_share: weight of S_T.
+        joint_share: weight of the second-order affinity.
+        form: see `second_order_affinity`.
+
+    Returns:
+        The similarity, `(batch, batch)` floating point, and where anything is known of it, `(batch, batch)`
+        bool. It is 0 where nothing is known. Where nothing is missing, it is what `fuse_affinities` gives.
+
+    Example:
+        >>> shares = {"image_share": 0.5, "text_share": 0.5, "joint_share": 0.0}
+        >>> similarity, known = fuse_known_affinities(
+        ...     torch.ones(2, 2), torch.full((2, 2), -1.0),
+        ...     torch.tensor([True, True]), torch.tensor([True, False]), **shares)
+        >>> similarity.tolist()
+        [[0.0, 1.0], [1.0, 1.0]]
+    """
+    image, text = image_present.to(image_affinity), text_present.to(image_affinity)  # (batch,)
+    complete = image * text
+    joint = second_order_affinity(
+        image_affinity * complete * image.unsqueeze(1), text_affinity * complete * text.unsqueeze(1), form
+    )
+    parts = (
+        (image_share * torch.outer(image, image), image_affinity),
+        (text_share * torch.outer(text, text), text_affinity),
+        (joint_share * torch.outer(image, text) * complete.amax(), joint),
+    )
+    weight = sum(share for share, _ in parts)  # (batch, batch)
+    assert isinstance(weight, torch.Tensor)
+    known = weight > 0
+    fused = sum(share * part for share, part in parts) * (image_share + text_share + joint_share)
+    return torch.where(known, fused / weight.clamp(min=_SHORTEST), 0.0), known
+
+
+def similarity_loss(
+    left: torch.Tensor, right: torch.Tensor, target: torch.Tensor, counted: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the mean of `(left right^T - target)^2` over all pairs of rows, or over those that count.
+
+    Args:
+        left: `(batch, bits)` floating point codes, rows of unit length where cosines are meant.
+        right: `(batch, bits)` floating point, likewise.
+        target: `(batch, batch)` floating point, for row i of `left` and row j of `right`.
+        counted: `(batch, batch)` bool; None: all. Where no pair counts the loss is 0.
+
+    Returns:
+        A scalar, `()` floating point, with a gradient.
+
+    Example:
+        >>> similarity_loss(torch.eye(2), torch.eye(2), torch.ones(2, 2)).item()
+        0.5
+        >>> similarity_loss(torch.eye(2), torch.eye(2), torch.ones(2, 2), torch.eye(2) > 0).item()
+        0.0
+    """
+    squares = (left @ right.T - target).square()
+    if counted is None:
+        return squares.mean()
+    return (squares * counted).sum() / counted.sum().clamp(min=1)
