@@ -16,6 +16,7 @@ from cmh_train._encode import encode_dataset
 from cmh_train._fit import TrainingDivergedError, fit, prepare_untrained
 from cmh_train._gradients import gradient_penalty, input_gradient
 from cmh_train._norms import frobenius_norm
+from cmh_train._partners import Partners
 from cmh_train._record import EpochRecord, FitResult
 from cmh_train._registry import (
     BrokenMethodError,
@@ -48,6 +49,7 @@ __all__ = [
     "MethodConfig",
     "MethodSpec",
     "Modality",
+    "Partners",
     "Precision",
     "SecondOrder",
     "TrainingData",

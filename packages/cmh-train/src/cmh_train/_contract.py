@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Modality = Literal["image", "text"]
+Completion = Literal["label", "neighbour", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,8 @@ class TrainingRows:
         label: `(n_train, n_label)` zeros and ones, floating point as the weights, or None.
         image_present: `(n_train,)` bool, False where the image was removed.
         text_present: `(n_train,)` bool, False where the text was removed.
+        completed: whether batches hold items of other rows in the place of missing ones, by `partners` of
+            `fit`; the presence flags and these tensors stay as they are.
     """
 
     image: torch.Tensor
@@ -75,6 +78,7 @@ class TrainingRows:
     label: torch.Tensor | None
     image_present: torch.Tensor
     text_present: torch.Tensor
+    completed: bool = False
 
 
 class MethodConfig(BaseModel):
@@ -264,6 +268,8 @@ class MethodSpec:
             preset fixes options and no widths of inputs: other features of the same data set may be used
             with it.
         aliases: other names that it is found by, lower case.
+        completion: which donors `--complete auto` gives this method for missing items, `"label"`,
+            `"neighbour"` or `"none"`. By default by label for a supervised method, by neighbour for another.
 
     Raises:
         ValueError: for a preset with an unknown option or a value out of range; the message names it.
@@ -288,8 +294,11 @@ class MethodSpec:
     supervised: bool
     presets: Mapping[str, MethodConfig]
     aliases: tuple[str, ...] = ()
+    completion: Completion | None = None
 
     def __post_init__(self) -> None:
+        if self.completion is None:
+            object.__setattr__(self, "completion", "label" if self.supervised else "neighbour")
         presets = {name: self._preset(name, preset) for name, preset in self.presets.items()}
         object.__setattr__(self, "presets", MappingProxyType(presets))
 

@@ -15,9 +15,11 @@ from cmh_train._contract import Batch, TrainingRows
 from cmh_train._data import to_tensor
 from cmh_train._device import Precision, autocast_for, check_precision, find_device, weight_dtype
 from cmh_train._memory import check_memory
+from cmh_train._partners import draw_partners
 from cmh_train._record import EpochRecord, FitResult
 from cmh_train._seeds import (
     BEGIN,
+    COMPLETION,
     ORDER,
     STEPS,
     check_seed,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from cmh_train._contract import HashingMethod
     from cmh_train._data import TrainingData
+    from cmh_train._partners import Partners
 
 _WEIGHTS = "weights"
 
@@ -70,6 +73,7 @@ def fit(
     seed: int = 0,
     on_epoch_end: Callable[[EpochRecord], None] | None = None,
     checkpoint: Checkpoint | str | Path | None = None,
+    partners: Partners | None = None,
 ) -> FitResult:
     """Train a method. The same seed on the same machine gives the same result, interrupted or not.
 
@@ -90,6 +94,10 @@ def fit(
             run's random numbers. After an interruption it may see an epoch again.
         checkpoint: save after epochs, and continue from the file where it is there: a path, or a
             `Checkpoint`.
+        partners: real items that stand in for missing ones, drawn anew in every epoch, such as
+            `cmh_unpair.find_donors` gives for the same training rows. What is present stays as it is, the
+            presence flags too; nothing is copied, a step picks other rows. None: missing items stay as they
+            are in `data`.
 
     Returns:
         The named losses and the time of every epoch.
@@ -112,8 +120,9 @@ def fit(
     dtype = weight_dtype(precision)
     method.to(target, dtype)
     _move_optimisers(method)
-    rows = _DeviceRows(data, target, dtype)
+    rows = _DeviceRows(data, target, dtype, partners)
     run = _describe_run(method, data, batch_size=batch_size, precision=precision, seed=seed)
+    run["partners"] = None if partners is None else partners.digest
     records: list[EpochRecord] = []
     if checkpoint is not None and Path(checkpoint.path).exists():
         records.extend(load_checkpoint(checkpoint.path, method, run=run))
@@ -167,8 +176,15 @@ def prepare_untrained(method: HashingMethod, data: TrainingData, *, seed: int = 
 class _DeviceRows:
     """The training rows on the device, in their own compact types; a batch is made of floating point."""
 
-    def __init__(self, data: TrainingData, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        data: TrainingData,
+        device: torch.device,
+        dtype: torch.dtype,
+        partners: Partners | None = None,
+    ) -> None:
         self.dtype = dtype
+        self.partners = partners
         self.n_train = data.spec.n_train
         self.device = device
         self.tensors = TrainingRows(
@@ -177,19 +193,28 @@ class _DeviceRows:
             label=None if data.label is None else to_tensor(data.label).to(device, dtype),
             image_present=to_tensor(data.image_present).to(device),
             text_present=to_tensor(data.text_present).to(device),
+            completed=partners is not None,
         )
 
-    def batches(self, order: torch.Tensor, batch_size: int) -> Iterator[Batch]:
+    def batches(self, order: torch.Tensor, batch_size: int, partner_seed: int) -> Iterator[Batch]:
         rows = self.tensors
+        image_rows, text_rows = self._item_rows(partner_seed)
         for index in torch.split(order, batch_size):
             yield Batch(
-                image=rows.image[index].to(self.dtype),
-                text=rows.text[index].to(self.dtype),
+                image=rows.image[index if image_rows is None else image_rows[index]].to(self.dtype),
+                text=rows.text[index if text_rows is None else text_rows[index]].to(self.dtype),
                 label=None if rows.label is None else rows.label[index],
                 index=index,
                 image_present=rows.image_present[index],
                 text_present=rows.text_present[index],
             )
+
+    def _item_rows(self, seed: int) -> tuple[torch.Tensor, torch.Tensor] | tuple[None, None]:
+        """The rows that give each row its image and its text in one epoch; None: itself."""
+        if self.partners is None:
+            return None, None
+        image_rows, text_rows = draw_partners(self.partners, self.n_train, seed)
+        return torch.from_numpy(image_rows).to(self.device), torch.from_numpy(text_rows).to(self.device)
 
 
 def _run_epoch(
@@ -201,7 +226,7 @@ def _run_epoch(
     method.train()
     method.begin_epoch(epoch)
     totals = _LossTotals(rows.dtype)
-    for batch in rows.batches(order, batch_size):
+    for batch in rows.batches(order, batch_size, derive_seed(seed, COMPLETION, epoch)):
         with autocast_for(precision, rows.device):
             losses = method.update(batch)
         totals.add(losses)
