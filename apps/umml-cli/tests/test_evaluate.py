@@ -102,15 +102,19 @@ def test_packed_codes(umml, tmp_path, arrays, npy):
     printed = umml("evaluate", *flat({**npy, "--database-codes": "packed.npz"}), "--format", "json")
     assert printed == cmh_metrics.evaluate(**{**arrays, "database_codes": packed}).to_json()
     named = {**npy, "--database-codes": "packed.npz:words"}  # an array like any other
-    assert "Error: query_codes and database_codes must have the same number of bits" in umml(
+    assert "Error: database_codes must contain only 0 and 1 or signs, but it contains whole numbers" in umml(
         "evaluate", *flat(named)
     )
+    assert "give --packed BITS for codes packed into bytes or words" in umml("evaluate", *flat(named))
 
 
 def test_what_a_zero_means(umml, tmp_path, arrays, npy):
     bits = {**arrays, "database_codes": arrays["database_codes"] > 0}
     np.save(tmp_path / "database_codes.npy", bits["database_codes"].astype(int))
-    for values, same in (("binary", "must contain only 0 and 1"), ("real", "code_values must be one of")):
+    for values, same in (
+        ("binary", "must contain only 0 and 1"),
+        ("real", "'real' is not one of 'auto', 'signed', 'binary'"),
+    ):
         assert same in umml("evaluate", *flat(npy), "--code-values", values)
     both = umml("evaluate", *flat(npy), "--format", "json")  # signs on one side, bits on the other
     np.save(tmp_path / "query_codes.npy", (arrays["query_codes"] > 0).astype(int))
@@ -119,6 +123,68 @@ def test_what_a_zero_means(umml, tmp_path, arrays, npy):
     assert printed == cmh_metrics.evaluate(**as_bits).to_json()
     maps = [json.loads(text)["tasks"]["retrieval"]["mean_average_precision"] for text in (printed, both)]
     assert maps == [cmh_metrics.mean_average_precision(**arrays)] * 2
+
+
+def test_sigmoid_outputs_need_a_threshold(umml, tmp_path, arrays, npy):
+    for name in ("query_codes", "database_codes"):
+        np.save(tmp_path / f"{name}.npy", 1 / (1 + np.exp(-arrays[name])))
+    said = umml("evaluate", *flat(npy))
+    assert "as sigmoid outputs are, so that all codes would be equal; give --threshold 0.5" in said
+    report = json.loads(umml("evaluate", *flat(npy), "--threshold", "0.5", "--format", "json"))
+    task = report["tasks"]["retrieval"]
+    assert task["mean_average_precision"] == cmh_metrics.mean_average_precision(**arrays)
+    assert task["readings"]["query_codes"] == "1 from 0.5 on, otherwise 0"
+    assert "give one of them" in umml("evaluate", *flat(npy), "--threshold", "0.5", "--packed", "5")
+
+
+def test_packed_bytes_need_their_number_of_bits(umml, tmp_path, arrays, npy):
+    for name in ("query_codes", "database_codes"):
+        np.save(tmp_path / f"{name}.npy", np.packbits(arrays[name] > 0, axis=1))
+    assert "give --packed BITS" in umml("evaluate", *flat(npy))
+    said = umml("evaluate", *flat(npy), "--packed", "5")
+    assert "no bit set beyond the 5 bits" in said
+    options = ("--packed", "5", "--bitorder", "big", "--format", "json")
+    task = json.loads(umml("evaluate", *flat(npy), *options))["tasks"]["retrieval"]
+    assert task["mean_average_precision"] == cmh_metrics.mean_average_precision(**arrays)
+    assert task["readings"]["database_codes"] == "packed bits"
+
+
+def test_a_data_set_that_is_searched_for_itself(umml, arrays, npy):
+    own = {name: npy[name.replace("query", "database")] for name in npy}
+    printed = umml("evaluate", *flat(own), "--exclude-self", "--format", "json")
+    codes, labels = arrays["database_codes"], arrays["database_labels"]
+    expected = cmh_metrics.evaluate(
+        query_codes=codes,
+        database_codes=codes,
+        query_labels=labels,
+        database_labels=labels,
+        exclude_self=True,
+    )
+    assert printed == expected.to_json()
+
+
+def test_codes_that_are_all_equal_are_named(umml, tmp_path, arrays, npy):
+    np.save(tmp_path / "database_codes.npy", np.ones_like(arrays["database_codes"]))
+    assert "database codes: all codes are equal, 5 of 5 bits never change" in umml("evaluate", *flat(npy))
+
+
+def test_arrays_that_lie_sideways_are_turned_and_named(umml, tmp_path, arrays, npy):
+    np.save(tmp_path / "database_codes.npy", arrays["database_codes"].T)
+    printed = json.loads(umml("evaluate", *flat(npy), "--format", "json"))
+    assert printed["provenance"]["turned"] == "database codes"
+    expected = cmh_metrics.mean_average_precision(**arrays)
+    assert printed["tasks"]["retrieval"]["mean_average_precision"] == expected
+
+
+@pytest.mark.parametrize("numbers", ["class numbers", "class names"])
+def test_labels_as_one_class_an_item(umml, tmp_path, arrays, npy, numbers):
+    classes = {name: np.arange(len(arrays[name])) % 3 for name in ("query_labels", "database_labels")}
+    for name, y in classes.items():
+        np.save(tmp_path / f"{name}.npy", y if numbers == "class numbers" else np.array(list("abc"))[y])
+    task = json.loads(umml("evaluate", *flat(npy), "--format", "json"))["tasks"]["retrieval"]
+    expected = cmh_metrics.mean_average_precision(**arrays | {n: np.eye(3)[y] for n, y in classes.items()})
+    assert task["mean_average_precision"] == expected
+    assert task["readings"]["labels"].startswith(f"{numbers} (3: ")
 
 
 @pytest.fixture

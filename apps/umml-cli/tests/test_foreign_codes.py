@@ -1,9 +1,13 @@
+"""Codes and labels in files: which way they lie, and codes packed into bytes and words."""
+
 import h5py
 import numpy as np
 import pytest
-from cmh_metrics import pack_codes
+from cmh_metrics import PackedCodes, pack_codes
 from umml_cli.errors import UserError
-from umml_cli.inputs.foreign_codes import read_side, split_location
+from umml_cli.inputs.foreign_codes import Packing, read_arrays, split_location
+
+ARRAYS = ("query_codes", "query_labels", "database_codes", "database_labels")
 
 
 def test_a_key_follows_the_last_colon_unless_the_file_is_called_so(tmp_path, monkeypatch):
@@ -15,85 +19,157 @@ def test_a_key_follows_the_last_colon_unless_the_file_is_called_so(tmp_path, mon
 
 
 @pytest.fixture
-def hdf5(tmp_path):
-    """Write codes and labels to one HDF5 file; returns where they are."""
-
-    def write(codes, labels, *, matlab):
-        with h5py.File(tmp_path / "codes.mat", "w") as file:
-            file["qB"], file["qL"] = codes, labels
-            for item in file.values() if matlab else ():
-                item.attrs["MATLAB_class"] = np.bytes_("double")
-        return f"{tmp_path}/codes.mat:qB", f"{tmp_path}/codes.mat:qL"
-
-    return write
+def arrays():
+    rng = np.random.default_rng(0)
+    return {
+        "query_codes": rng.choice([-1.0, 1.0], (4, 6)),
+        "query_labels": np.eye(3)[[0, 1, 2, 1]],
+        "database_codes": rng.choice([-1.0, 1.0], (9, 6)),
+        "database_labels": np.eye(3)[rng.integers(0, 3, 9)],
+    }
 
 
-CODES, LABELS = np.sign(np.arange(12.0).reshape(4, 3) - 5), np.eye(4)[:, :2]
+def save(tmp_path, kind, arrays):
+    """Write arrays as they are to npy, npz, HDF5, or HDF5 with MATLAB's marks (axes not reversed)."""
+    if kind == "npy":
+        for name, array in arrays.items():
+            np.save(tmp_path / f"{name}.npy", array)
+        return {name: str(tmp_path / f"{name}.npy") for name in arrays}
+    path = tmp_path / f"c.{kind}"
+    if kind == "npz":
+        np.savez(path, **arrays)
+    else:
+        with h5py.File(path, "w") as file:
+            for name, array in arrays.items():
+                file[name] = array
+                if kind == "mat":
+                    file[name].attrs["MATLAB_class"] = np.bytes_("double")
+    return {name: f"{path}:{name}" for name in arrays}
 
 
-@pytest.mark.parametrize("matlab", [True, False])
-def test_matrices_of_hdf5_are_turned_so_that_rows_agree(tmp_path, hdf5, matlab):
-    codes, labels = hdf5(CODES.T, LABELS.T, matlab=matlab)
-    np.save(tmp_path / "labels.npy", LABELS)
-    turned = read_side("query", codes, f"{tmp_path}/labels.npy")
-    assert np.array_equal(turned.codes, CODES)
-    both = read_side("query", codes, labels)
-    assert both.codes.shape == (4, 3)
-    assert both.labels.shape == (4, 2)
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5", "mat"])
+@pytest.mark.parametrize("turned", [(), ("query_codes",), ("query_labels", "database_labels"), ARRAYS])
+def test_arrays_are_turned_so_that_all_agree(tmp_path, arrays, kind, turned):
+    stored = {name: array.T if name in turned else array for name, array in arrays.items()}
+    found, said = read_arrays(save(tmp_path, kind, stored))
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+    words = [name.replace("_", " ") for name in ARRAYS]
+    expected = {"h5": [], "mat": [w for w in words if w.replace(" ", "_") not in turned]}
+    assert said == expected.get(kind, [w for w in words if w.replace(" ", "_") in turned])
 
 
-def test_matrices_of_hdf5_that_lie_as_they_should_stay(hdf5):
-    assert np.array_equal(read_side("query", *hdf5(CODES, LABELS, matlab=False)).codes, CODES)
+def test_an_array_that_fits_as_it_lies_is_not_turned(tmp_path, arrays):
+    square = {name: array[:4, :3] if "labels" in name else array[:4, :4] for name, array in arrays.items()}
+    found, said = read_arrays(save(tmp_path, "npz", square))
+    assert said == []
+    np.testing.assert_array_equal(found["query_codes"], square["query_codes"])
+    reversed_axes = {name: array.T for name, array in square.items()}  # as MATLAB 7.3 has them
+    found, said = read_arrays(save(tmp_path, "mat", reversed_axes))
+    assert said == []
+    np.testing.assert_array_equal(found["query_codes"], square["query_codes"])
 
 
-@pytest.mark.parametrize("labels", [np.eye(4)[:, :3], np.eye(3, 4)])
-def test_matlab_is_turned_where_shapes_alone_would_not_say(hdf5, labels):
-    # as many bits as labels, or as many bits as items
-    codes = CODES if labels.shape == (4, 3) else CODES[:3]
-    turned = read_side("query", *hdf5(codes.T, labels.T, matlab=True))
-    assert np.array_equal(turned.codes, codes)
-    assert np.array_equal(turned.labels, labels)
+def test_hdf5_of_nobody_knows_whom_is_refused_where_two_ways_fit(tmp_path, arrays):
+    square = {name: array[:4, :3] if "labels" in name else array[:4, :4] for name, array in arrays.items()}
+    with pytest.raises(UserError, match=r"query codes \(4, 4\).* fit together in more than one way"):
+        read_arrays(save(tmp_path, "h5", square))
 
 
-def test_hdf5_of_nobody_knows_whom_is_refused_where_two_ways_fit(tmp_path, hdf5):
-    with pytest.raises(
-        UserError, match=r"codes \(4, 3\) and labels \(4, 3\) fit together in more than one way"
-    ):
-        read_side("query", *hdf5(CODES, np.eye(4)[:, :3], matlab=False))
-    codes, _ = hdf5(np.eye(4), LABELS, matlab=False)
-    np.save(tmp_path / "labels.npy", LABELS)
-    with pytest.raises(UserError, match="save them as npy or npz, a row for each item"):
-        read_side("query", codes, f"{tmp_path}/labels.npy")
+@pytest.mark.parametrize("kind", ["npy", "npz", "h5", "mat"])
+@pytest.mark.parametrize("form", ["vector", "column", "row"])
+def test_one_class_an_item_whichever_way_it_lies(tmp_path, arrays, kind, form):
+    classes = {name: array.argmax(1) for name, array in arrays.items() if "labels" in name}
+    shaped = {"vector": lambda y: y, "column": lambda y: y[:, None], "row": lambda y: y[None]}[form]
+    found, said = read_arrays(
+        save(
+            tmp_path,
+            kind,
+            {**{n: a.T if kind == "mat" else a for n, a in arrays.items()}}
+            | {name: shaped(y) for name, y in classes.items()},
+        )
+    )
+    assert said == []
+    for name, y in classes.items():
+        np.testing.assert_array_equal(found[name], y)
 
 
-def test_the_only_array_of_a_matlab_file_and_sparse_labels(tmp_path):
+def test_npy_files_are_mapped(tmp_path, arrays):
+    found, _ = read_arrays(save(tmp_path, "npy", arrays))
+    for array in found.values():
+        assert isinstance(array, np.memmap)
+
+
+def test_sparse_labels_of_matlab_and_the_only_array_of_a_file(tmp_path, arrays):
+    places = save(tmp_path, "npy", arrays)
     with h5py.File(tmp_path / "codes.mat", "w") as file:
-        file["B"] = np.eye(4) + np.eye(4, k=1)
+        file["B"] = arrays["query_codes"].T
         file["B"].attrs["MATLAB_class"] = np.bytes_("double")
     with h5py.File(tmp_path / "labels.mat", "w") as file:
-        sparse = file.create_group("L")  # 4 x 4, ones on the diagonal
+        sparse = file.create_group("L")  # 4 x 3, the classes 0, 1, 2, 1
         sparse.attrs["MATLAB_class"], sparse.attrs["MATLAB_sparse"] = np.bytes_("double"), np.uint64(4)
-        sparse["data"], sparse["ir"], sparse["jc"] = np.ones(4), np.arange(4), np.arange(5)
-    turned = read_side("query", f"{tmp_path}/codes.mat", f"{tmp_path}/labels.mat")
-    assert turned.codes[1, 0] == 1
-    assert turned.codes[0, 1] == 0
-    assert np.array_equal(turned.labels, np.eye(4))
+        sparse["data"], sparse["ir"], sparse["jc"] = np.ones(4), [0, 1, 3, 2], [0, 1, 3, 4]
+    places |= {"query_codes": f"{tmp_path}/codes.mat", "query_labels": f"{tmp_path}/labels.mat"}
+    found, said = read_arrays(places)
+    assert said == []
+    np.testing.assert_array_equal(found["query_codes"], arrays["query_codes"])
+    np.testing.assert_array_equal(found["query_labels"], arrays["query_labels"])
 
 
-def test_packed_codes_of_other_items_are_refused(tmp_path):
-    pack_codes(CODES).save(tmp_path / "codes.npz")
-    np.save(tmp_path / "labels.npy", LABELS[:3])
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda b: b,
+        lambda b: b.T,
+        lambda b: (b.astype(int) - 128).astype(np.int8),
+        lambda b: b.view(np.int8),
+        lambda b: b.astype(float),
+        lambda b: b.astype(np.int64),
+        lambda b: b.view(np.int64),
+        lambda b: b.view(np.uint64)[:, 0],
+        lambda b: b.view(np.int32),
+    ],
+)
+@pytest.mark.parametrize(("bits", "bitorder"), [(64, "big"), (64, "little"), (59, "big"), (59, "little")])
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_packed_codes(tmp_path, arrays, convert, bits, bitorder, kind):
+    rng = np.random.default_rng(1)
+    codes = {name: rng.random((len(arrays[name]), bits)) < 0.5 for name in ARRAYS if "codes" in name}
+    stored = {name: convert(np.packbits(c, axis=1, bitorder=bitorder)) for name, c in codes.items()}
+    found, _ = read_arrays(save(tmp_path, kind, arrays | stored), Packing(bits, bitorder))
+    distances = [
+        np.bitwise_count(sides["query_codes"].words[:, None] ^ sides["database_codes"].words).sum(axis=2)
+        for sides in (found, {name: pack_codes(c) for name, c in codes.items()})
+    ]
+    np.testing.assert_array_equal(*distances)
+    if bits == 59:
+        other = {"little": "big", "big": "little"}[bitorder]
+        with pytest.raises(
+            ValueError, match=f"query_codes must have no bit set .* try bitorder='{bitorder}'"
+        ):
+            read_arrays(save(tmp_path, kind, arrays | stored), Packing(bits, other))
+
+
+def test_signed_and_unsigned_bytes_do_not_mix(tmp_path, arrays):
+    packed = {name: np.packbits(arrays[name] > 0, axis=1) for name in ARRAYS if "codes" in name}
+    packed["query_codes"] = packed["query_codes"].view(np.int8)
+    with pytest.raises(UserError, match="int8 may be the byte less 128 or the byte under another name"):
+        read_arrays(save(tmp_path, "npz", arrays | packed), Packing(6, "big"))
+
+
+def test_packed_codes_of_ours_are_read_as_such(tmp_path, arrays):
+    places = save(tmp_path, "npy", arrays)
+    pack_codes(arrays["query_codes"]).save(tmp_path / "packed.npz")
+    found, _ = read_arrays(places | {"query_codes": f"{tmp_path}/packed.npz"})
+    assert isinstance(found["query_codes"], PackedCodes)
+    places["query_labels"] = places["database_labels"]
     with pytest.raises(
-        UserError, match=r"codes \(4, 3\) and labels \(3, 2\) have no number of rows in common"
+        UserError, match=r"codes \(4, 6\) and labels \(9, 3\) have no number of rows in common"
     ):
-        read_side("query", str(tmp_path / "codes.npz"), str(tmp_path / "labels.npy"))
+        read_arrays(places | {"query_codes": f"{tmp_path}/packed.npz"})
 
 
-def test_codes_and_labels_of_other_items_are_refused(tmp_path):
-    np.save(tmp_path / "codes.npy", np.ones((5, 3)))
-    np.save(tmp_path / "labels.npy", np.ones((4, 2)))
-    with pytest.raises(UserError, match=r"query codes \(5, 3\) and labels \(4, 2\) have no number of rows"):
-        read_side("query", str(tmp_path / "codes.npy"), str(tmp_path / "labels.npy"))
-    np.save(tmp_path / "labels.npy", np.ones(5))
-    with pytest.raises(UserError, match="labels must be a matrix"):
-        read_side("query", str(tmp_path / "codes.npy"), str(tmp_path / "labels.npy"))
+@pytest.mark.parametrize("shape", [(), (4, 3, 2)])
+def test_other_dimensions_are_refused(tmp_path, arrays, shape):
+    with pytest.raises(UserError, match="query labels must be a matrix, a row for each item"):
+        read_arrays(save(tmp_path, "npz", arrays | {"query_labels": np.ones(shape)}))

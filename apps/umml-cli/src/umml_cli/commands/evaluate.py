@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,15 +20,56 @@ class Format(StrEnum):
     latex = "latex"
 
 
+class Ties(StrEnum):
+    """Order of equal distances."""
+
+    expected = "expected"
+    best = "best"
+    worst = "worst"
+    by_row = "index"
+
+
+class NoRelevant(StrEnum):
+    """What a query without a relevant item counts."""
+
+    zero = "zero"
+    skip = "skip"
+    skip_no_hit = "skip-no-hit"
+
+
+class CodeValues(StrEnum):
+    """What the values of codes mean."""
+
+    auto = "auto"
+    signed = "signed"
+    binary = "binary"
+
+
+class BitOrder(StrEnum):
+    """Which bit of a byte is the first."""
+
+    little = "little"
+    big = "big"
+
+
 CODES_HELP = "npy, npz, mat (also 7.3) or h5, as PATH or PATH:KEY; a row for each item. Or packed codes."
+LABELS_HELP = (
+    "PATH or PATH:KEY: a table of 0 and 1, or of -1 and +1; or one class number or class name an item."
+)
+CURES = {
+    "threshold": "give --threshold 0.5 for sigmoid outputs, or the value that separates the bits",
+    "packed": "give --packed BITS for codes packed into bytes or words, or --code-values signed where they "
+    "are outputs of a network after all",
+    "code_values": "give --code-values signed if a zero means +1, or binary if all values are 0 and 1",
+}
 
 
 def evaluate(
     run: Annotated[Path | None, typer.Argument(help="A run folder made by umml.")] = None,
     query_codes: Annotated[str | None, typer.Option(help=CODES_HELP)] = None,
     database_codes: Annotated[str | None, typer.Option(help=CODES_HELP)] = None,
-    query_labels: Annotated[str | None, typer.Option(help="Zeros and ones; PATH or PATH:KEY.")] = None,
-    database_labels: Annotated[str | None, typer.Option(help="Zeros and ones; PATH or PATH:KEY.")] = None,
+    query_labels: Annotated[str | None, typer.Option(help=LABELS_HELP)] = None,
+    database_labels: Annotated[str | None, typer.Option(help=LABELS_HELP)] = None,
     definition: Annotated[
         str,
         typer.Option(
@@ -36,16 +78,42 @@ def evaluate(
             "Also as a report prints it: 'retrieved@50, ties index'."
         ),
     ] = "all",
-    ties: Annotated[
-        str | None, typer.Option(help="Order of equal distances: expected (default), best, worst, index.")
+    ties: Annotated[Ties | None, typer.Option(help="Order of equal distances, expected by default.")] = None,
+    no_relevant: Annotated[
+        NoRelevant | None,
+        typer.Option(
+            help="Queries without a relevant item, scored as 0 by default; skip-no-hit also skips those "
+            "without one among the first K."
+        ),
     ] = None,
     code_values: Annotated[
-        str,
+        CodeValues,
         typer.Option(
             help="What a 0 in the files means: binary (0 and 1), signed (0 counts as +1), or auto: what each "
             "file holds, and an error where that can't be told."
         ),
-    ] = "auto",
+    ] = CodeValues.auto,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Values from this one on are 1, the others 0; 0.5 for sigmoid outputs."),
+    ] = None,
+    packed: Annotated[
+        int | None,
+        typer.Option(help="Code length in bits, of codes packed into bytes or into words of up to 64 bits."),
+    ] = None,
+    bitorder: Annotated[
+        BitOrder,
+        typer.Option(
+            help="With --packed: whether the first bit of a code is the least (little: faiss) or the most "
+            "(big: numpy.packbits) significant of its byte."
+        ),
+    ] = BitOrder.little,
+    exclude_self: Annotated[
+        bool,
+        typer.Option(
+            "--exclude-self", help="Query i is row i of the database; leave it out of its own ranking."
+        ),
+    ] = False,
     instance_recall: Annotated[
         bool,
         typer.Option(
@@ -53,13 +121,6 @@ def evaluate(
             help="Row i of the database files is the right item of query i: adds how often it is found.",
         ),
     ] = False,
-    no_relevant: Annotated[
-        str | None,
-        typer.Option(
-            help="Queries without a relevant item: zero (default), skip, or skip-no-hit (skips also those "
-            "without one among the first K)."
-        ),
-    ] = None,
     versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
@@ -78,20 +139,39 @@ def evaluate(
     from umml_cli.errors import UserError
     from umml_cli.runs.files import write_text
 
-    files = (query_codes, database_codes, query_labels, database_labels)
+    files = {
+        "query_codes": query_codes,
+        "query_labels": query_labels,
+        "database_codes": database_codes,
+        "database_labels": database_labels,
+    }
     if versus is not None and run is None:
         raise UserError("--versus compares two run folders; give the first one too.")
     named = Definition.parse(definition)
-    options = asdict(replace(named, ties=ties or named.ties, no_relevant=no_relevant or named.no_relevant))
-    if run is not None and not any(files):
-        if instance_recall:
-            raise UserError(
-                "--instance-recall is for codes from files; the queries of a run are not in its database."
-            )
+    given: dict[str, Any] = {"ties": ties and ties.value, "no_relevant": no_relevant and no_relevant.value}
+    options = asdict(replace(named, **{name: value for name, value in given.items() if value}))
+    if run is not None and not any(files.values()):
+        for option, is_given in (
+            ("--instance-recall", instance_recall),
+            ("--exclude-self", exclude_self),
+            ("--threshold", threshold is not None),
+            ("--packed", packed is not None),
+        ):
+            if is_given:
+                raise UserError(
+                    f"{option} is for codes from files; those of a run are packed, and its queries are not "
+                    "in its database."
+                )
         report = evaluate_run(run, options)
-    elif run is None and all(files):
-        options |= {"code_values": code_values, "targets": "rows" if instance_recall else None}
-        report = evaluate_files(*(text for text in files if text is not None), options=options)
+    elif run is None and all(files.values()):
+        options |= {"code_values": code_values.value, "threshold": threshold, "exclude_self": exclude_self}
+        options |= {"targets": "rows" if instance_recall else None}
+        report = evaluate_files(
+            {name: location for name, location in files.items() if location},
+            packed=packed,
+            bitorder=bitorder.value,
+            options=options,
+        )
     else:
         raise UserError(
             "Give a run folder, or --query-codes, --database-codes, --query-labels and --database-labels."
@@ -116,6 +196,8 @@ def show(report: Any, tests: Any, format_: Format) -> None:
         case Format.table:
             console = Console(highlight=False)
             console.print(report_table(report))
+            for note in report.notes():
+                console.print(note, markup=False, soft_wrap=True)
             if tests is not None:
                 console.print(comparison_table(tests))
 
@@ -142,19 +224,23 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
 
 
 def evaluate_files(
-    query_codes: str, database_codes: str, query_labels: str, database_labels: str, *, options: dict[str, Any]
+    locations: dict[str, str], *, packed: int | None, bitorder: Any, options: dict[str, Any]
 ) -> Any:
     """Report on the one task that four files describe."""
     import cmh_metrics
 
-    from umml_cli.inputs.foreign_codes import read_side
+    from umml_cli.errors import UserError
+    from umml_cli.inputs.foreign_codes import Packing, read_arrays
 
-    query = read_side("query", query_codes, query_labels)
-    database = read_side("database", database_codes, database_labels)
-    return cmh_metrics.evaluate(
-        query_codes=query.codes,
-        database_codes=database.codes,
-        query_labels=query.labels,
-        database_labels=database.labels,
-        **options,
-    )
+    if packed is not None and options["threshold"] is not None:
+        raise UserError("--packed and --threshold read the codes in different ways; give one of them.")
+    arrays, turned = read_arrays(locations, None if packed is None else Packing(packed, bitorder))
+    if turned:
+        print(f"Note: turned, a row for each item: {', '.join(turned)}.", file=sys.stderr)  # noqa: T201
+    try:
+        report = cmh_metrics.evaluate(**arrays, **options)
+    except cmh_metrics.CodeValueError as error:
+        raise UserError(f"{error.problem}; {CURES[error.cure]}.") from None
+    if turned:
+        report.provenance["turned"] = ", ".join(turned)
+    return report

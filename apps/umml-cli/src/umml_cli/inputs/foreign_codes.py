@@ -4,30 +4,48 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import cmh_data
 import h5py
+import numpy as np
+from cmh_files import container
 from cmh_metrics import PackedCodes
 
 from umml_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
+
+ARRAYS = ("query_codes", "query_labels", "database_codes", "database_labels")
 
 
 @dataclass(frozen=True)
-class CodesWithLabels:
-    """The codes of one side of a search and the labels of the same rows.
+class Packing:
+    """How codes are packed into bytes or words.
 
     Args:
-        codes: `(n, bits)` signs, zeros and ones, or real values; or packed codes.
-        labels: `(n, n_label)` zeros and ones.
+        bits: code length.
+        bitorder: whether a code's first bit is the least ("little") or most ("big") significant of its byte.
     """
 
-    codes: NDArray[Any] | PackedCodes
-    labels: NDArray[Any]
+    bits: int
+    bitorder: Literal["little", "big"]
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """One way in which items may lie in a stored array.
+
+    Args:
+        array: `(n, columns)`, or `(n,)` for one class an item.
+        turned: whether that is not how the file lies, as far as it says.
+    """
+
+    array: Any
+    turned: bool
 
 
 def split_location(location: str) -> tuple[str, str | None]:
@@ -36,45 +54,146 @@ def split_location(location: str) -> tuple[str, str | None]:
     return (path, key) if colon and key and not Path(location).exists() else (location, None)
 
 
-def read_side(side: str, codes_location: str, labels_location: str) -> CodesWithLabels:
-    """Read the codes and labels of the queries or of the database.
+def read_arrays(
+    locations: Mapping[str, str], packing: Packing | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Read codes and labels of both sides, each with a row for each item.
 
-    MATLAB 7.3 stores axes in reverse and marks its arrays, so these are turned. Other programs may write HDF5
-    either way; such an array is turned where only that makes rows agree.
+    One rule for every container: an array lies as its file says (MATLAB 7.3 stores axes in reverse and marks
+    its arrays; HDF5 of other programs says nothing), unless only the other way makes the rows of codes and
+    labels, the bits of both sides and the label columns of both sides agree. A table of labels with one
+    column or one row names a class for each item.
 
     Args:
-        side: "query" or "database", for messages.
-        codes_location: `PATH` or `PATH:KEY`; or a file that `PackedCodes.save` wrote.
-        labels_location: `PATH` or `PATH:KEY`.
+        locations: `PATH` or `PATH:KEY` by `ARRAYS`; codes may be a file that `PackedCodes.save` wrote.
+        packing: how the codes are packed, if they are.
+
+    Returns:
+        The arrays of `cmh_metrics`, and the names of those that lay the other way.
 
     Raises:
-        UserError: the rows of codes and labels do not agree, or agree in more than one way.
+        UserError: the arrays do not fit together, fit in more than one way, or are not packed like this.
         DataError: a file cannot be read.
     """
-    all_codes, all_labels = _codes(codes_location), _orientations(labels_location)
-    for name, arrays in (("codes", all_codes), ("labels", all_labels)):
-        if len(arrays[0].shape) != 2:
+    ways = {
+        name: _code_ways(location) if name.endswith("codes") else _label_ways(location)
+        for name, location in locations.items()
+    }
+    for name, found in ways.items():
+        if len(found[0].array.shape) not in (1, 2):
             raise UserError(
-                f"The {side} {name} must be a matrix, a row for each item, not {arrays[0].shape}."
+                f"The {_words(name)} must be a matrix, a row for each item, not {found[0].array.shape}."
             )
-    fitting = [(one, other) for one in all_codes for other in all_labels if len(one) == len(other)]
-    shapes = f"The {side} codes {all_codes[0].shape} and labels {all_labels[0].shape}"
-    if not fitting:
-        raise UserError(f"{shapes} have no number of rows in common; give files of the same items.")
-    if len(fitting) > 1:
+    chosen = _fitting(ways, columns_count=packing is None)
+    arrays = {name: one.array for name, one in chosen.items()}
+    if packing is not None:
+        arrays |= _unpacked(arrays, packing)
+    return arrays, [_words(name) for name, one in chosen.items() if one.turned]
+
+
+def _fitting(ways: dict[str, list[Orientation]], *, columns_count: bool) -> dict[str, Orientation]:
+    """Choose a way for each array so that all agree, turning as few as possible."""
+    sides = {}
+    for side in ("query", "database"):
+        codes, labels = ways[f"{side}_codes"], ways[f"{side}_labels"]
+        fits = [pair for pair in product(codes, labels) if len(pair[0].array) == len(pair[1].array)]
+        if not fits:
+            raise UserError(
+                f"The {side} codes {codes[0].array.shape} and labels {labels[0].array.shape} have no number "
+                "of rows in common; give files of the same items."
+            )
+        sides[side] = fits
+    pairs = list(product(sides["query"], sides["database"]))
+    alike = [pair for pair in pairs if _sides_agree(*pair, columns_count=columns_count)]
+    ranked = sorted(
+        alike or pairs, key=_cost
+    )  # where no two agree, whoever evaluates says in what they differ
+    best = [pair for pair in ranked if _cost(pair) == _cost(ranked[0])]
+    if len(best) > 1:
+        shapes = ", ".join(f"{_words(name)} {found[0].array.shape}" for name, found in ways.items())
         raise UserError(
-            f"{shapes} fit together in more than one way, and HDF5 does not say which axis counts items; "
+            f"The {shapes} fit together in more than one way, and HDF5 does not say which axis counts items; "
             "save them as npy or npz, a row for each item."
         )
-    return CodesWithLabels(*fitting[0])
+    (query, database) = best[0]
+    return dict(zip(ARRAYS, (*query, *database), strict=True))
 
 
-def _codes(location: str) -> list[Any]:
+def _sides_agree(
+    query: tuple[Orientation, ...], database: tuple[Orientation, ...], *, columns_count: bool
+) -> bool:
+    """Whether both sides have as many bits and as many label columns."""
+    (codes, labels), (other_codes, other_labels) = query, database
+    same_bits = codes.array.shape[1:] == other_codes.array.shape[1:] or not columns_count
+    return same_bits and labels.array.shape[1:] == other_labels.array.shape[1:]
+
+
+def _cost(pair: tuple[tuple[Orientation, ...], tuple[Orientation, ...]]) -> int:
+    return sum(one.turned for side in pair for one in side)
+
+
+def _code_ways(location: str) -> list[Orientation]:
     path, key = split_location(location)
     if key is None and _is_packed(path):
         words, bits = (cmh_data.read_array(path, name) for name in ("words", "bits"))
-        return [PackedCodes(words, bits=int(bits))]
-    return _orientations(location)
+        return [Orientation(PackedCodes(words, bits=int(bits)), turned=False)]
+    ways = _ways(location)
+    if ways[0].array.ndim == 1:  # one word a code, or one code
+        return [
+            Orientation(ways[0].array[:, None], turned=False),
+            Orientation(ways[0].array[None], turned=True),
+        ]
+    return ways
+
+
+def _label_ways(location: str) -> list[Orientation]:
+    ways = []
+    for one in _ways(location):
+        columns = one.array.shape[1:]
+        if columns == (1,):  # one class an item, whichever way it lies
+            ways.append(Orientation(one.array[:, 0], turned=False))
+        else:
+            ways.append(one)
+    return ways
+
+
+def _ways(location: str) -> list[Orientation]:
+    """Return the ways in which items may lie in an array, the one that the file says first."""
+    path, key = split_location(location)
+    array = _array(path, key)
+    if array.ndim != 2:
+        return [Orientation(array, turned=False)]
+    says, lies = _says_which_axis(path, key)
+    first, second = (array, array.T) if lies else (array.T, array)
+    return [Orientation(first, turned=False), Orientation(second, turned=says)]
+
+
+def _array(path: str, key: str | None) -> Any:
+    """Read an array; one that fills a file of numpy's is mapped, and read in parts when it is packed."""
+    if key is None and Path(path).is_file() and container(Path(path)) == "npy":
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError, OSError, SyntaxError, TypeError, MemoryError, OverflowError):
+            pass  # an empty array can't be mapped; of a damaged file, the reader says what is wrong
+    return cmh_data.read_array(path, key)
+
+
+def _says_which_axis(path: str, key: str | None) -> tuple[bool, bool]:
+    """Whether a file says which axis counts items, and whether it is the first."""
+    if not h5py.is_hdf5(path):
+        return True, True
+    with h5py.File(path) as file:
+        marks = (file[key] if key else file.visititems(_if_array)).attrs
+        if "MATLAB_sparse" in marks:  # read as MATLAB shows it
+            return True, True
+        return "MATLAB_class" in marks, "MATLAB_class" not in marks
+
+
+def _if_array(name: str, item: Any) -> Any:
+    """Return the item if it is an array of the file, for a visit that ends there."""
+    if name.startswith("#refs#"):
+        return None
+    return item if isinstance(item, h5py.Dataset) or "MATLAB_sparse" in item.attrs else None
 
 
 def _is_packed(path: str) -> bool:
@@ -86,23 +205,29 @@ def _is_packed(path: str) -> bool:
         return False
 
 
-def _orientations(location: str) -> list[NDArray[Any]]:
-    """The ways in which rows may lie in an array: one, except in HDF5 files that are not MATLAB's."""
-    path, key = split_location(location)
-    array = cmh_data.read_array(path, key)
-    if not h5py.is_hdf5(path):
-        return [array]
-    with h5py.File(path) as file:
-        marks = (file[key] if key else file.visititems(_if_array)).attrs
-        if "MATLAB_sparse" in marks:  # read as MATLAB shows it
-            return [array]
-        if "MATLAB_class" in marks:
-            return [array.T]
-    return [array, array.T]
+def _unpacked(arrays: dict[str, Any], packing: Packing) -> dict[str, PackedCodes]:
+    """Return the codes of both sides from bytes or words."""
+    names = ("query_codes", "database_codes")
+    kinds = [getattr(arrays[name], "dtype", np.dtype(np.uint64)) for name in names]
+    if (kinds[0] == np.int8) != (kinds[1] == np.int8):
+        raise UserError(
+            f"The query codes are {kinds[0]} and the database codes {kinds[1]}: int8 may be the byte less "
+            "128 or the byte under another name; save both sides as uint8."
+        )
+    return {name: _packed(arrays[name], name, packing) for name in names}
 
 
-def _if_array(name: str, item: Any) -> Any:
-    """Return the item if it is an array of the file, for a visit that ends there."""
-    if name.startswith("#refs#"):
-        return None
-    return item if isinstance(item, h5py.Dataset) or "MATLAB_sparse" in item.attrs else None
+def _packed(array: Any, name: str, packing: Packing) -> PackedCodes:
+    if isinstance(array, PackedCodes):
+        return array
+    options: Any = {"bits": packing.bits, "bitorder": packing.bitorder, "name": name}
+    if array.dtype == np.int8:  # both sides are, so that either reading gives the same distances
+        try:
+            return PackedCodes.from_bytes(np.ascontiguousarray(array).view(np.uint8), **options)
+        except ValueError:
+            pass
+    return PackedCodes.from_bytes(array, **options)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

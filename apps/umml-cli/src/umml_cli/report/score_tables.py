@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 def report_table(report: RetrievalReport) -> Table:
     """The measures of an evaluation, a column for each task."""
     tasks = list(report.tasks.values())
-    table = Table(
-        "measure", *(task.task for task in tasks), caption="\n".join(report.notes()), caption_justify="left"
-    )
+    table = Table("measure", *(task.task for task in tasks))
     for title, values in report.rows():
         table.add_row(title, *(f"[bold]{value}[/]" if title == "mAP" else value for value in values))
     return table

@@ -74,8 +74,8 @@ class Reading:
     def as_bits(self, block: Block) -> Bits:
         """Return a block as booleans, or raise if it holds what the others did not."""
         if self.kind == "binary":
-            if self._unsigned and not is_zero_one(block):
-                raise _packed(self._name, block.min(), block.max())
+            if self._unsigned:
+                self._refuse_packed(block)
             return zero_one(block, self._name)
         if block.dtype.kind == "f" and np.isnan(block.min()):
             raise _nan(self._name)
@@ -90,6 +90,10 @@ class Reading:
         """Whether zeros and ones could be signs none of which is -1."""
         return self.kind == "binary" and not self._unsigned
 
+    def _refuse_packed(self, block: Block) -> None:
+        if not is_zero_one(block):
+            raise _packed(self._name, block.min(), block.max())
+
     def _blocks(self) -> Any:
         return blocks(self._source, 0, int(self._source.shape[0]), self._name)
 
@@ -101,6 +105,8 @@ class Reading:
                 f"{self._name} must be of a type with a sign for code_values='signed', "
                 f"but the dtype is {self._source.dtype}; leave code_values out"
             )
+        if self._unsigned and np.dtype(bool) != self._source.dtype:
+            self._refuse_packed(next(self._blocks())[1])  # of packed codes, the first block shows it
         if code_values == "binary" or self._unsigned:
             return "binary"
         return "signed" if code_values == "signed" else self._found_kind()
