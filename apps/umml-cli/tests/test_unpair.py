@@ -126,3 +126,134 @@ def test_an_existing_target_is_kept_unless_asked(plain, tmp_path):
 def test_bad_input_is_refused_with_the_cure(plain, arguments, message):
     with pytest.raises((UserError, ValueError), match=message):
         invoke(plain, *arguments)
+
+
+def test_shuffled_rows_are_drawn_as_shuffled():
+    figure = strip_figure(plan_unpairing(100, unpaired_images=20, shuffle=30, discard=10, seed=0))
+    (image,) = figure.axes[0].images
+    np.testing.assert_array_equal(image.get_array()[0], [5] * 10 + [1] * 20 + [4] * 30 + [0] * 40)
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == ["true pair", "image only", "text shuffled", "dropped"]
+
+
+def test_a_plan_with_shuffled_rows_is_drawn_but_not_written(plain, tmp_path):
+    record = tmp_path / "plan.json"
+    record.write_text(plan_unpairing(100, shuffle=30, seed=0).to_json())
+    output = invoke(plain, "--plan", record, "--dry-run", "--picture", tmp_path / "a.png")
+    assert "text shuffled             30    30.00%" in output
+    with pytest.raises(ValueError, match="plan must be one without shuffled rows"):
+        invoke(plain, tmp_path / "out.h5", "--plan", record)
+    assert not (tmp_path / "out.h5").exists()
+
+
+def write(path, **arrays):
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for key, array in arrays.items():
+            file[key] = array
+    return path
+
+
+def coco(path, text="COCO_BoW"):
+    features = np.arange(1.0, 241.0).reshape(60, 4)
+    return write(path, XAll=features, LAll=np.eye(3)[np.arange(60) % 3], **{text: np.ones((60, 6), np.uint8)})
+
+
+def read(path, key):
+    import h5py
+
+    with h5py.File(path) as file:
+        return file[key][()]
+
+
+def test_the_names_of_cmh_data_are_the_names_of_unpairing(tmp_path):
+    output = invoke(
+        coco(tmp_path / "coco.h5"),
+        tmp_path / "out.h5",
+        "--unpaired-images",
+        20,
+        "--train",
+        "0:50",
+        "--block",
+        0,
+    )
+    assert "COCO_BoW: 10 of 60 items emptied" in output
+    np.testing.assert_array_equal(read(tmp_path / "out.h5", "COCO_BoW")[:, 0], np.arange(60) >= 10)
+
+
+def test_a_plan_that_would_empty_no_text_fails_and_the_key_option_helps(tmp_path):
+    source = coco(tmp_path / "own.h5", text="annotations")
+    arguments = (source, tmp_path / "out.h5", "--unpaired-images", 20, "--train", "0:50", "--block", 0)
+    with pytest.raises(ValueError, match=r"text_key must name the text array .* annotations \(60, 6\)"):
+        invoke(*arguments)
+    with pytest.raises(ValueError, match="plan must empty something in this file"):
+        invoke(*arguments, "--text-key", "")
+    assert not (tmp_path / "out.h5").exists()
+    assert "annotations: 10 of 60 items emptied" in invoke(*arguments, "--text-key", "annotations")
+    assert read(tmp_path / "out.h5", "annotations").sum() == 50 * 6
+
+
+def test_the_axis_of_a_square_array_is_an_option(tmp_path):
+    source = write(tmp_path / "square.h5", YAll=np.ones((60, 60)))
+    arguments = (source, tmp_path / "out.h5", "--unpaired-images", 20, "--train", "0:50", "--block", 0)
+    with pytest.raises(ValueError, match="has 60 on several axes"):
+        invoke(*arguments)
+    invoke(*arguments, "--item-axis", "YAll=1")
+    np.testing.assert_array_equal(read(tmp_path / "out.h5", "YAll")[0], np.arange(60) >= 10)
+    with pytest.raises(UserError, match="--item-axis takes KEY=AXIS"):
+        invoke(*arguments, "--item-axis", "YAll", "--overwrite")
+
+
+def test_a_file_that_reaches_out_is_refused_with_training_rows_too(tmp_path):
+    import h5py
+
+    source = coco(tmp_path / "coco.h5")
+    with h5py.File(source, "r+") as file:
+        file["more"] = h5py.ExternalLink("other.h5", "/more")
+    with pytest.raises(cmh_data.DataError, match="holds an external link at /more"):
+        invoke(source, tmp_path / "out.h5", "--unpaired-images", 20, "--train", "0:50")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["coco.h5"]
+
+
+def test_training_rows_that_are_ranked_too(plain, tmp_path):
+    arguments = ("--unpaired-images", 20, "--unpaired-text", 10)
+    output = invoke(plain, tmp_path / "a.h5", *arguments)
+    assert "20 texts and 10 images of training rows that are also in the retrieval set are emptied" in output
+    with pytest.raises(UserError, match="30 of the training rows that lose something are in"):
+        invoke(plain, tmp_path / "b.h5", *arguments, "--ranked", "refuse")
+    assert not (tmp_path / "b.h5").exists()
+    output = invoke(plain, tmp_path / "c.h5", *arguments, "--ranked", "keep")
+    assert "text: 0 of 150 items emptied" in output
+    assert "Warning" not in output
+    for key in ("text", "image", "labels"):
+        np.testing.assert_array_equal(read(tmp_path / "c.h5", key), read(plain, key))
+    np.testing.assert_array_equal(np.flatnonzero(read(tmp_path / "c.h5", "text_present") == 0), np.arange(20))
+    source = write(tmp_path / "iall.h5", IAll=np.ones((60, 3, 4, 4), np.uint8))
+    with pytest.raises(UserError, match="--ranked keep needs to know the retrieval set"):
+        invoke(source, "--dry-run", "--unpaired-text", 20, "--train", "0:50", "--ranked", "keep")
+
+
+def test_npz_and_the_plan_is_shown_after_the_check(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {"image": rng.random((60, 4)), "text": np.ones((60, 5)), "labels": np.eye(3)[np.arange(60) % 3]}
+    np.savez(tmp_path / "a.npz", **arrays, train=np.arange(40), query=np.arange(40, 60))
+    output = invoke(tmp_path / "a.npz", tmp_path / "b.npz", "--unpaired-images", 20, "--block", 0)
+    assert output.index("true pairs") < output.index("text: 8 of 60 items emptied")
+    with np.load(tmp_path / "b.npz") as found:
+        np.testing.assert_array_equal(found["text"][:, 0], np.arange(60) >= 8)
+    np.save(tmp_path / "one.npy", arrays["text"])
+    result = run.invoke(
+        app, [str(tmp_path / "one.npy"), "--dry-run", "--unpaired-images", "20", "--train", "0:40"]
+    )
+    assert "true pairs" not in result.output
+    assert "must be an HDF5, MATLAB 5, MATLAB 7.3 or npz file" in str(result.exception)
+
+
+def test_label_names_in_brackets_are_shown(tmp_path):
+    arrays = {"image": np.eye(60), "text": np.ones((60, 5)), "labels": np.eye(2)[np.arange(60) % 2]}
+    names = np.array(["[red]", "b"])
+    np.savez(tmp_path / "a.npz", **arrays, train=np.arange(40), query=np.arange(40, 60), label_names=names)
+    assert "[red]" in invoke(
+        tmp_path / "a.npz", "--unpaired-images", 20, "--dry-run", "--item-axis", "image=0"
+    )

@@ -75,7 +75,7 @@ def write_hdf5(path, data, storage, *, matlab=False, reverse=()):
             "#refs#/a", data=np.frombuffer("été".encode("utf-16-le"), dtype=np.uint16)
         )
         file.create_dataset("names", data=[names.ref], dtype=h5py.ref_dtype)
-        file.create_dataset("words", data=["one", "two"], dtype=h5py.string_dtype())
+        file.create_dataset("texts of no use", data=["one", "two"], dtype=h5py.string_dtype())
     if matlab:
         with path.open("r+b") as raw:
             raw.write(b"MATLAB 7.3 MAT-file, made for a test".ljust(124) + b"\x00\x02IM")
@@ -114,7 +114,7 @@ def test_hdf5_keeps_everything_but_the_emptied_items(tmp_path, storage, matlab, 
             assert dict(new[key].attrs) == dict(old[key].attrs)
         assert new["param/indexQuery"][0, 4] == 5
         assert new[new["names"][0]][()].tobytes().decode("utf-16-le") == "été"
-        assert list(new["words"].asstr()) == ["one", "two"]
+        assert list(new["texts of no use"].asstr()) == ["one", "two"]
         mask = np.ones(N, dtype=np.uint8)
         mask[NO_TEXT] = 0
         np.testing.assert_array_equal(new["text_present"][()], mask[None] if matlab else mask)
@@ -491,7 +491,62 @@ def test_a_full_disk_leaves_the_old_target(tmp_path, form, share):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
+def test_without_a_target_the_file_is_only_checked(tmp_path):
+    write_hdf5(tmp_path / "in.h5", arrays(), {})
+    report = unpair_file(tmp_path / "in.h5", None, PLAN, rows=ROWS, digests=True)
+    assert (report.target, report.verified) == (None, False)
+    assert {array.key: array.emptied for array in report.arrays} == {"IAll": 8, "XAll": 8, "YAll": 12}
+    with pytest.raises(ValueError, match="rows must be 40 whole numbers"):
+        unpair_file(tmp_path / "in.h5", None, PLAN, rows=ROWS[1:])
+    assert [path.name for path in tmp_path.iterdir()] == ["in.h5"]
+
+
+def test_rows_in_keep_keep_their_values_and_only_the_masks_tell(tmp_path):
+    source, target = tmp_path / "in.h5", tmp_path / "out.h5"
+    write_hdf5(source, arrays(), {})
+    report = unpair_file(source, target, PLAN, rows=ROWS, keep=NO_TEXT[:5])
+    assert {array.key: array.emptied for array in report.arrays} == {"IAll": 8, "XAll": 8, "YAll": 7}
+    read = read_back(target, "hdf5")
+    expected = emptied(arrays())
+    expected["YAll"][NO_TEXT[:5]] = arrays()["YAll"][NO_TEXT[:5]]
+    for key, values in expected.items():
+        np.testing.assert_array_equal(read[key], values)
+    np.testing.assert_array_equal(np.flatnonzero(read["text_present"] == 0), NO_TEXT)
+
+
+@pytest.mark.parametrize("form", ["hdf5", "matlab-5", "npz"])
+def test_what_the_file_calls_missing_stays_missing(tmp_path, form):
+    source, target = tmp_path / "in", tmp_path / "out"
+    values = {"XAll": arrays()["XAll"], "YAll": arrays()["YAll"]}
+    values["text_present"] = (np.arange(N) % 9 != 0).astype(np.uint8)
+    if form == "hdf5":
+        write_hdf5(source, values, {})
+    elif form == "npz":
+        with source.open("wb") as file:
+            np.savez(file, **values)
+    else:
+        save_mat5(source, values)
+    unpair_file(source, target, PLAN, rows=ROWS)
+    found = dict(np.load(target)) if form == "npz" else read_back(target, form)
+    expected = np.setdiff1d(np.flatnonzero(values["text_present"]), NO_TEXT)
+    np.testing.assert_array_equal(np.flatnonzero(found["text_present"]), expected)
+    np.testing.assert_array_equal(np.flatnonzero(found["image_present"] == 0), NO_IMAGE)
+    values["text_present"] = np.ones(7, np.uint8)
+    with source.open("wb") as file:
+        np.savez(file, **values)
+    with pytest.raises(ValueError, match="text_present must have one value per row, 57, but the file"):
+        unpair_file(source, target, PLAN, rows=ROWS, overwrite=True)
+
+
 BAD = [
+    ({"keep": [57]}, r"keep must name rows from 0 to 56"),
+    ({"keep": [0.5]}, r"keep must name rows from 0 to 56"),
+    ({"keep": [7], "masks": False}, r"masks must be True because rows in keep"),
+    ({"text_key": [], "plan": plan_unpairing(40, unpaired_images=30)}, r"plan must empty something in this"),
+    (
+        {"source": "names.h5"},
+        r"text_key must name the text array because the plan empties 12 .* words \(57, 13\)",
+    ),
     (
         {"rows": None},
         r"rows must be given because no axis of .* has the 40 rows of the plan; .* rows=range.40.",
@@ -550,6 +605,7 @@ def make_cut(path):
 
 
 MAKERS = {
+    "names.h5": lambda path: write_hdf5(path, {"IAll": arrays()["IAll"], "words": arrays()["YAll"]}, {}),
     "text": lambda path: path.write_text("no data"),
     "empty.h5": lambda path: write_hdf5(path, {}, {}),
     "square.h5": lambda path: write_hdf5(path, {"YAll": np.eye(N)}, {}),

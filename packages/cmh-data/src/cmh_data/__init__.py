@@ -13,7 +13,7 @@ from cmh_data._builders import (
 )
 from cmh_data._built import BuiltData, random_split
 from cmh_data._dataset import PairedDataset, RowArray, Split
-from cmh_data._errors import DataError
+from cmh_data._errors import DataError, MissingPartsError
 from cmh_data._inspect import FileReport, LabelReport, PartReport, TagReport, inspect
 from cmh_data._load import load
 from cmh_data._protocols import Protocol, find_protocol, protocols
@@ -27,6 +27,7 @@ __all__ = [
     "DataError",
     "FileReport",
     "LabelReport",
+    "MissingPartsError",
     "PairedDataset",
     "PartReport",
     "Protocol",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmh_data._assemble import Unlabelled, assemble
-from cmh_data._errors import DataError, shorten
+from cmh_data._errors import DataError, MissingPartsError, shorten
 
 if TYPE_CHECKING:
     from cmh_data._dataset import PairedDataset
@@ -50,14 +50,16 @@ def _require_parts(raw: RawData) -> None:
         return
     there = [name for name, part in parts.items() if part is not None]
     if raw.layout.startswith("plain"):
-        raise DataError(
+        raise MissingPartsError(
             f"{raw.path} lacks {', '.join(missing)}: expected the keys image, text, labels, train, query "
             f"and, if wanted, retrieval; found {shorten(there)}."
         )
     cure = (
         "choose a protocol=" if set(missing) <= {"train", "query"} else "give the folder that holds all parts"
     )
-    raise DataError(f"{raw.path} holds {shorten(there)} but no {', '.join(missing)} ({raw.layout}): {cure}.")
+    raise MissingPartsError(
+        f"{raw.path} holds {shorten(there)} but no {', '.join(missing)} ({raw.layout}): {cure}."
+    )
 
 
 def _provenance(raw: RawData) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from cmh_files import KEY_NAMES, Variable, common_rows, dense_from_columns, find_role, strings
 
-from cmh_data._errors import DataError
+from cmh_data._errors import DataError, MissingPartsError
 from cmh_data._raw import RawData, numbers, one_hot
 from cmh_data._roles import describe, read_image, read_rows_first
 
@@ -65,7 +65,9 @@ def recognise(path: Path, found: list[Variable], options: ReadOptions) -> RawDat
                 )
             return raw
     roles = "; ".join(f"{role}: {', '.join(names)}" for role, names in KEY_NAMES.items())
-    raise DataError(f"{path} fits no known layout: found {describe(found)}; expected keys such as {roles}.")
+    raise MissingPartsError(
+        f"{path} fits no known layout: found {describe(found)}; expected keys such as {roles}."
+    )
 
 
 def plain(path: Path, found: Found, options: ReadOptions) -> RawData | None:

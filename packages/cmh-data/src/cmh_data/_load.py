@@ -51,6 +51,7 @@ def load(
         permutation test). Pixels on disk are not read for that; `inspect` tests their alignment.
 
     Raises:
+        MissingPartsError: it can be read, but an image, text, label table or the split is missing.
         DataError: nothing there, damaged, or no usable data set; the message says why.
 
     Example:

@@ -5,7 +5,7 @@ from cmh_files.containers import attributes, container, strings, variables
 from cmh_files.errors import CopyError, DataError, check_declared_size, shorten
 from cmh_files.hdf5.open import open_hdf5, trust
 from cmh_files.hdf5.rows import Hdf5Rows
-from cmh_files.key_names import KEY_NAMES, common_rows, find_role
+from cmh_files.key_names import KEY_NAMES, TRAINING_TABLES, common_rows, find_role
 from cmh_files.mat5.read import read_mat5
 from cmh_files.rewriting import file_format, list_arrays, rewrite_rows
 from cmh_files.row_edit import RowEdit
@@ -14,6 +14,7 @@ from cmh_files.variable import Variable
 
 __all__ = [
     "KEY_NAMES",
+    "TRAINING_TABLES",
     "CopyError",
     "DataError",
     "Hdf5Rows",

@@ -23,6 +23,12 @@ KEY_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "labels": ("labels", "LAll", "label", "L", "category", "Y"),
 }  # fmt: skip
+# Tables of the training rows alone, beside others of the test rows; RoPH keeps both in one struct.
+TRAINING_TABLES: Mapping[str, tuple[str, ...]] = {
+    "image": ("I_tr", "train_img", "VDatabase"),
+    "text": ("T_tr", "train_txt", "YDatabase"),
+    "labels": ("L_tr", "train_img_lab", "databaseL"),
+}
 
 
 def find_role(found: Mapping[str, Variable], role: str) -> Variable | None:
@@ -87,12 +93,12 @@ def _row_candidates(variable: Variable) -> tuple[int, ...]:
 
 
 def choose_keys(shapes: Shapes, role: Role, asked: str | Sequence[str] | None) -> list[str]:
-    """Choose the arrays of a role: those asked for, or all that bear one of the field's names.
+    """Choose the arrays of a role: those asked for, or all that have one of the field's names.
 
     Args:
         shapes: shapes of a file's arrays by key.
         role: "image" or "text".
-        asked: a name or names, or None.
+        asked: a name or names, or None; no names at all say that the file holds none.
 
     Returns:
         The keys.
@@ -101,7 +107,9 @@ def choose_keys(shapes: Shapes, role: Role, asked: str | Sequence[str] | None) -
         ValueError: the file has no array of a name asked for.
     """
     if asked is None:
-        found = [key for key in KEY_NAMES[role] if key in shapes]
+        found = [key for key in (*KEY_NAMES[role], *TRAINING_TABLES[role]) if key in shapes]
+        if not found:
+            found = [key for key in shapes if key.endswith({"image": "/X1", "text": "/X2"}[role])]
         sparse_text = role == "text" and not found and len(shapes.get("indptr", ())) == 2
         return ["indptr"] if sparse_text else found  # a sparse table of words in a file of NumPy's
     keys = [asked] if isinstance(asked, str) else list(asked)
@@ -156,7 +164,7 @@ def locate_rows(
         )
     sizes = {n_train} if last_row is None else {size for size in sizes if size > last_row}
     if len(sizes) > 1:
-        labels = [key for key in KEY_NAMES["labels"] if key in shapes]
+        labels = [key for key in (*KEY_NAMES["labels"], *TRAINING_TABLES["labels"]) if key in shapes]
         sizes = {size for size in sizes if all(size in shapes[key] for key in labels)}
     if len(sizes) != 1:
         raise ValueError(

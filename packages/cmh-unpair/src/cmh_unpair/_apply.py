@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from cmh_unpair._plan import UnpairingPlan
+    from cmh_unpair._rule import PlanRule
 
 BATCH_BYTES = 32 * 2**20
 
@@ -104,8 +104,36 @@ class UnpairedView:
         return self[:] if dtype is None else self[:].astype(dtype)
 
 
+class RowMasks(Protocol):
+    """What of a plan its rows' treatment depends on."""
+
+    @property
+    def rule(self) -> PlanRule:
+        """What was asked."""
+
+    @property
+    def text_index(self) -> NDArray[np.int64] | None:
+        """(n_train,) the row whose text each row holds; None where no text moves."""
+
+    @property
+    def n_train(self) -> int:
+        """Number of training rows."""
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """(n_train,) rows that stay."""
+
+    @property
+    def image_present(self) -> NDArray[np.bool_]:
+        """(n_train,) rows that have an image."""
+
+    @property
+    def text_present(self) -> NDArray[np.bool_]:
+        """(n_train,) rows that have a text."""
+
+
 def apply_plan(
-    plan: UnpairingPlan,
+    plan: RowMasks,
     images: Any,
     texts: Any,
     labels: Any,
@@ -157,7 +185,7 @@ def apply_plan(
     )
 
 
-def training_rows(plan: UnpairingPlan, rows: ArrayLike | None, *, n: int) -> NDArray[np.int64]:
+def training_rows(plan: RowMasks, rows: ArrayLike | None, *, n: int) -> NDArray[np.int64]:
     """Check the training rows of arrays with n rows; None means that these are exactly the training rows."""
     if rows is None:
         if n != plan.n_train:

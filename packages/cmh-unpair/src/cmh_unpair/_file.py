@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from cmh_files.key_names import Role
+    from cmh_files.key_names import Role, Shapes
     from cmh_files.row_edit import RowEdit
     from numpy.typing import ArrayLike, NDArray
 
@@ -53,7 +54,7 @@ class RewriteReport(BaseModel):
 
     Attributes:
         source: Name of the source.
-        target: Path of the target.
+        target: Path of the target; None where the file was only checked.
         format: Format of both, told from the bytes.
         n_items: Items of the file, training rows and others.
         plan_digest: Digest of the plan.
@@ -64,7 +65,7 @@ class RewriteReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     source: str
-    target: str
+    target: str | None
     format: Format
     n_items: int
     plan_digest: str
@@ -74,11 +75,12 @@ class RewriteReport(BaseModel):
 
 def unpair_file(
     source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None,
     plan: UnpairingPlan,
     *,
     rows: ArrayLike | None = None,
     protect: ArrayLike | None = None,
+    keep: ArrayLike | None = None,
     image_key: str | Sequence[str] | None = None,
     text_key: str | Sequence[str] | None = None,
     item_axis: Mapping[str, int] | None = None,
@@ -89,7 +91,7 @@ def unpair_file(
     digests: bool = False,
     overwrite: bool = False,
 ) -> RewriteReport:
-    """Write a copy of an HDF5, MATLAB 5 or MATLAB 7.3 file in which the items the plan names are emptied.
+    """Write a copy of an HDF5, MATLAB 5, MATLAB 7.3 or npz file in which the plan's items are emptied.
 
     Only these items change. Every other key, type, chunk, filter and attribute stays as it is: HDF5 files are
     copied byte by byte and changed in place, variables of MATLAB 5 files are copied unread. A file that holds
@@ -100,16 +102,18 @@ def unpair_file(
 
     Args:
         source: The file; it is never changed.
-        target: Where the copy goes. It is written under a temporary name beside it and
-            renamed at the end, so a killed run leaves the old target or none.
+        target: Where the copy goes. It is written under a temporary name beside it and renamed at the end, so
+            a killed run leaves the old target or none. None only checks whether it could be written.
         plan: What to empty.
         rows: (n_train,) row of the file for each row of the plan, from 0; None where the file holds exactly
             the training rows. No other row is touched.
         protect: Rows that must stay whole, such as the queries and the retrieval set. Where training rows are
             retrieval rows as well, one file cannot hold both: use `plan.apply`, or leave this out as the
             field's own files do.
+        keep: Rows whose values stay although they are training rows, because they are ranked as well; the
+            masks alone then say what they lose in training.
         image_key: Name or names of the image arrays; by default all with a name of the field (`IAll`,
-            `images`, ...).
+            `images`, ...). No name at all, `[]`, says that the file holds no images.
         text_key: The same for texts (`YAll`, `text`, ...).
         item_axis: For arrays whose axes cannot be told from their sizes, the axis of the items by key, as
             h5py (HDF5, MATLAB 7.3) or SciPy (MATLAB 5) shows the array.
@@ -156,7 +160,7 @@ def unpair_file(
 
     from cmh_unpair._row_edits import row_edits  # noqa: PLC0415
 
-    source, target = Path(source), Path(target)
+    source, target = Path(source), None if target is None else Path(target)
     _check_arguments(source, target, plan, marker=marker, fill=fill, masks=masks, overwrite=overwrite)
     form = file_format(source)
     shapes, limited = list_arrays(source)
@@ -172,25 +176,85 @@ def unpair_file(
                 f"{edit.key} must be a full array to take a marker, a mean or an integer cast, but it is "
                 f"{limited[edit.key]}; save it as a full matrix first."
             )
+    _check_something_is_emptied(plan, shapes, keys, asked, n=n)
     if protect is not None:
         _check_protected(edits, np.asarray(protect))
-    extra = _extra(plan, training, edits, n=n) if masks else {}
-    with atomic_write(target) as temporary:
-        found = rewrite_rows(source, temporary, edits, extra, verify=verify, digests=digests)
+    if keep is not None:
+        edits = _keeping(edits, keep, masks=masks)
+    found: dict[str, tuple[str, str] | None] = {}
+    if target is not None:
+        extra = _extra(plan, training, edits, n=n) if masks else {}
+        _keep_what_was_missing(source, shapes, extra)
+        with atomic_write(target) as temporary:
+            found = rewrite_rows(source, temporary, edits, extra, verify=verify, digests=digests)
     return RewriteReport(
         source=source.name,
-        target=str(target),
+        target=None if target is None else str(target),
         format=form,
         n_items=n,
         plan_digest=plan.digest,
         arrays=tuple(_report(edit, found.get(edit.key)) for edit in edits),
-        verified=verify,
+        verified=verify and target is not None,
     )
+
+
+def _check_something_is_emptied(
+    plan: UnpairingPlan,
+    shapes: Shapes,
+    keys: Mapping[Role, Sequence[str]],
+    asked: Mapping[Role, str | Sequence[str] | None],
+    *,
+    n: int,
+) -> None:
+    """Refuse a plan that empties images or texts where none of the file's arrays are known as such."""
+    from cmh_files import KEY_NAMES, TRAINING_TABLES  # noqa: PLC0415 - as in unpair_file
+
+    named = {key for role_keys in keys.values() for key in role_keys}
+    known = {*named, *KEY_NAMES["labels"], *TRAINING_TABLES["labels"]}
+    others = [
+        f"{key} {shape}"
+        for key, shape in shapes.items()
+        if key not in known and n in shape and sum(size > 1 for size in shape) > 1
+    ]
+    counts = {role: int(np.count_nonzero(plan.kept & ~present)) for role, present in _present(plan).items()}
+    for role, count in counts.items():
+        if count and not keys[role] and asked[role] is None and others:
+            raise ValueError(
+                f"{role}_key must name the {role} array because the plan empties {count} of its items and no "
+                f"array has a name of the field; the file holds {', '.join(others)} (where none of these is "
+                f"it, name none: [])"
+            )
+    if any(counts.values()) and not any(counts[role] for role in counts if keys[role]):
+        raise ValueError(
+            f"plan must empty something in this file, but it empties {counts['image']} images and "
+            f"{counts['text']} texts and the file holds {', '.join(sorted(named))}; nothing was written"
+        )
+
+
+def _present(plan: UnpairingPlan) -> dict[Role, NDArray[np.bool_]]:
+    return {"image": plan.image_present, "text": plan.text_present}
+
+
+def _keeping(edits: list[RowEdit], keep: ArrayLike, *, masks: bool) -> list[RowEdit]:
+    """Edits that leave the values of some rows as they are; only the masks say what these lost."""
+    if not masks:
+        raise ValueError(
+            "masks must be True because rows in keep are told by the masks alone, but it is False"
+        )
+    rows = np.asarray(keep)
+    kept = []
+    for edit in edits:
+        if rows.size and (rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= edit.n):
+            raise ValueError(f"keep must name rows from 0 to {edit.n - 1}, but it names others")
+        present = edit.present.copy()
+        present[rows.astype(np.int64)] = True
+        kept.append(replace(edit, present=present))
+    return kept
 
 
 def _check_arguments(
     source: Path,
-    target: Path,
+    target: Path | None,
     plan: UnpairingPlan,
     *,
     marker: str,
@@ -200,12 +264,8 @@ def _check_arguments(
 ) -> None:
     if not source.is_file():
         raise ValueError(f"source must be a file, but {source} is none")
-    if not target.parent.is_dir():
-        raise ValueError(f"target must be in an existing folder, but {target.parent} is none; make it first")
-    if target.exists() and target.samefile(source):
-        raise ValueError(f"target must be another file than the source, but both are {target}")
-    if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists; choose another name or pass overwrite=True")
+    if target is not None:
+        _check_target(source, target, overwrite=overwrite)
     if marker not in ("none", "text", "both"):
         raise ValueError(f"marker must be 'none', 'text' or 'both', but it is {marker!r}")
     if fill not in ("zero", "mean"):
@@ -220,31 +280,40 @@ def _check_arguments(
         )
 
 
-def _check_protected(places: list[RowEdit], protect: NDArray[np.int64]) -> None:
-    for place in places:
-        if protect.size and (protect.min() < 0 or protect.max() >= place.n):
+def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
+    if not target.parent.is_dir():
+        raise ValueError(f"target must be in an existing folder, but {target.parent} is none; make it first")
+    if target.exists() and target.samefile(source):
+        raise ValueError(f"target must be another file than the source, but both are {target}")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{target} exists; choose another name or pass overwrite=True")
+
+
+def _check_protected(edits: list[RowEdit], protect: NDArray[np.int64]) -> None:
+    for edit in edits:
+        if protect.size and (protect.min() < 0 or protect.max() >= edit.n):
             raise ValueError(
-                f"protect must name rows from 0 to {place.n - 1}, but it names {protect.min()} to "
+                f"protect must name rows from 0 to {edit.n - 1}, but it names {protect.min()} to "
                 f"{protect.max()}"
             )
-        number = int(np.count_nonzero(~place.present[protect]))
+        number = int(np.count_nonzero(~edit.present[protect]))
         if number:
             raise ValueError(
                 f"protect must name rows that stay whole, but {number} of them are training rows whose "
-                f"{place.role} would be emptied; one file cannot hold both, use plan.apply and keep the "
+                f"{edit.role} would be emptied; one file cannot hold both, use plan.apply and keep the "
                 "source for retrieval"
             )
 
 
 def _extra(
-    plan: UnpairingPlan, training: NDArray[np.int64], places: list[RowEdit], *, n: int
+    plan: UnpairingPlan, training: NDArray[np.int64], edits: list[RowEdit], *, n: int
 ) -> dict[str, NDArray[np.uint8]]:
     """The mask of each modality of the file, rows outside the training set whole, and the plan.
 
     Files of one modality stand side by side in a folder, so no two of them may hold the same name.
     """
     extra = {}
-    roles = sorted({place.role for place in places})
+    roles = sorted({edit.role for edit in edits})
     for role in roles:
         mask = np.ones(n, dtype=np.uint8)
         mask[training] = plan.image_present if role == "image" else plan.text_present
@@ -253,12 +322,28 @@ def _extra(
     return extra | {key: np.frombuffer(plan.to_json().encode(), dtype=np.uint8)}
 
 
-def _report(place: RowEdit, digests: tuple[str, str] | None) -> RewrittenArray:
+def _keep_what_was_missing(source: Path, shapes: Shapes, extra: dict[str, NDArray[np.uint8]]) -> None:
+    """Let items that the file itself calls missing stay so in the new masks."""
+    from cmh_files import variables  # noqa: PLC0415 - as in unpair_file
+
+    stated = [key for key in MASK_KEYS.values() if key in shapes and key in extra]
+    for variable in variables(source) if stated else ():
+        if variable.key in stated:
+            mask = variable.read().ravel()
+            if len(mask) != len(extra[variable.key]):
+                raise ValueError(
+                    f"{variable.key} must have one value per row, {len(extra[variable.key])}, but the file "
+                    f"holds {len(mask)}"
+                )
+            extra[variable.key] &= (mask != 0).astype(np.uint8)
+
+
+def _report(edit: RowEdit, digests: tuple[str, str] | None) -> RewrittenArray:
     return RewrittenArray(
-        key=place.key,
-        role=place.role,
-        shape=place.shape,
-        item_axis=place.axis,
-        emptied=int(np.count_nonzero(~place.present)),
+        key=edit.key,
+        role=edit.role,
+        shape=edit.shape,
+        item_axis=edit.axis,
+        emptied=int(np.count_nonzero(~edit.present)),
         digests=digests,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cmh_unpair._apply import apply_plan
 from cmh_unpair._rule import PlanRule
 
 if TYPE_CHECKING:
@@ -24,6 +25,22 @@ NO_TEXT = 1
 NO_IMAGE = 2
 DROPPED = 4
 SHUFFLED = 8
+
+# What may become of a training row, in the order of `UnpairingPlan.condition`; fields of `PlanCounts`.
+CONDITIONS = ("true_pairs", "without_text", "without_image", "without_both", "shuffled", "dropped")
+_TITLES = {
+    "true_pairs": "true pairs",
+    "without_text": "text emptied",
+    "without_image": "image emptied",
+    "without_both": "both emptied",
+    "shuffled": "text shuffled",
+    "dropped": "dropped",
+}
+_TITLES_WITH_MISSING = {
+    "without_text": "without text",
+    "without_image": "without image",
+    "without_both": "without both",
+}
 
 
 class PlanCounts(BaseModel):
@@ -66,6 +83,7 @@ class _Record(BaseModel):
     digest: str
     state: str
     text_index: str | None = None
+    missing: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,16 +97,19 @@ class UnpairingPlan:
         rule: What was asked.
         state: (n_train,) uint8 flags, read-only: 1 no text, 2 no image, 4 dropped, 8 shuffled.
         text_index: (n_train,) int64, the row whose text each row holds; None where no text moves.
+        missing: (n_train,) uint8 flags of what is missing from the data already: 1 the text that the row
+            would hold, 2 its image; None where nothing is.
     """
 
     rule: PlanRule
     state: NDArray[np.uint8]
     text_index: NDArray[np.int64] | None = None
+    missing: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
-        self.state.flags.writeable = False
-        if self.text_index is not None:
-            self.text_index.flags.writeable = False
+        for rows in (self.state, self.text_index, self.missing):
+            if rows is not None:
+                rows.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.state)
@@ -133,22 +154,20 @@ class UnpairingPlan:
         return np.asarray(self.state == 0)
 
     @cached_property
+    def condition(self) -> NDArray[np.uint8]:
+        """(n_train,) uint8, what becomes of each row, as its place in `CONDITIONS`; every row has one."""
+        emptied = self.state & (NO_TEXT | NO_IMAGE)  # already the places of true pair, without text, ...
+        shuffled = (self.state & SHUFFLED != 0) & (emptied == 0)
+        condition = np.where(shuffled, CONDITIONS.index("shuffled"), emptied)
+        condition[self.state & DROPPED != 0] = CONDITIONS.index("dropped")
+        return condition.astype(np.uint8)
+
+    @cached_property
     def counts(self) -> PlanCounts:
         """How many rows are in which condition."""
-        number = {
-            flag: int(np.count_nonzero(self.state == flag))
-            for flag in (0, NO_TEXT, NO_IMAGE, NO_TEXT | NO_IMAGE, SHUFFLED, DROPPED)
-        }
-        return PlanCounts(
-            n_train=self.n_train,
-            kept=self.n_train - number[DROPPED],
-            true_pairs=number[0],
-            without_text=number[NO_TEXT],
-            without_image=number[NO_IMAGE],
-            without_both=number[NO_TEXT | NO_IMAGE],
-            shuffled=number[SHUFFLED],
-            dropped=number[DROPPED],
-        )
+        numbers = np.bincount(self.condition, minlength=len(CONDITIONS)).tolist()
+        by_name = dict(zip(CONDITIONS, numbers, strict=True))
+        return PlanCounts(n_train=self.n_train, kept=self.n_train - by_name["dropped"], **by_name)
 
     @cached_property
     def digest(self) -> str:
@@ -160,6 +179,9 @@ class UnpairingPlan:
             digest.update(self.text_index.astype("<i8").tobytes())
         if self.rule.integer_cast:
             digest.update(b"integer cast")
+        if self.missing is not None:
+            digest.update(b"missing")
+            digest.update(self.missing.data)
         return digest.hexdigest()
 
     def summary(self) -> str:
@@ -170,19 +192,25 @@ class UnpairingPlan:
         """
         counts = self.counts
         lines = [f"{self.name}: {self._rule_in_words()}", f"{'':<16}{'rows':>12}{'percent':>10}"]
-        for title, number in (
-            ("true pairs", counts.true_pairs),
-            ("text emptied", counts.without_text),
-            ("image emptied", counts.without_image),
-            ("both emptied", counts.without_both),
-            ("text shuffled", counts.shuffled),
-            ("dropped", counts.dropped),
-            ("all", counts.n_train),
-        ):
+        # What is emptied and what was missing already are one number: rows without it.
+        titles = _TITLES if self.missing is None else _TITLES | _TITLES_WITH_MISSING
+        numbers = {title: getattr(counts, name) for name, title in titles.items()}
+        for title, number in (numbers | {"all": counts.n_train}).items():
             if number or title == "true pairs":
                 lines.append(f"{title:<16}{number:>12,}{100 * number / counts.n_train:>9.2f}%")
+        if self.missing is not None:
+            lines.append(self._missing_in_words())
         lines.append(f"digest {self.digest[:16]}")
         return "\n".join(lines)
+
+    def _missing_in_words(self) -> str:
+        assert self.missing is not None
+        numbers = [np.count_nonzero(self.missing == flag) for flag in (NO_TEXT, NO_IMAGE, NO_TEXT | NO_IMAGE)]
+        nothing_left = np.count_nonzero((self.missing != 0) & ~self.kept)
+        return (
+            f"missing already: text of {numbers[0]:,} rows, image of {numbers[1]:,}, both of {numbers[2]:,}; "
+            f"{nothing_left:,} rows with something missing are not kept"
+        )
 
     def _rule_in_words(self) -> str:
         rule = self.rule
@@ -195,14 +223,10 @@ class UnpairingPlan:
             if rule.integer_cast:
                 words.append("cast to integers")
             return ", ".join(words)
-        where = (
-            "label set"
-            if rule.stratified
-            else "the whole set"
-            if rule.block is None
-            else f"{rule.block} rows"
-        )
-        words = [f"{rule.select} rows of {'each ' if rule.stratified or rule.block else ''}{where}"]
+        where = "the whole set" if rule.block is None else f"each {rule.block} rows"
+        if rule.stratified:
+            where = "each label set"
+        words = [f"{rule.select} rows of {where}"]
         if rule.select == "ranked":
             words.append(f"{rule.rank_from} score first")
         if rule.seed is not None:
@@ -234,18 +258,49 @@ class UnpairingPlan:
         if table.ndim == 1:
             table = table[:, None] == np.arange(int(table.max()) + 1)
         table = table.astype(bool)
-        conditions = {
-            "true_pairs": 0,
-            "without_text": NO_TEXT,
-            "without_image": NO_IMAGE,
-            "without_both": NO_TEXT | NO_IMAGE,
-            "shuffled": SHUFFLED,
-            "dropped": DROPPED,
-        }
         result = {
-            name: np.count_nonzero(table[self.state == state], axis=0) for name, state in conditions.items()
+            name: np.count_nonzero(table[self.condition == place], axis=0)
+            for place, name in enumerate(CONDITIONS)
         }
         return result | {"all": np.count_nonzero(table, axis=0)}
+
+    def with_missing(self, *, image_present: ArrayLike, text_present: ArrayLike) -> UnpairingPlan:
+        """Carry out this plan on data from which something is missing already.
+
+        What is missing stays missing and what the plan empties is emptied; a row from which something is
+        missing and which would have neither image nor text is not kept. The text that a shuffled row would
+        hold is that of another row. Nothing is drawn anew: the plan's percentages are of all training rows.
+
+        Args:
+            image_present: `(n_train,)` bool, the training rows that have an image.
+            text_present: `(n_train,)` bool, the training rows that have a text.
+
+        Returns:
+            The plan of what is left. Where nothing is missing it equals this plan.
+
+        Raises:
+            ValueError: a mask has another length, or holds more than zeros and ones.
+
+        Example:
+            >>> from cmh_unpair import plan_unpairing
+            >>> plan = plan_unpairing(10, unpaired_images=20)
+            >>> left = plan.with_missing(image_present=[0] + [1] * 9, text_present=[1] * 9 + [0])
+            >>> left.counts.kept, left.counts.true_pairs, left.counts.without_text
+            (9, 7, 2)
+        """
+        image = _as_mask("image_present", image_present, self.n_train)
+        text = _as_mask("text_present", text_present, self.n_train)
+        if self.text_index is not None:
+            text = text[self.text_index]
+        missing = (~text).view(np.uint8) * np.uint8(NO_TEXT) | (~image).view(np.uint8) * np.uint8(NO_IMAGE)
+        if self.missing is not None:
+            missing |= self.missing
+        if not missing.any():
+            return self
+        state = self.state | missing
+        neither = state & (NO_TEXT | NO_IMAGE) == NO_TEXT | NO_IMAGE
+        state[(neither & (missing != 0)) | ~self.kept] = DROPPED
+        return UnpairingPlan(rule=self.rule, state=state, text_index=self.text_index, missing=missing)
 
     def apply(
         self,
@@ -289,8 +344,6 @@ class UnpairingPlan:
             >>> unpaired.texts[:, 0]
             array([0., 0., 1., 1., 1., 1., 1., 1., 1., 1.])
         """
-        from cmh_unpair._apply import apply_plan  # noqa: PLC0415 - the two modules need each other
-
         return apply_plan(self, images, texts, labels, rows=rows, marker=marker, fill=fill)
 
     def to_json(self) -> str:
@@ -307,8 +360,10 @@ class UnpairingPlan:
             digest=self.digest,
             state=_pack(self.state),
             text_index=None if self.text_index is None else _pack(self.text_index.astype("<i8")),
+            missing=None if self.missing is None else _pack(self.missing),
         )
-        return record.model_dump_json(indent=2) + "\n"
+        left_out = {"missing"} if self.missing is None else None
+        return record.model_dump_json(indent=2, exclude=left_out) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> UnpairingPlan:
@@ -328,9 +383,11 @@ class UnpairingPlan:
             state = np.frombuffer(_unpack(record.state, record.n_train), dtype=np.uint8)
             text_index = None
             if record.text_index is not None:
-                text_index = np.frombuffer(
-                    _unpack(record.text_index, 8 * record.n_train), dtype="<i8"
-                ).astype(np.int64)
+                packed = _unpack(record.text_index, 8 * record.n_train)
+                text_index = np.frombuffer(packed, dtype="<i8").astype(np.int64)
+            missing = None
+            if record.missing is not None:
+                missing = np.frombuffer(_unpack(record.missing, record.n_train), dtype=np.uint8)
         except ValidationError as error:
             raise ValueError(
                 f"text must be the JSON of an unpairing plan, but it is not: {_first(error)}"
@@ -339,13 +396,40 @@ class UnpairingPlan:
             raise ValueError(
                 "text must be the JSON of an unpairing plan, but its packed rows are damaged; make it again"
             ) from None
-        plan = cls(rule=record.rule, state=state, text_index=text_index)
+        _check_rows(state, text_index, missing)
+        plan = cls(rule=record.rule, state=state, text_index=text_index, missing=missing)
         if plan.digest != record.digest or plan.counts != record.counts:
             raise ValueError(
                 f"text must be a plan as it was written, but its rows give digest {plan.digest[:16]}, "
                 f"the record says {record.digest[:16]}; the JSON or its counts were changed after writing"
             )
         return plan
+
+
+def _as_mask(name: str, values: ArrayLike, n: int) -> NDArray[np.bool_]:
+    mask = np.asarray(values)
+    if mask.shape != (n,):
+        raise ValueError(
+            f"{name} must have the shape ({n},), one value per training row, but it is {mask.shape}"
+        )
+    if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
+        raise ValueError(f"{name} must hold zeros and ones, but it holds other values of dtype {mask.dtype}")
+    return mask.astype(np.bool_)
+
+
+def _check_rows(
+    state: NDArray[np.uint8], text_index: NDArray[np.int64] | None, missing: NDArray[np.uint8] | None
+) -> None:
+    """Refuse flags and rows that no plan has."""
+    whole = int(state.max()) <= NO_TEXT | NO_IMAGE | DROPPED | SHUFFLED
+    if text_index is not None:
+        whole = whole and int(text_index.min()) >= 0 and int(text_index.max()) < len(state)
+    if missing is not None:
+        whole = whole and int(missing.max()) <= NO_TEXT | NO_IMAGE
+    if not whole:
+        raise ValueError(
+            "text must be the JSON of an unpairing plan, but its rows are out of range; make it again"
+        )
 
 
 class _WrongLengthError(ValueError):

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from cmh_data import PairedDataset
     from cmh_unpair import UnpairingPlan
     from numpy.typing import NDArray
 
@@ -38,8 +39,16 @@ class Fill(StrEnum):
     mean = "mean"
 
 
+class Ranked(StrEnum):
+    """What becomes of training rows that are also in the retrieval set."""
+
+    empty = "empty"
+    keep = "keep"
+    refuse = "refuse"
+
+
 def unpair(
-    source: Annotated[Path, typer.Argument(help="An HDF5, MATLAB 5 or MATLAB 7.3 file of any layout.")],
+    source: Annotated[Path, typer.Argument(help="An HDF5, MATLAB 5, MATLAB 7.3 or npz file of any layout.")],
     target: Annotated[
         Path | None, typer.Argument(help="The file to write; not needed with --dry-run.")
     ] = None,
@@ -65,6 +74,24 @@ def unpair(
     protocol: Annotated[
         str | None, typer.Option(help="A named split for the training rows, see `umml data protocols`.")
     ] = None,
+    image_key: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of an image array, if it is none of the field's; '' where there is none."),
+    ] = None,
+    text_key: Annotated[
+        list[str] | None, typer.Option(help="The same for texts. Both may be given several times.")
+    ] = None,
+    item_axis: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=AXIS", help="The axis of the items, from 0, where sizes do not tell."),
+    ] = None,
+    ranked: Annotated[
+        Ranked,
+        typer.Option(
+            help="Training rows that are also ranked: empty them there too, keep their values (the file's "
+            "masks then say what they lose in training), or refuse."
+        ),
+    ] = Ranked.empty,
     marker: Annotated[
         Marker, typer.Option(help="Add a column that is 1 where an item is emptied.")
     ] = Marker.none,
@@ -83,6 +110,7 @@ def unpair(
 
     Example: umml unpair nus-wide-tc21-iall.mat out.mat --unpaired-text 20 --train 0:10000 --dry-run
     """
+    import numpy as np
     from cmh_unpair import unpair_file
 
     from umml_cli.errors import UserError
@@ -94,7 +122,7 @@ def unpair(
         raise UserError("Name the file to write, or pass --dry-run.")
     if target is not None and target.exists() and not dry_run and not overwrite:
         raise UserError(f"{target} exists; choose another name or pass --overwrite.")
-    rows, labels, names = training_rows(source, train=train, protocol=protocol)
+    rows, dataset = training_rows(source, train=train, protocol=protocol)
     made = (
         read_plan(plan)
         if plan
@@ -109,9 +137,24 @@ def unpair(
             seed=seed,
         )
     )
-    console.print(made.summary())
-    if labels is not None and len(labels) == len(made):
-        console.print(label_table(made, labels, names))
+    ranked_rows = find_ranked(made, rows, dataset, ranked)
+    options: dict[str, Any] = {
+        "rows": rows,
+        "marker": marker.value,
+        "fill": fill.value,
+        "image_key": keys_of(image_key),
+        "text_key": keys_of(text_key),
+        "item_axis": axes_of(item_axis or []),
+        "keep": ranked_rows if ranked is Ranked.keep else None,
+    }
+    if not (dry_run and made.text_index is not None):  # no file can hold shuffled rows, a figure can
+        unpair_file(source, None, made, **options)
+    console.print(made.summary(), markup=False)
+    if dataset is not None and len(rows) == len(made):
+        labels = np.asarray(dataset.label[rows])
+        console.print(label_table(made, labels, tuple(dataset.label_names)))
+    if ranked is Ranked.empty and len(ranked_rows):
+        warn_of_ranked(made, rows, ranked_rows, source)
     if picture is not None:
         with replacing(picture) as temporary:
             strip_figure(made).savefig(temporary, dpi=200)
@@ -120,18 +163,16 @@ def unpair(
     if dry_run or target is None:
         console.print("Nothing was written to the target (--dry-run).")
         return
-    report = unpair_file(
-        source, target, made, rows=rows, marker=marker.value, fill=fill.value, overwrite=overwrite
-    )
+    report = unpair_file(source, target, made, overwrite=overwrite, **options)
     for array in report.arrays:
-        console.print(f"{array.key}: {array.emptied} of {report.n_items} items emptied")
-    console.print(f"{target} is written and checked.")
+        console.print(f"{array.key}: {array.emptied} of {report.n_items} items emptied", markup=False)
+    console.print(f"{target} is written and checked.", markup=False)
 
 
 def training_rows(
     source: Path, *, train: str | None, protocol: str | None
-) -> tuple[NDArray[Any], NDArray[Any] | None, tuple[str, ...]]:
-    """The training rows of a file, and their labels and label names where the file is a whole data set."""
+) -> tuple[NDArray[Any], PairedDataset | None]:
+    """The training rows of a file, and the data set where the file is a whole one."""
     import cmh_data
     import numpy as np
 
@@ -144,17 +185,78 @@ def training_rows(
         raise UserError("Give either --train or --protocol.")
     try:
         dataset = cmh_data.load(source, protocol=protocol, unlabelled="keep")
-    except cmh_data.DataError as error:
+    except cmh_data.MissingPartsError as error:
         if found is None:
             raise UserError(
                 f"The training rows of {source} are not known; give --train FROM:TO. "
                 f"(Reading it as a data set: {error})"
             ) from error
-        return np.arange(int(found[1]), int(found[2])), None, ()
+        return np.arange(int(found[1]), int(found[2])), None
     rows = dataset.split.train if found is None else np.arange(int(found[1]), int(found[2]))
     if rows.max(initial=-1) >= len(dataset.label):
         raise UserError(f"--train {train} leaves the {len(dataset.label)} rows of {source}.")
-    return rows, np.asarray(dataset.label[rows]), tuple(dataset.label_names)
+    return rows, dataset
+
+
+def keys_of(given: list[str] | None) -> list[str] | None:
+    """Names of arrays; an empty name says that there is none."""
+    return None if given is None else [key for key in given if key]
+
+
+def axes_of(given: list[str]) -> dict[str, int]:
+    """The axis of the items by array, from KEY=AXIS."""
+    from umml_cli.errors import UserError
+
+    axes = {}
+    for text in given:
+        key, _, axis = text.rpartition("=")
+        if not key or not axis.isdecimal():
+            raise UserError(f"--item-axis takes KEY=AXIS, for example YAll=0, not {text!r}.")
+        axes[key] = int(axis)
+    return axes
+
+
+def find_ranked(
+    plan: UnpairingPlan, rows: NDArray[Any], dataset: PairedDataset | None, ranked: Ranked
+) -> NDArray[Any]:
+    """The training rows that are ranked as well and lose something."""
+    import numpy as np
+
+    from umml_cli.errors import UserError
+
+    if dataset is None:
+        if ranked is not Ranked.empty:
+            raise UserError(
+                f"--ranked {ranked.value} needs to know the retrieval set, which the file does not say; "
+                "save the parts as one file with its split, or leave --ranked out."
+            )
+        return np.zeros(0, dtype=np.int64)
+    if len(rows) != len(plan):
+        return np.zeros(0, dtype=np.int64)  # refused with the file
+    lost = rows[plan.kept & ~(plan.image_present & plan.text_present)]
+    found: NDArray[Any] = lost[np.isin(lost, dataset.split.retrieval)]
+    if ranked is Ranked.refuse and len(found):
+        raise UserError(
+            f"{len(found)} of the training rows that lose something are in the retrieval set, where they "
+            "would be ranked without it; pass --ranked keep or --ranked empty."
+        )
+    return found
+
+
+def warn_of_ranked(plan: UnpairingPlan, rows: NDArray[Any], ranked: NDArray[Any], source: Path) -> None:
+    """Say that rows are emptied which will be ranked."""
+    import numpy as np
+
+    among = np.isin(rows, ranked) & plan.kept
+    images, texts = (
+        int(np.count_nonzero(among & ~present)) for present in (plan.image_present, plan.text_present)
+    )
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"Warning: {texts} texts and {images} images of training rows that are also in the retrieval set are "
+        f"emptied, so they are ranked without them; {source} stays whole. Pass --ranked keep to keep their "
+        "values here, or train on the source with the same percentages, which empties them in training only.",
+        markup=False,
+    )
 
 
 def make_plan(n_train: int, *, published: bool, **options: Any) -> UnpairingPlan:

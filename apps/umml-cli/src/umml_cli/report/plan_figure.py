@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from cmh_unpair import CONDITIONS
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -13,29 +15,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# What a row keeps, by its flags in a plan: words of the table, colours of the picture (Okabe and Ito).
-CONDITIONS = {
-    0: ("true_pairs", "true pair", "#0072B2"),
-    1: ("without_text", "image only", "#56B4E9"),
-    2: ("without_image", "text only", "#E69F00"),
-    3: ("without_both", "neither", "#D55E00"),
-    4: ("dropped", "dropped", "#BBBBBB"),
+# What a row keeps, by its condition in a plan: words of the table, colours of the figure (Okabe and Ito).
+SHOWN = {
+    "true_pairs": ("true pair", "#0072B2"),
+    "without_text": ("image only", "#56B4E9"),
+    "without_image": ("text only", "#E69F00"),
+    "without_both": ("neither", "#D55E00"),
+    "shuffled": ("text shuffled", "#009E73"),
+    "dropped": ("dropped", "#BBBBBB"),
 }
 
 
 def label_table(plan: UnpairingPlan, labels: NDArray[Any], names: tuple[str, ...]) -> Table:
     """What is left of every class."""
     counts = plan.counts_by_label(labels)
-    shown = [
-        (key, title) for key, title, _ in CONDITIONS.values() if counts[key].any() or key == "true_pairs"
-    ]
+    shown = [(key, title) for key, (title, _) in SHOWN.items() if counts[key].any() or key == "true_pairs"]
     table = Table(box=None)
     table.add_column("label")
     for title in [*(title for _, title in shown), "all"]:
         table.add_column(title, justify="right")
     for index in range(len(counts["all"])):
         cells = [str(counts[key][index]) for key in [*(key for key, _ in shown), "all"]]
-        table.add_row(names[index] if names else str(index), *cells)
+        table.add_row(escape(names[index]) if names else str(index), *cells)
     return table
 
 
@@ -47,10 +48,10 @@ def strip_figure(plan: UnpairingPlan) -> Figure:
 
     lines = -(-len(plan) // 100)
     cells = np.full(lines * 100, -1)
-    cells[: len(plan)] = np.minimum(plan.state, max(CONDITIONS))
+    cells[: len(plan)] = plan.condition
     figure = Figure(figsize=(8, min(8.0, 1.2 + lines * 0.08)), layout="constrained")
     axes = figure.subplots()
-    colours = [colour for _, _, colour in CONDITIONS.values()]
+    titles, colours = zip(*(SHOWN[name] for name in CONDITIONS), strict=True)
     axes.imshow(
         np.ma.masked_equal(cells.reshape(lines, 100), -1),
         cmap=ListedColormap(colours),
@@ -61,7 +62,7 @@ def strip_figure(plan: UnpairingPlan) -> Figure:
         extent=(0, 100, lines * 100, 0),
     )
     axes.set(xlabel="position in a hundred", ylabel="training row", title=plan.name)
-    seen = [value for value in CONDITIONS if np.any(cells == value)]
-    handles = [Patch(color=CONDITIONS[value][2], label=CONDITIONS[value][1]) for value in seen]
+    seen = [place for place in range(len(CONDITIONS)) if np.any(cells == place)]
+    handles = [Patch(color=colours[place], label=titles[place]) for place in seen]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(seen))
     return figure
