@@ -16,6 +16,10 @@ import nox
 ROOT = Path(__file__).parent
 PYTHONS = ["3.11", "3.12", "3.13"]
 PACKAGES = {path.parent.name: path.parent for path in sorted(ROOT.glob("*/*/pyproject.toml"))}
+# Their exported names still lack what tools/check_docstrings.py says; a package leaves when it passes.
+UNDOCUMENTED = {
+    "cmh-agah", "cmh-dadh", "cmh-data", "cmh-features", "cmh-files", "cmh-jdsh", "cmh-train", "cmh-unpair",
+}  # fmt: skip
 
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
@@ -65,10 +69,14 @@ def workspace_needs(package: str) -> list[str]:
 
 @nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
-    """Ruff, the import contracts, and each package's declared dependencies against its imports."""
+    """Ruff, docstrings, news, the import contracts, and declared dependencies against imports."""
     sync(session, "--only-group", "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    libraries = [name for name, folder in PACKAGES.items() if folder.parent.name == "packages"]
+    documented = [name.replace("-", "_") for name in libraries if name not in UNDOCUMENTED]
+    session.run("python", "tools/check_docstrings.py", *documented)
+    session.run("python", "tools/check_news.py")
     sources = os.pathsep.join(str(folder / "src") for folder in PACKAGES.values())
     session.run("lint-imports", env={"PYTHONPATH": sources})
     for folder in PACKAGES.values():
