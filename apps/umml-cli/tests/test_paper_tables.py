@@ -199,7 +199,7 @@ def stored(tmp_path):
                 specification=spec,
                 map=maps,
                 best=BestEpoch(epoch=1, map=maps),
-                definition="mAP",
+                definition="all, ties expected",
                 epochs=1,
                 seconds={},
                 training_pairs={},

@@ -29,7 +29,8 @@ def result():
     def make(spec):
         maps = {"i2t": 0.5, "t2i": 0.5}
         return RunResult(
-            specification=spec, map=maps, best=BestEpoch(epoch=1, map=maps), definition="mAP", epochs=1,
+            specification=spec, map=maps, best=BestEpoch(epoch=1, map=maps), definition="all, ties expected",
+            epochs=1,
             seconds={}, training_pairs={}, plan_digest="0", environment={},
         )  # fmt: skip
 

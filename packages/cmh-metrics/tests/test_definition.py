@@ -30,6 +30,21 @@ def test_parsing_undoes_printing(definition):
     assert str(Definition.parse(str(definition))) == str(definition)
 
 
+def test_in_words():
+    words = Definition(50, "retrieved", "index", "skip").description
+    assert words == (
+        "mAP @50 divided by the relevant items among the first k; equal distances in database order; queries "
+        "without a relevant item left out"
+    )
+    assert Definition().description.startswith("mAP over the whole ranking; tie-aware")
+
+
+@given(DEFINITIONS)
+def test_definitions_that_differ_are_told_apart(definition):
+    other = Definition(k=definition.k, no_relevant="nan", ties="worst")
+    assert (definition.description == other.description) == (definition == other)
+
+
 def test_what_the_text_leaves_out_has_its_default():
     assert Definition.parse("all") == Definition()
     assert Definition.parse("first-relevant@5") == Definition(5, "first-relevant")

@@ -20,6 +20,25 @@ NO_RELEVANT: tuple[str, ...] = get_args(NoRelevant)
 EMPTY: tuple[str, ...] = get_args(Empty)
 WHOLE = int(np.iinfo(np.int64).max)  # the cut-off of a whole ranking
 
+_DIVISORS = {
+    "min": "divided by min(R, k), R being the number of relevant items",
+    "retrieved": "divided by the relevant items among the first k",
+    "relevant": "divided by the number of relevant items",
+    "first-relevant": "of the first k relevant items wherever they rank",
+}
+_TIES = {
+    "expected": "tie-aware (expected over random order of equal distances)",
+    "best": "relevant items first among equal distances",
+    "worst": "relevant items last among equal distances",
+    "index": "equal distances in database order",
+}
+_EMPTY = {
+    "zero": "scored as 0",
+    "skip": "left out",
+    "skip-no-hit": "within the cut-off left out",
+    "nan": "scored as NaN",
+}
+
 Scores = np.ndarray[Any, np.dtype[np.float64]]
 Bits = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -98,6 +117,12 @@ class Definition:
         if "k" in given:
             given["k"] = int(given["k"])
         return cls(**given)
+
+    @property
+    def description(self) -> str:
+        """The definition in words, for people who do not know the names."""
+        cut = "over the whole ranking" if self.k is None else f"@{self.k} {_DIVISORS[self.normalise]}"
+        return f"mAP {cut}; {_TIES[self.ties]}; queries without a relevant item {_EMPTY[self.no_relevant]}"
 
     @property
     def cut(self) -> int:

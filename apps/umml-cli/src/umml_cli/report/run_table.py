@@ -17,7 +17,7 @@ def result_table(result: RunResult) -> Table:
     """One run: its mAP in both tasks."""
     spec = result.specification
     pairs = result.training_pairs
-    table = Table(title=spec.title, title_justify="left", caption=result.definition, caption_justify="left")
+    table = Table(title=spec.title, title_justify="left", caption=result.measure, caption_justify="left")
     table.add_column("task")
     table.add_column("mAP", justify="right")
     for task in TASKS:

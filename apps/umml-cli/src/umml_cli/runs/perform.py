@@ -6,13 +6,14 @@ import json
 import os
 import platform
 import time
+from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from cmh_metrics import average_precision, pack_codes
+from cmh_metrics import Definition, average_precision, pack_codes
 from cmh_train import (
     Checkpoint,
     TrainingData,
@@ -29,7 +30,6 @@ from umml_cli.runs.events import EpochEnded, RunEvent, RunFinished, RunStarted
 from umml_cli.runs.files import read_json, remove_leftovers, replacing, run_lock, write_json, write_text
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.run_codes import RunCodes
-from umml_cli.runs.specification import MAP_DEFINITION
 from umml_cli.runs.store import BestEpoch, RunFolder, RunResult, RunStore
 from umml_cli.terms import TASKS
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from umml_cli.runs.specification import RunSpecification
 
+DEFINITION = Definition()
 PACKAGES = ("umml-cli", "cmh-data", "cmh-metrics", "cmh-train", "cmh-unpair", "torch", "numpy")
 
 
@@ -148,7 +149,7 @@ class _Run:
             specification=spec,
             map=_means(last),
             best=BestEpoch(epoch=best, map=self._evaluations[best]),
-            definition=MAP_DEFINITION,
+            definition=str(DEFINITION),
             epochs=len(epochs),
             seconds=self._seconds,
             training_pairs={
@@ -276,11 +277,11 @@ def _encode(
         encode_dataset(method, modality, features[rows[start : start + block]])
         for start in range(0, len(rows), block)
     ]
-    return pack_codes(np.concatenate(codes))
+    return pack_codes(np.concatenate(codes), code_values="signed")
 
 
 def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:
-    """Average precision of every query in both tasks, by `MAP_DEFINITION`: task to `(n_query,)`."""
+    """Average precision of every query in both tasks, by `DEFINITION`: task to `(n_query,)`."""
     scores = {}
     for task in TASKS:
         query_codes, database_codes = codes.task_codes(task)
@@ -289,6 +290,7 @@ def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:
             database_codes=database_codes,
             query_labels=codes.query_labels,
             database_labels=codes.retrieval_labels,
+            **asdict(DEFINITION),
         )
     return scores
 

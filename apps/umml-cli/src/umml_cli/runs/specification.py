@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from cmh_train import MethodConfig
     from cmh_unpair import UnpairingPlan
 
-MAP_DEFINITION = (
-    "mAP over the whole ranking; expected value over the order of ties; "
-    "queries without a relevant item count 0"
-)
-
 
 class RunSpecification(BaseModel):
     """Everything that decides a run's numbers.

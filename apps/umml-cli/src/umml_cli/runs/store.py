@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cmh_metrics import Definition
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from umml_cli.runs.files import read_json, write_json
@@ -38,7 +39,7 @@ class RunResult(BaseModel):
         map: mean average precision of each task after the last epoch: "i2t" image queries against texts,
             "t2i" the converse.
         best: the best of the evaluated epochs.
-        definition: which of the field's mAP definitions this is.
+        definition: which of the field's mAP definitions this is, as `cmh_metrics.Definition` prints it.
         epochs: epochs trained.
         seconds: wall time of training, encoding and evaluation.
         training_pairs: training rows, how many are "kept", how many of these still true pairs ("paired"), and
@@ -58,6 +59,11 @@ class RunResult(BaseModel):
     training_pairs: dict[str, int]
     plan_digest: str
     environment: dict[str, JsonValue]
+
+    @property
+    def measure(self) -> str:
+        """The definition of mAP in words."""
+        return Definition.parse(self.definition).description
 
 
 @dataclass(frozen=True)

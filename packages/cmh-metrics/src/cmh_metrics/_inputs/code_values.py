@@ -10,6 +10,8 @@ from cmh_metrics._inputs.checks import one_of
 from cmh_metrics._inputs.packing import blocks, is_zero_one, zero_one
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cmh_metrics._inputs.packing import Bits, Block
 
 CodeValues = Literal["auto", "signed", "binary"]
@@ -20,6 +22,9 @@ CURES: dict[str, str] = {
     "code_values='signed' where they are outputs of a network after all",
     "code_values": "give code_values='signed' if a zero means +1, or 'binary' if all values are 0 and 1",
 }
+
+
+_FIRST_VALUES = 4096  # looked at before the rest
 
 
 class CodeValueError(ValueError):
@@ -83,7 +88,7 @@ class Reading:
 
     def contains_zero(self) -> bool:
         """Whether any value is zero: reads on until one has been seen."""
-        return any((block == 0).any() for _, block in self._blocks())
+        return any((block == 0).any() for block in self._blocks())
 
     @property
     def may_be_sign(self) -> bool:
@@ -94,8 +99,12 @@ class Reading:
         if not is_zero_one(block):
             raise _packed(self._name, block.min(), block.max())
 
-    def _blocks(self) -> Any:
-        return blocks(self._source, 0, int(self._source.shape[0]), self._name)
+    def _blocks(self) -> Iterator[Block]:
+        """Yield blocks of rows, the first of them small: as a rule it decides."""
+        n, bits = (int(length) for length in self._source.shape)
+        small = min(n, max(1, _FIRST_VALUES // bits))
+        for start, stop in ((0, small), (small, n)):
+            yield from (block for _, block in blocks(self._source, start, stop, self._name))
 
     def _kind(self, code_values: CodeValues, threshold: float | None) -> str:
         if threshold is not None:
@@ -106,7 +115,7 @@ class Reading:
                 f"but the dtype is {self._source.dtype}; leave code_values out"
             )
         if self._unsigned and np.dtype(bool) != self._source.dtype:
-            self._refuse_packed(next(self._blocks())[1])  # of packed codes, the first block shows it
+            self._refuse_packed(next(self._blocks()))  # of packed codes, the first block shows it
         if code_values == "binary" or self._unsigned:
             return "binary"
         return "signed" if code_values == "signed" else self._found_kind()
@@ -114,7 +123,7 @@ class Reading:
     def _found_kind(self) -> str:
         """Read on only as long as the values leave a choice."""
         low, high, binary = np.inf, -np.inf, True
-        for _, block in self._blocks():
+        for block in self._blocks():
             least, most = block.min(), block.max()
             if least != least:  # noqa: PLR0124 - NaN
                 raise _nan(self._name)
@@ -133,11 +142,11 @@ class Reading:
                 f"{high:g}, as sigmoid outputs are, so that all codes would be equal",
                 "threshold",
             )
-        if all((block == np.rint(block)).all() for _, block in self._blocks()):
+        if all((block == np.rint(block)).all() for block in self._blocks()):
             raise _packed(self._name, low, high)
         raise CodeValueError(
             f"{self._name} must have values on both sides of zero, but all are from {low:g} to {high:g}, so "
-            "that every bit would be 1",
+            "that all codes would be equal",
             "threshold",
         )
 
