@@ -14,7 +14,9 @@ NOISE_REMARK = (
 )
 
 
-Scheme = Literal["paired", "UI", "UT", "UIT", "SD", "mixed", "untrained"]
+BaseScheme = Literal["paired", "UI", "UT", "UIT", "SD", "mixed", "untrained"]
+CompletedScheme = Literal["UI completed", "UT completed", "UIT completed"]
+Scheme = BaseScheme | CompletedScheme | Literal["paired completed", "mixed completed"]
 
 SCHEME_TITLES: dict[Scheme, str] = {
     "paired": "all pairs kept",
@@ -24,6 +26,11 @@ SCHEME_TITLES: dict[Scheme, str] = {
     "SD": "samples discarded",
     "mixed": "several at once",
     "untrained": "untrained network",
+    "UI completed": "unpaired images, texts of other rows standing in for the missing ones",
+    "UT completed": "unpaired text, images of other rows standing in for the missing ones",
+    "UIT completed": "unpaired images and text, items of other rows standing in for the missing ones",
+    "paired completed": "items of other rows standing in for those that the data miss",
+    "mixed completed": "several at once, items of other rows standing in for the missing ones",
 }
 
 

@@ -41,6 +41,13 @@ def reproduce(
     evaluate_every: Annotated[
         int | None, typer.Option(min=0, help="Epochs between two evaluations; 0: only after the last.")
     ] = None,
+    complete: Annotated[
+        str,
+        typer.Option(
+            help="Beside cells that miss items, also train them completed with items of other rows: none, "
+            "auto, label or neighbour."
+        ),
+    ] = "none",
     executor: Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster.")] = "local",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes at once; one for each core or GPU if not given.")
@@ -80,6 +87,7 @@ def reproduce(
     from umml_cli.inputs.data_sources import open_sources
     from umml_cli.inputs.method_options import parse_method_options
     from umml_cli.report.outputs import write_reproduction
+    from umml_cli.runs.completion import check_completion
     from umml_cli.runs.files import folder_lock
 
     console = Console(highlight=False)
@@ -96,7 +104,11 @@ def reproduce(
         )
     overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
     refuse_unused(found, methods=methods, overrides=overrides, data=sources)
-    chosen = {name: experiment.choose(methods=methods, seeds=seeds) for name, experiment in found.items()}
+    choice = check_completion(complete)
+    chosen = {
+        name: experiment.choose(methods=methods, seeds=seeds).completed(choice)
+        for name, experiment in found.items()
+    }
     reproduction = Reproduction.of(
         {name: experiment for name, experiment in chosen.items() if experiment.methods},
         sources,

@@ -25,6 +25,13 @@ def train(
     unpaired_images: Annotated[float, typer.Option(help="Percent of training images that keep no text.")] = 0,
     unpaired_text: Annotated[float, typer.Option(help="Percent of training texts that keep no image.")] = 0,
     discard: Annotated[float, typer.Option(help="Percent of training pairs thrown away.")] = 0,
+    complete: Annotated[
+        str,
+        typer.Option(
+            help="Train with items of other rows in the place of missing ones: none, auto, label (of rows "
+            "with the most similar labels) or neighbour (of the nearest pairs)."
+        ),
+    ] = "none",
     seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
     precision: Annotated[str, typer.Option(help="float32, bf16 or float64.")] = "float32",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
@@ -42,6 +49,7 @@ def train(
     from umml_cli.inputs.method_options import method_version, parse_options
     from umml_cli.report.run_table import result_table
     from umml_cli.runs.cells import Cell
+    from umml_cli.runs.completion import check_completion, choose_completion
     from umml_cli.runs.perform_here import perform_here
     from umml_cli.runs.specification import RunSpecification
     from umml_cli.runs.store import RunStore
@@ -58,13 +66,28 @@ def train(
     dataset = open_data(data)
     for finding in dataset.findings:
         console.print(f"Note: {finding}", markup=False, soft_wrap=True)
+    plan = cell.plan(len(dataset.split.train))
+    completion = choose_completion(
+        check_completion(complete),
+        find_method(method),
+        has_labels=dataset.label.shape[1] > 0,
+        n_pairs=plan.counts.true_pairs,
+    )
+    if complete == "auto" and completion == "none":
+        console.print(
+            f"Note: {method} is trained with missing items as they are; --complete label or neighbour "
+            "completes them all the same.",
+            markup=False,
+            soft_wrap=True,
+        )
     specification = RunSpecification.model_validate({
         "dataset": dataset.name,
         "data_digest": dataset.digest,
         "method": method,
         "method_version": method_version(method),
         "options": config.model_dump(mode="json"),
-        "cell": cell,
+        "cell": cell.model_copy(update={"completed": completion != "none"}),
+        "completion": completion,
         "seed": seed,
         "precision": precision,
         "device": device,

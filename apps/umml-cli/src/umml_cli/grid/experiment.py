@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from umml_cli.errors import UserError, describe_validation
 from umml_cli.runs.cells import Cell, Partial
+from umml_cli.runs.completion import CompletionChoice
+from umml_cli.terms import UNPAIRED, CompletedScheme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from umml_cli.runs.specification import RunSpecification
 
 
-GridScheme = Literal["paired", "UI", "UT", "UIT", "SD", "untrained"]
+GridScheme = Literal["paired", "UI", "UT", "UIT", "SD", "untrained"] | CompletedScheme
 TableKind = Literal["cells", "best", "unpaired", "classes"]
 BASE = "umml"
 """The built-in file that is no experiment itself: what the paper's tables share."""
@@ -55,6 +57,8 @@ class Experiment(BaseModel):
         seeds: number of repetitions, seeds 0, 1, ...
         partial: what a last, partial block of a hundred training rows gives to the cells: its exact share
             ("largest-remainder"), or the places of a full block, as the field's programs do ("position").
+        complete: which items of other rows stand in for missing ones in the completed cells: by "label", by
+            "neighbour", or what each method is made for ("auto").
         table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside
             methods for unpaired data; "classes": by class.
         figure: "curves": mAP against the share changed; "classes": change by class.
@@ -69,6 +73,7 @@ class Experiment(BaseModel):
     bits: tuple[int, ...] = ()
     seeds: int = Field(default=1, ge=1)
     partial: Partial = "largest-remainder"
+    complete: CompletionChoice = "auto"
     table: TableKind | None = None
     figure: Literal["curves", "classes"] | None = None
 
@@ -91,6 +96,17 @@ class Experiment(BaseModel):
         """The same experiment with some of its methods, or another number of seeds."""
         kept = {name: choice for name, choice in self.methods.items() if not methods or name in methods}
         return self.model_copy(update={"methods": kept, "seeds": seeds or self.seeds})
+
+    def completed(self, complete: CompletionChoice) -> Experiment:
+        """The same experiment with completed cells beside those that miss items."""
+        if complete == "none":
+            return self
+        cells: dict[str, tuple[float, ...]] = {}
+        for scheme, percents in self.cells.items():
+            cells[scheme] = percents
+            if scheme in UNPAIRED:
+                cells[f"{scheme} completed"] = percents
+        return Experiment.model_validate({**self.model_dump(), "cells": cells, "complete": complete})
 
     def plans(self, run: RunSpecification) -> bool:
         """Whether a run of one of its settings is in the grid."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
 from umml_cli.inputs.method_options import method_version
+from umml_cli.runs.completion import choose_completion
 from umml_cli.runs.specification import RunSpecification
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from umml_cli.grid.experiment import Experiment
     from umml_cli.inputs.data_sources import DataSource
+    from umml_cli.runs.cells import Cell
+    from umml_cli.runs.completion import Completion
 
 
 def refuse_unused(
@@ -74,7 +77,7 @@ def specify(
     """
     from cmh_train import make_config  # noqa: PLC0415 - brings torch
 
-    alike = []  # what the cells and seeds of a method on a data set have in common
+    alike: list[dict[str, Any]] = []  # what the cells and seeds of a method on a data set have in common
     for data, (method, choice), bits in product(
         experiment.data_sets(sources), experiment.methods.items(), experiment.bits or (None,)
     ):
@@ -92,9 +95,34 @@ def specify(
             "evaluate_every": choice.evaluate_every if evaluate_every is None else evaluate_every,
         })  # fmt: skip
     for seed, common, cell in product(range(experiment.seeds), alike, experiment.grid()):
-        run = RunSpecification.model_validate({**common, "cell": cell, "seed": seed})
+        completion = _completion(experiment, common["method"], cell, sources[common["dataset"]])
+        if completion is None:
+            continue
+        run = RunSpecification.model_validate(
+            {**common, "cell": cell, "completion": completion, "seed": seed}
+        )
         run.check_batch(len(sources[run.dataset].dataset.split.train))
         yield run
+
+
+def _completion(experiment: Experiment, method: str, cell: Cell, source: DataSource) -> Completion | None:
+    """Which donors a cell takes; None: the cell is completed, but with this method or data it can't be."""
+    from cmh_train import find_method  # noqa: PLC0415 - brings torch
+
+    if not cell.completed:
+        return "none"
+    dataset = source.dataset
+    plan = cell.plan(len(dataset.split.train), experiment.partial)
+    try:
+        completion = choose_completion(
+            experiment.complete,
+            find_method(method),
+            has_labels=dataset.label.shape[1] > 0,
+            n_pairs=plan.counts.true_pairs,
+        )
+    except UserError:
+        return None
+    return None if completion == "none" else completion
 
 
 def unite(specifications: Iterable[RunSpecification]) -> list[RunSpecification]:

@@ -25,6 +25,10 @@ def result_table(result: RunResult) -> Table:
     table.add_section()
     table.add_row("training rows kept", f"{pairs['kept']} of {pairs['rows']}")
     table.add_row("of these still pairs", str(pairs["paired"]))
+    for side, counts in (result.donors or {}).items():
+        if counts["missing"]:
+            served = f"{counts['missing'] - counts['without_donor']:g} of {counts['missing']:g}"
+            table.add_row(f"missing {side}s completed by {spec.completion}", served)
     if "batch" in pairs:
         table.add_row("rows in a step", f"{pairs['batch']}, not {spec.options['batch_size']}")
     table.add_row("training time", format_seconds(result.seconds["training"]))

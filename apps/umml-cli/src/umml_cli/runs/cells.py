@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, cast
 
 from cmh_unpair import UnpairingPlan, plan_unpairing
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
-    from umml_cli.terms import Scheme
+    from umml_cli.terms import BaseScheme, Scheme
 
+_COMPLETED = " completed"
 Partial = Literal["largest-remainder", "position"]
 """What a last, partial block of a hundred rows gives: its exact share, or the places of a full block."""
 
@@ -22,6 +23,7 @@ class Cell(BaseModel):
         unpaired_text: percent of the training texts that keep no image.
         discard: percent of the training pairs thrown away.
         trained: False for the untrained network, the paper's random baseline.
+        completed: whether items of other rows stand in for missing ones in training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +32,7 @@ class Cell(BaseModel):
     unpaired_text: float = Field(default=0, ge=0, le=100)
     discard: float = Field(default=0, ge=0, le=100)
     trained: bool = True
+    completed: bool = False
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -43,6 +46,8 @@ class Cell(BaseModel):
             raise ValueError(
                 "discarding 100 % of the training pairs leaves nothing to train on; discard less"
             )
+        if self.completed and not self.trained:
+            raise ValueError("an untrained network sees no training rows; there is nothing to complete")
         if not self.trained and self.percent:
             raise ValueError("an untrained network sees no training pairs; give it no percentage")
         return self
@@ -52,28 +57,29 @@ class Cell(BaseModel):
         """The cell of the paper's tables with this name.
 
         Args:
-            scheme: "paired", "UI", "UT", "UIT", "SD" (UMML paper, Section 3) or "untrained".
+            scheme: "paired", "UI", "UT", "UIT", "SD" (UMML paper, Section 3) or "untrained"; "UI completed",
+                "UT completed" and "UIT completed" where items of other rows stand in for missing ones.
             percent: share of the training pairs that it changes; UIT's is the total of both halves.
         """
+        if scheme.endswith(_COMPLETED):
+            return cls.of(scheme.removesuffix(_COMPLETED), percent).model_copy(update={"completed": True})
         changes_pairs = scheme not in {"paired", "untrained"}
         if changes_pairs != (percent > 0):
             raise ValueError(
                 "UI, UT, UIT and SD take a percentage above 0, paired and untrained the percentage 0; "
                 f"got {scheme} {percent:g}"
             )
-        match scheme:
-            case "paired":
-                return cls()
-            case "UI":
-                return cls(unpaired_images=percent)
-            case "UT":
-                return cls(unpaired_text=percent)
-            case "UIT":
-                return cls(unpaired_images=percent / 2, unpaired_text=percent / 2)
-            case "SD":
-                return cls(discard=percent)
-            case "untrained":
-                return cls(trained=False)
+        shares: dict[str, dict[str, float]] = {
+            "paired": {},
+            "UI": {"unpaired_images": percent},
+            "UT": {"unpaired_text": percent},
+            "UIT": {"unpaired_images": percent / 2, "unpaired_text": percent / 2},
+            "SD": {"discard": percent},
+        }
+        if scheme in shares:
+            return cls.model_validate(shares[scheme])
+        if scheme == "untrained":
+            return cls(trained=False)
         raise ValueError(f"there is no scheme {scheme!r}; use paired, UI, UT, UIT, SD or untrained")
 
     @property
@@ -83,7 +89,13 @@ class Cell(BaseModel):
 
     @property
     def scheme(self) -> Scheme:
-        """The paper's name for it."""
+        """The paper's name for it, and "completed" where it is."""
+        if self.completed:
+            return cast("Scheme", self._base_scheme + _COMPLETED)
+        return self._base_scheme
+
+    @property
+    def _base_scheme(self) -> BaseScheme:
         match (self.unpaired_images > 0, self.unpaired_text > 0, self.discard > 0):
             case (False, False, False):
                 return "paired" if self.trained else "untrained"
@@ -100,10 +112,12 @@ class Cell(BaseModel):
     @property
     def title(self) -> str:
         """The cell in a table: `UI 20 %`."""
-        if self.scheme == "mixed":
-            parts = (("UI", self.unpaired_images), ("UT", self.unpaired_text), ("SD", self.discard))
-            return " + ".join(f"{name} {share:g} %" for name, share in parts if share)
-        return f"{self.scheme} {self.percent:g} %" if self.percent else self.scheme
+        parts = (("UI", self.unpaired_images), ("UT", self.unpaired_text), ("SD", self.discard))
+        if self._base_scheme == "mixed":
+            title = " + ".join(f"{name} {share:g} %" for name, share in parts if share)
+        else:
+            title = f"{self._base_scheme} {self.percent:g} %" if self.percent else self._base_scheme
+        return f"{title}, completed" if self.completed else title
 
     @property
     def kept_share(self) -> float:

@@ -23,6 +23,7 @@ from cmh_train import (
     image_statistics,
     prepare_untrained,
 )
+from cmh_unpair import find_donors
 from safetensors.torch import save
 
 from umml_cli.errors import UserError
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
     from cmh_data import PairedDataset, RowArray
     from cmh_metrics import PackedCodes
     from cmh_train import EpochRecord, HashingMethod, Modality
-    from cmh_unpair import UnpairingPlan
+    from cmh_unpair import Donors, UnpairingPlan
     from numpy.typing import NDArray
     from pydantic import JsonValue
 
+    from umml_cli.runs.completion import Completion
     from umml_cli.runs.specification import RunSpecification
 
 DEFINITION = Definition()
@@ -104,7 +106,7 @@ class _Run:
         self._folder = folder
         self._on_event = on_event
         self._plan = specification.plan(len(dataset.split.train))
-        self._data = _training_data(self._plan, dataset)
+        self._data, self._donors = _training_data(self._plan, dataset, specification.completion)
         self._method = build_method(
             specification.method, specification.config(), self._data.spec, specification.seed
         )
@@ -130,6 +132,7 @@ class _Run:
                 seed=spec.seed,
                 on_epoch_end=self._end_epoch,
                 checkpoint=Checkpoint(path=folder.checkpoint, every_minutes=checkpoint_minutes),
+                partners=self._donors,
             ).epochs
             self._seconds["training"] = sum(record.seconds for record in epochs)
         else:  # the scaling of images is no training
@@ -159,6 +162,12 @@ class _Run:
                 **self._smaller_batch(),
             },
             plan_digest=plan.digest,
+            donors=None
+            if self._donors is None
+            else {
+                side: {name: value for name, value in asdict(counts).items() if value is not None}
+                for side, counts in self._donors.report().items()
+            },
             environment=describe_environment(spec.device),
         )
         write_json(folder.result, result.model_dump(mode="json"))
@@ -227,14 +236,17 @@ class _Run:
             temporary.write_bytes(content)  # where safetensors writes itself, a full disk is no OSError
 
 
-def _training_data(plan: UnpairingPlan, dataset: PairedDataset) -> TrainingData:
+def _training_data(
+    plan: UnpairingPlan, dataset: PairedDataset, completion: Completion
+) -> tuple[TrainingData, Donors | None]:
     """Unpair the training rows as planned; scaling statistics come from the full, whole matrix."""
     rows = dataset.split.train
     mean, std = _image_statistics(dataset)
     unpaired = plan.apply(
         np.asarray(dataset.image[rows]), np.asarray(dataset.text[rows]), np.asarray(dataset.label[rows])
     )
-    return TrainingData.from_arrays(
+    donors = None if completion == "none" else find_donors(unpaired, by=completion)
+    data = TrainingData.from_arrays(
         image=unpaired.images,
         text=unpaired.texts,
         label=unpaired.labels,
@@ -243,6 +255,7 @@ def _training_data(plan: UnpairingPlan, dataset: PairedDataset) -> TrainingData:
         image_mean=mean,
         image_std=std,
     )
+    return data, donors
 
 
 @lru_cache(maxsize=4)  # a data set is one object for all runs of a worker

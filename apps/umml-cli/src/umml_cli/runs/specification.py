@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from umml_cli.errors import UserError
 from umml_cli.runs.cells import Cell, Partial
+from umml_cli.runs.completion import Completion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ class RunSpecification(BaseModel):
         options: every option of the method, defaults included.
         cell: what is done to the training pairs.
         partial: what a last, partial block of a hundred rows gives to the cell, as in cmh-unpair.
+        completion: which items of other rows stand in for missing ones in training.
         seed: seed of initial weights, batch order and everything drawn in training.
         precision: floating-point type of training.
         device: device type; results are equal to the bit on one type only.
@@ -45,10 +47,17 @@ class RunSpecification(BaseModel):
     options: dict[str, JsonValue]
     cell: Cell
     partial: Partial = "largest-remainder"
+    completion: Completion = "none"
     seed: int = Field(ge=0, lt=2**31)
     precision: Literal["float32", "bf16", "float64"] = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
     evaluate_every: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _completion_fits(self) -> Self:
+        if self.cell.completed != (self.completion != "none"):
+            raise ValueError(f"the cell {self.cell.title} does not go with completion {self.completion!r}")
+        return self
 
     @property
     def run_id(self) -> str:
@@ -58,7 +67,7 @@ class RunSpecification(BaseModel):
     @property
     def setting_id(self) -> str:
         """The same of everything but cell and seed: runs that share it belong to one series."""
-        return _digest(self.model_dump(mode="json", exclude={"cell", "seed"}))
+        return _digest(self.model_dump(mode="json", exclude={"cell", "completion", "seed"}))
 
     @property
     def title(self) -> str:

@@ -45,6 +45,8 @@ class RunResult(BaseModel):
         training_pairs: training rows, how many are "kept", how many of these still true pairs ("paired"), and
             "batch", the rows in a step, where fewer were kept than the option batch_size asks for.
         plan_digest: digest of the unpairing plan.
+        donors: where missing items are completed, for "image" and "text" the rows that miss one, those
+            without a donor, those with donors of the very same labels, and the median number of donors.
         environment: versions, device and threads.
     """
 
@@ -58,6 +60,7 @@ class RunResult(BaseModel):
     seconds: dict[str, float]
     training_pairs: dict[str, int]
     plan_digest: str
+    donors: dict[str, dict[str, float]] | None = None
     environment: dict[str, JsonValue]
 
     @property
