@@ -84,8 +84,10 @@ def file_format(path: Path) -> Format:
         "hdf5", "matlab-7.3", "matlab-5" or "npz".
 
     Raises:
-        DataError: it is none of these.
+        DataError: it is none of these, or no file.
     """
+    if not path.is_file():
+        raise DataError(f"{path} does not exist or is no file.")
     kind = container(path)
     if kind == "mat5":
         return "matlab-5"

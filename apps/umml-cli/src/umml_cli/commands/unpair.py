@@ -111,6 +111,7 @@ def unpair(
     Example: umml unpair nus-wide-tc21-iall.mat out.mat --unpaired-text 20 --train 0:10000 --dry-run
     """
     import numpy as np
+    from cmh_files import file_format
     from cmh_unpair import unpair_file
 
     from umml_cli.errors import UserError
@@ -122,6 +123,7 @@ def unpair(
         raise UserError("Name the file to write, or pass --dry-run.")
     if target is not None and target.exists() and not dry_run and not overwrite:
         raise UserError(f"{target} exists; choose another name or pass --overwrite.")
+    file_format(source)  # what cannot be rewritten need not be understood
     rows, dataset = training_rows(source, train=train, protocol=protocol)
     made = (
         read_plan(plan)
