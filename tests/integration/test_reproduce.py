@@ -91,7 +91,7 @@ title = "Margin {margin}"
 data = ["small"]
 table = "cells"
 [methods.dadh]
-options = {{ bits = 16, layer_widths = [8, 8, 8], epochs = 1, batch_size = 20, margin = {margin} }}
+options = {{ bits = 16, text_widths = [8, 8, 8], epochs = 1, batch_size = 20, margin = {margin} }}
 [cells]
 paired = [0]
 UI = [40]
@@ -176,7 +176,10 @@ def test_runs_can_be_listed_shown_compared_and_cleaned(undisturbed, small):
         (("grid.toml", "--data", "small=small.npz", "--selection", "first"), "--selection is last or paper"),
         (("grid.toml", "--data", "small=small.npz", "--executor", "slurm"), "--executor is local, ray"),
         (("grid.toml", "--data", "small=small.npz", "--set", "dadh.colour=1"), "colour"),
-        (("grid.toml", "--data", "small=small.npz", "--set", "dadhh.mu=1"), "--set names the method dadhh"),
+        (
+            ("grid.toml", "--data", "small=small.npz", "--set", "dadhh.ridge=1"),
+            "--set names the method dadhh",
+        ),
         (
             ("grid.toml", "--data", "small=small.npz", "--methods", "dadh,typo"),
             "has the method typo; there are dadh",

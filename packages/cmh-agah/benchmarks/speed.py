@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from cmh_agah import AGAH, AGAHConfig, triplet_losses, update_label_codes
+from cmh_agah import AGAH, AGAHConfig
+from cmh_agah._losses import triplet_losses
+from cmh_agah._updates import update_label_codes
 from cmh_train import Batch, DataSpec
 from torch import nn
 from torch.nn.functional import cosine_similarity
@@ -75,7 +77,7 @@ class PlainLoop:
         self.trunks = nn.ModuleList([dense(d_image, WIDTH), dense(d_text, *text_widths, WIDTH)]).to(device)
         self.heads = nn.ModuleList([nn.Conv2d(WIDTH, BITS, 1) for _ in range(2)]).to(device)
         self.classes = nn.ModuleList([nn.Conv2d(WIDTH, N_LABEL, 1) for _ in range(2)]).to(device)
-        self.critics = nn.ModuleList(
+        self.discriminators = nn.ModuleList(
             [nn.Sequential(*dense(WIDTH, 512, 256), nn.Conv2d(256, 1, 1)) for _ in range(2)]
         ).to(device)
         rest = [*self.trunks[1].parameters(), *self.heads.parameters(), *self.classes.parameters()]
@@ -84,11 +86,11 @@ class PlainLoop:
             weight_decay=5e-4,
         )
         self.critic_optimisers = [
-            torch.optim.Adamax(critic.parameters(), lr=1e-3, betas=(0.5, 0.9), weight_decay=1e-4)
-            for critic in self.critics
+            torch.optim.Adamax(discriminator.parameters(), lr=1e-3, betas=(0.5, 0.9), weight_decay=1e-4)
+            for discriminator in self.discriminators
         ]
         self.memory = torch.randn(N_LABEL, WIDTH, device=device)
-        self.label_code = torch.randn(N_LABEL, BITS, device=device).sign()
+        self.label_codes = torch.randn(N_LABEL, BITS, device=device).sign()
         self.tables = [torch.zeros(N_TRAIN, w, device=device) for w in (WIDTH, WIDTH, BITS, BITS)]
 
     def step(
@@ -111,34 +113,38 @@ class PlainLoop:
             for row, value in zip(index, values, strict=True):
                 table[row] = value.detach()
         for this in (1, 0):
-            self.critic_step(
-                self.critics[this], self.critic_optimisers[this], features[this], features[1 - this]
+            self.discriminator_step(
+                self.discriminators[this], self.critic_optimisers[this], features[this], features[1 - this]
             )
         loss = plain_triplets(*codes, label, 0.3) + plain_triplets(*codes[::-1], label, 0.3)
         for code, probability in zip(codes, classes, strict=True):
             loss = loss + torch.sigmoid(-cosine_similarity(code.abs(), torch.ones_like(code), dim=1)).sum()
             loss = loss + 0 * nn.functional.binary_cross_entropy(probability, label, reduction="sum")
-            loss = loss + 0.001 * (code @ self.label_code.T - BITS * (2 * label - 1)).square().sum()
+            loss = loss + 0.001 * (code @ self.label_codes.T - BITS * (2 * label - 1)).square().sum()
             loss = loss + (code - code.detach().sign()).square().sum()
-        loss = loss - self.critics[1](features[0][:, None, :, None]).mean()
-        loss = loss - self.critics[0](features[1][:, None, :, None]).mean()
+        loss = loss - self.discriminators[1](features[0][:, None, :, None]).mean()
+        loss = loss - self.discriminators[0](features[1][:, None, :, None]).mean()
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         return loss.item()
 
-    def critic_step(
-        self, critic: nn.Module, optimiser: torch.optim.Optimizer, real: torch.Tensor, fake: torch.Tensor
+    def discriminator_step(
+        self,
+        discriminator: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        real: torch.Tensor,
+        fake: torch.Tensor,
     ) -> None:
-        """Take one step of a critic, its penalty by two passes of autograd."""
+        """Take one step of a discriminator, its penalty by two passes of autograd."""
         real, fake = real.detach()[:, None, :, None], fake.detach()[:, None, :, None]
         share = torch.rand_like(real)
         point = (share * real + (1 - share) * fake).requires_grad_()
-        score = critic(point)
+        score = discriminator(point)
         (slope,) = torch.autograd.grad(score, point, torch.ones_like(score), create_graph=True)
         penalty = (slope.reshape(len(slope), -1).norm(dim=1) - 1).square().mean()
         optimiser.zero_grad()
-        (critic(fake).mean() - critic(real).mean() + 10 * penalty).backward()
+        (discriminator(fake).mean() - discriminator(real).mean() + 10 * penalty).backward()
         optimiser.step()
 
 

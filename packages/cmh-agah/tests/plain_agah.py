@@ -78,10 +78,10 @@ def classification_loss(logit, label):
     return total
 
 
-def label_code_loss(code, label_code, label):
+def label_code_loss(code, label_codes, label):
     bits, total = len(code[0]), 0.0
     for row, truths in zip(code, label, strict=True):
-        for signs, truth in zip(label_code, truths, strict=True):
+        for signs, truth in zip(label_codes, truths, strict=True):
             product = sum(float(a) * float(b) for a, b in zip(row, signs, strict=True))
             total += (product - bits * (2 * float(truth) - 1)) ** 2
     return total
@@ -91,20 +91,20 @@ def quantisation_loss(code):
     return sum((float(value) - (float(value) > 0) + (float(value) < 0)) ** 2 for row in code for value in row)
 
 
-def gradient_penalty(critic, real, fake, share):
+def gradient_penalty(discriminator, real, fake, share):
     """By two passes of autograd, sample by sample."""
     total = 0.0
     for a, x, y in zip(share, real, fake, strict=True):
         point = (a * x + (1 - a) * y).requires_grad_()
-        (slope,) = torch.autograd.grad(critic(point[None])[0, 0], point, create_graph=True)
+        (slope,) = torch.autograd.grad(discriminator(point[None])[0, 0], point, create_graph=True)
         total = total + (slope.square().sum().sqrt() - 1) ** 2
     return total / len(real)
 
 
-def update_label_codes(label_code, code_image, code_text, label):
+def update_label_codes(label_codes, image_codes, text_codes, label):
     """The authors' loop: one product with all other bits for each bit."""
-    n_label, bits = label_code.shape
-    codes, image, text = label_code.clone(), code_image.sign(), code_text.sign()
+    n_label, bits = label_codes.shape
+    codes, image, text = label_codes.clone(), image_codes.sign(), text_codes.sign()
     agreement = 2 * torch.eye(n_label, dtype=codes.dtype, device=codes.device) - 1
     target = 2 * bits * (label.T @ (image + text) + agreement @ codes)
     for bit in range(bits):
@@ -117,13 +117,13 @@ def update_label_codes(label_code, code_image, code_text, label):
     return codes
 
 
-def update_label_memory(feature_image, feature_text, label):
+def update_label_memory(image_features, text_features, label):
     rows = []
     for column in range(label.shape[1]):
         members = [row for row in range(len(label)) if label[row, column]]
-        mean = torch.zeros(feature_image.shape[1], dtype=feature_image.dtype)
+        mean = torch.zeros(image_features.shape[1], dtype=image_features.dtype)
         for row in members:
-            mean += (feature_image[row] + feature_text[row]) / (2 * len(members))
+            mean += (image_features[row] + text_features[row]) / (2 * len(members))
         length = mean.square().sum().sqrt()
         rows.append(mean / length if length else mean)
     return torch.stack(rows)

@@ -4,6 +4,7 @@ import cmh_agah
 import numpy as np
 import pytest
 import torch
+from cmh_agah._cnnf import CNNF, read_cnnf_weights
 from cmh_train import Batch, DataSpec, TrainingData, build_method, fit
 from scipy.io import savemat
 from torch.nn.functional import local_response_norm, max_pool2d
@@ -47,7 +48,7 @@ def write(path, layout):
 
 @pytest.mark.parametrize("layout", ["weights", "filters"])
 def test_both_layouts_of_the_file(tmp_path, layout):
-    pairs = cmh_agah.read_cnnf_weights(write(tmp_path / "f.mat", layout), "height-width")
+    pairs = read_cnnf_weights(write(tmp_path / "f.mat", layout), "height-width")
     assert len(pairs) == 7
     for (weight, bias), (kernel, expected_bias) in zip(pairs, kernels(), strict=True):
         assert weight.dtype == bias.dtype == torch.float32
@@ -57,15 +58,13 @@ def test_both_layouts_of_the_file(tmp_path, layout):
 
 def test_features_do_not_depend_on_how_the_image_lies(tmp_path):
     path = write(tmp_path / "f.mat", "weights")
-    upright, turned = (
-        cmh_agah.CNNF(cmh_agah.read_cnnf_weights(path, axes)) for axes in ("height-width", "width-height")
-    )
+    upright, turned = (CNNF(read_cnnf_weights(path, axes)) for axes in ("height-width", "width-height"))
     image = 255 * torch.rand(1, 3, 224, 224)
     torch.testing.assert_close(upright(image), turned(image.transpose(2, 3)), rtol=1e-4, atol=1e-3)
 
 
 def test_layers_in_their_order(tmp_path):
-    pairs = cmh_agah.read_cnnf_weights(write(tmp_path / "f.mat", "weights"), "height-width")
+    pairs = read_cnnf_weights(write(tmp_path / "f.mat", "weights"), "height-width")
     image = 255 * torch.rand(2, 3, 224, 224)
     hidden = image
     shapes = []
@@ -82,7 +81,7 @@ def test_layers_in_their_order(tmp_path):
         if number in (1, 4):
             hidden = max_pool2d(hidden, 3, stride=2)
     assert shapes == [(54, 54), (28, 28), (13, 13), (13, 13), (13, 13), (1, 1), (1, 1)]
-    torch.testing.assert_close(cmh_agah.CNNF(pairs)(image), hidden.flatten(1))
+    torch.testing.assert_close(CNNF(pairs)(image), hidden.flatten(1))
 
 
 def test_step_from_pixels_fine_tunes_everything(tmp_path):
@@ -147,7 +146,7 @@ def test_bad_files_and_shapes(tmp_path):
     }
     for path, message in table.items():
         with pytest.raises(ValueError, match=message):
-            cmh_agah.read_cnnf_weights(path, "height-width")
+            read_cnnf_weights(path, "height-width")
     spec = {"n_train": 2, "text_width": 5, "n_label": 2}
     with pytest.raises(ValueError, match="give cnnf_weights"):
         cmh_agah.AGAH(cmh_agah.AGAHConfig(), DataSpec(image_shape=(3, 224, 224), **spec))

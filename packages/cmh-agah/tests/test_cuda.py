@@ -11,7 +11,7 @@ OPTIONS = {
     "bits": 16,
     "feature_width": 24,
     "text_widths": (32, 16),
-    "critic_widths": (16, 8),
+    "discriminator_widths": (16, 8),
     "batch_size": 16,
 }
 NORMS = pytest.mark.parametrize("options", [{}, {"encode_norm": "training"}, {"normalise": "row"}])
@@ -43,7 +43,7 @@ def test_steps_are_those_of_the_cpu(data, options, monkeypatch):
     )
     for name, losses in expected.losses.items():
         assert result.losses[name] == pytest.approx(losses, rel=1e-6), name
-    assert torch.equal(on_cpu.label_code, on_gpu.label_code.cpu())
+    assert torch.equal(on_cpu.label_codes, on_gpu.label_codes.cpu())
     codes = [encode_dataset(method, "text", data.text) for method in (on_cpu, on_gpu)]
     np.testing.assert_allclose(*codes, atol=1e-6)
 

@@ -1,9 +1,20 @@
 """Every formula against its restatement in loops, on awkward shapes."""
 
-import cmh_agah
 import plain_agah
 import pytest
 import torch
+from cmh_agah._attention import attend, normalise_batch, normalise_rows
+from cmh_agah._losses import (
+    classification_loss,
+    cosine_distances,
+    cosine_quantisation_loss,
+    discriminator_losses,
+    label_code_loss,
+    quantisation_loss,
+    triplet_losses,
+)
+from cmh_agah._networks import discriminator_layers
+from cmh_agah._updates import update_label_codes, update_label_memory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,8 +51,8 @@ def test_triplet_losses_and_their_gradients(case, margin):
     image, text, label = sample(case)
     similar = plain_agah.share_a_label(label)
     codes = image.clone().requires_grad_(), text.clone().requires_grad_()
-    losses = cmh_agah.triplet_losses(*codes, label, margin=margin)
-    distance = cmh_agah.cosine_distances(*codes)
+    losses = triplet_losses(*codes, label, margin=margin)
+    distance = cosine_distances(*codes)
     torch.testing.assert_close(distance, plain_agah.distances(image, text), **CLOSE)
     for name, distances in (("image_to_text", distance), ("text_to_image", distance.T)):
         expected = plain_agah.triplet_loss(distances, similar, margin)
@@ -56,16 +67,16 @@ def test_triplet_losses_and_their_gradients(case, margin):
 @pytest.mark.parametrize("case", SHAPES)
 def test_other_losses(case):
     image, _, label = sample(case)
-    label_code = torch.where(torch.rand(label.shape[1], 11) < 0.5, -1.0, 1.0).double()
+    label_codes = torch.where(torch.rand(label.shape[1], 11) < 0.5, -1.0, 1.0).double()
     logit = 3 * torch.randn(label.shape, dtype=torch.float64)
     pairs = (
-        (cmh_agah.cosine_quantisation_loss(image), plain_agah.cosine_quantisation_loss(image)),
-        (cmh_agah.classification_loss(logit, label), plain_agah.classification_loss(logit, label)),
+        (cosine_quantisation_loss(image), plain_agah.cosine_quantisation_loss(image)),
+        (classification_loss(logit, label), plain_agah.classification_loss(logit, label)),
         (
-            cmh_agah.label_code_loss(image, label_code, label),
-            plain_agah.label_code_loss(image, label_code, label),
+            label_code_loss(image, label_codes, label),
+            plain_agah.label_code_loss(image, label_codes, label),
         ),
-        (cmh_agah.quantisation_loss(image), plain_agah.quantisation_loss(image)),
+        (quantisation_loss(image), plain_agah.quantisation_loss(image)),
     )
     for ours, plain in pairs:
         torch.testing.assert_close(ours.item(), plain, **CLOSE)
@@ -73,7 +84,7 @@ def test_other_losses(case):
 
 def test_quantisation_loss_takes_the_sign_as_a_constant():
     code = torch.tensor([[0.5, -0.25, 0.0]], requires_grad=True)
-    cmh_agah.quantisation_loss(code).backward()
+    quantisation_loss(code).backward()
     torch.testing.assert_close(code.grad, torch.tensor([[-1.0, 1.5, 0.0]]))
 
 
@@ -82,33 +93,33 @@ def test_normalisation_and_attention(n):
     features = torch.rand(n, 5, dtype=torch.float64)
     memory = torch.randn(3, 5, dtype=torch.float64)
     normalised = plain_agah.normalise_batch(features)
-    torch.testing.assert_close(cmh_agah.normalise_batch(features).tolist(), normalised, **CLOSE)
-    attended = cmh_agah.attend(torch.tensor(normalised, dtype=torch.float64), memory)
+    torch.testing.assert_close(normalise_batch(features).tolist(), normalised, **CLOSE)
+    attended = attend(torch.tensor(normalised, dtype=torch.float64), memory)
     torch.testing.assert_close(attended.tolist(), plain_agah.attend(normalised, memory), **CLOSE)
 
 
 def test_batch_norm_passes_no_gradient():
     features = torch.rand(4, 3, requires_grad=True)
-    cmh_agah.normalise_batch(features).sum().backward()
+    normalise_batch(features).sum().backward()
     expected = torch.full_like(features, 1 / features.detach().norm().item())
     torch.testing.assert_close(features.grad, expected)
 
 
 def test_dead_features_stay_zero():
     dead = torch.zeros(3, 4)
-    assert torch.equal(cmh_agah.normalise_batch(dead), dead)
-    assert torch.equal(cmh_agah.normalise_rows(dead), dead)
+    assert torch.equal(normalise_batch(dead), dead)
+    assert torch.equal(normalise_rows(dead), dead)
 
 
 @pytest.mark.parametrize("n", [1, 6])
 def test_gradient_penalty_and_its_gradient(n):
     torch.manual_seed(1)
-    critic = cmh_agah.critic_layers(8, (7, 5)).double()
+    discriminator = discriminator_layers(8, (7, 5)).double()
     real, fake, share = (torch.rand(n, 8, dtype=torch.float64) for _ in range(3))
-    _, ours = cmh_agah.critic_losses(critic, real, fake, share)
-    plain = plain_agah.gradient_penalty(critic, real, fake, share)
+    _, ours = discriminator_losses(discriminator, real, fake, share)
+    plain = plain_agah.gradient_penalty(discriminator, real, fake, share)
     torch.testing.assert_close(ours, plain, **CLOSE)
-    weights = [parameter for name, parameter in critic.named_parameters() if name.endswith("weight")]
+    weights = [parameter for name, parameter in discriminator.named_parameters() if name.endswith("weight")]
     for mine, theirs in zip(
         torch.autograd.grad(ours, weights), torch.autograd.grad(plain, weights), strict=True
     ):
@@ -116,10 +127,10 @@ def test_gradient_penalty_and_its_gradient(n):
 
 
 def test_critic_loss_is_wasserstein():
-    critic = cmh_agah.critic_layers(4, (3, 2))
+    discriminator = discriminator_layers(4, (3, 2))
     real, fake, share = torch.rand(5, 4), torch.rand(5, 4), torch.rand(5, 4)
-    loss, _ = cmh_agah.critic_losses(critic, real, fake, share)
-    torch.testing.assert_close(loss, critic(fake).mean() - critic(real).mean())
+    loss, _ = discriminator_losses(discriminator, real, fake, share)
+    torch.testing.assert_close(loss, discriminator(fake).mean() - discriminator(real).mean())
 
 
 @given(
@@ -134,19 +145,19 @@ def test_label_codes_to_the_sign(n, n_label, bits, seed, zeros):
     if zeros:  # dead outputs, and signs of zero from an earlier update
         image[0] = 0
         codes[0, ::2] = 0
-    ours = cmh_agah.update_label_codes(codes, image, text, label)
+    ours = update_label_codes(codes, image, text, label)
     assert torch.equal(ours, plain_agah.update_label_codes(codes, image, text, label))
 
 
 def test_label_codes_leave_their_input_alone():
     codes = torch.ones(2, 8, dtype=torch.float64)
-    cmh_agah.update_label_codes(codes, torch.randn(5, 8), torch.randn(5, 8), torch.ones(5, 2))
+    update_label_codes(codes, torch.randn(5, 8), torch.randn(5, 8), torch.ones(5, 2))
     assert torch.equal(codes, torch.ones_like(codes))
 
 
 def test_label_memory_of_labels_without_samples():
     label = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 0]], dtype=torch.float64)
     image, text = (torch.rand(3, 5, dtype=torch.float64) for _ in range(2))
-    ours = cmh_agah.update_label_memory(image, text, label)
+    ours = update_label_memory(image, text, label)
     torch.testing.assert_close(ours, plain_agah.update_label_memory(image, text, label), **CLOSE)
     assert torch.equal(ours[2], torch.zeros(5, dtype=torch.float64))

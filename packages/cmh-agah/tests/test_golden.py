@@ -8,6 +8,8 @@ import cmh_agah
 import numpy as np
 import pytest
 import torch
+from cmh_agah._attention import attend, normalise_batch
+from cmh_agah._updates import update_label_codes, update_label_memory
 from cmh_train import Batch, DataSpec
 
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}
@@ -30,9 +32,9 @@ def method(golden):
     config = cmh_agah.AGAHConfig(
         bits=meta["bit"],
         feature_width=meta["emb_dim"],
-        critic_widths=(32, 256),
+        discriminator_widths=(32, 256),
         text_widths=(),
-        critic_learning_rate=1e-300,  # golden losses were all computed with the critics as they were
+        discriminator_learning_rate=1e-300,  # all golden losses are those of the first weights
     )
     width = meta["emb_dim"]
     spec = DataSpec(n_train=64, image_shape=(width,), text_width=width, n_label=meta["num_label"])
@@ -44,14 +46,14 @@ def method(golden):
         for modality, short in (("image", "img"), ("text", "txt"))
         for part in ("weight", "bias")
     } | {
-        f"critic.{modality}.{layer}.{part}": golden[f"init.{short}_discriminator.{layer}.{part}"]
+        f"discriminator.{modality}.{layer}.{part}": golden[f"init.{short}_discriminator.{layer}.{part}"]
         for modality, short in (("image", "img"), ("text", "txt"))
         for layer in (0, 2, 4)
         for part in ("weight", "bias")
     }
     state = agah.state_dict()
     state |= {name: value.reshape(state[name].shape) for name, value in weights.items()}
-    state |= {"label_code": golden["code_map"], "label_memory": golden["feature_map"]}
+    state |= {"label_codes": golden["code_map"], "label_memory": golden["feature_map"]}
     agah.load_state_dict(state)
     agah.begin_training(SimpleNamespace(label=golden["labels"]))
     return agah
@@ -85,14 +87,14 @@ def test_step_gives_the_golden_losses(golden, method, batch, monkeypatch):
     }
     for ours, theirs in expected.items():
         torch.testing.assert_close(losses[ours], golden["loss"][theirs], **TOLERANCE)
-    penalty = method.config.gradient_penalty * losses["gradient_penalty_text"]
+    penalty = method.config.gradient_penalty_weight * losses["gradient_penalty_text"]
     torch.testing.assert_close(penalty, golden["loss"]["gradient_penalty_txt"], **TOLERANCE)
 
 
 def test_step_stores_the_golden_features_and_codes(golden, method, batch):
     method.update(batch)
     for modality in ("image", "text"):
-        stored = method.get_buffer(f"feature_{modality}")[:16], method.get_buffer(f"code_{modality}")[:16]
+        stored = method.get_buffer(f"{modality}_features")[:16], method.get_buffer(f"{modality}_codes")[:16]
         torch.testing.assert_close(stored[0], golden[f"f_{modality}"], **TOLERANCE)
         torch.testing.assert_close(stored[1], golden[f"h_{modality}"], **TOLERANCE)
 
@@ -101,28 +103,26 @@ def test_step_stores_the_golden_features_and_codes(golden, method, batch):
 def test_codes_and_classes_are_golden(golden, method, modality):
     code = method.encode(modality, golden[f"feat_{modality}"])
     torch.testing.assert_close(code, golden[f"h_{modality}"], **TOLERANCE)
-    attended = cmh_agah.attend(cmh_agah.normalise_batch(golden[f"feat_{modality}"]), golden["feature_map"])
+    attended = attend(normalise_batch(golden[f"feat_{modality}"]), golden["feature_map"])
     probability = torch.sigmoid(method.class_head[modality](attended))
     torch.testing.assert_close(probability, golden[f"class_{modality}"], **TOLERANCE)
 
 
 def test_label_codes_are_golden_to_the_sign(golden):
-    after = cmh_agah.update_label_codes(golden["code_map"], golden["U"], golden["V"], golden["labels"])
+    after = update_label_codes(golden["code_map"], golden["U"], golden["V"], golden["labels"])
     assert torch.equal(after, golden["code_map_after"])
 
 
 def test_label_memory_is_golden(golden):
-    after = cmh_agah.update_label_memory(
-        golden["features_image_all"], golden["features_text_all"], golden["labels"]
-    )
+    after = update_label_memory(golden["features_image_all"], golden["features_text_all"], golden["labels"])
     torch.testing.assert_close(after, golden["feature_map_after"], **TOLERANCE)
 
 
 def test_end_of_epoch_makes_both_golden_updates(golden, method):
-    method.code_image.copy_(golden["U"])
-    method.code_text.copy_(golden["V"])
-    method.feature_image.copy_(golden["features_image_all"])
-    method.feature_text.copy_(golden["features_text_all"])
+    method.image_codes.copy_(golden["U"])
+    method.text_codes.copy_(golden["V"])
+    method.image_features.copy_(golden["features_image_all"])
+    method.text_features.copy_(golden["features_text_all"])
     method.end_epoch(1)
-    assert torch.equal(method.label_code, golden["code_map_after"])
+    assert torch.equal(method.label_codes, golden["code_map_after"])
     torch.testing.assert_close(method.label_memory, golden["feature_map_after"], **TOLERANCE)

@@ -6,6 +6,7 @@ import cmh_agah
 import numpy as np
 import pytest
 import torch
+from cmh_agah._adamax import Adamax
 from cmh_train import (
     Batch,
     DataSpec,
@@ -21,7 +22,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
 
-SMALL = {"bits": 16, "feature_width": 24, "text_widths": (32, 16), "critic_widths": (16, 8), "batch_size": 16}
+SMALL = {
+    "bits": 16,
+    "feature_width": 24,
+    "text_widths": (32, 16),
+    "discriminator_widths": (16, 8),
+    "batch_size": 16,
+}
 SPEC = DataSpec(n_train=40, image_shape=(12,), text_width=9, n_label=3)
 
 
@@ -112,18 +119,18 @@ def test_learning_rates_fall_after_epochs_0_100_200():
     rates = []
     for epoch in (0, 1, 99, 100, 101, 200):
         method.end_epoch(epoch)
-        rates.append([group["lr"] for group in method.optimisers()["network"].param_groups])
+        rates.append([group["lr"] for group in method.optimisers()["networks"].param_groups])
     image, rest = (list(column) for column in zip(*rates, strict=True))
     assert image == pytest.approx([0.6e-4] * 3 + [0.36e-4] * 2 + [0.216e-4])
     assert rest == pytest.approx([0.6e-3] * 3 + [0.36e-3] * 2 + [0.216e-3])
     for epoch in range(0, 2000, 100):
         method.end_epoch(epoch)
-    assert method.optimisers()["network"].param_groups[0]["lr"] == 1e-6
-    assert method.optimisers()["critic_text"].param_groups[0]["lr"] == 1e-3
+    assert method.optimisers()["networks"].param_groups[0]["lr"] == 1e-6
+    assert method.optimisers()["discriminator_text"].param_groups[0]["lr"] == 1e-3
 
 
 def test_step_changes_each_network_by_its_own_optimiser():
-    method = cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL, classification=1.0), SPEC)
+    method = cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL, classification_weight=1.0), SPEC)
     before = {name: value.clone() for name, value in method.named_parameters()}
     method.update(one_batch())
     assert all(not torch.equal(before[name], value) for name, value in method.named_parameters())
@@ -136,9 +143,9 @@ def test_step_changes_each_network_by_its_own_optimiser():
 def test_losses_are_detached_scalars_with_fixed_names():
     losses = cmh_agah.AGAH(cmh_agah.AGAHConfig(**SMALL), SPEC).update(one_batch())
     assert list(losses) == [
-        "critic_text",
+        "discriminator_text",
         "gradient_penalty_text",
-        "critic_image",
+        "discriminator_image",
         "gradient_penalty_image",
         "triplet_image_to_text",
         "triplet_text_to_image",
@@ -223,7 +230,7 @@ def test_adamax_equals_torch_to_the_bit():
     start = [torch.randn(shape, generator=generator) for shape in ((70_001,), (3, 5), (1,), ())]
     ours, theirs = ([tensor.clone().requires_grad_() for tensor in start] for _ in range(2))
     options = {"lr": 0.01, "betas": (0.5, 0.9), "weight_decay": 0.1}
-    optimisers = cmh_agah.Adamax(ours, **options), torch.optim.Adamax(theirs, foreach=False, **options)
+    optimisers = Adamax(ours, **options), torch.optim.Adamax(theirs, foreach=False, **options)
     for step in range(4):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = None if step == 1 and mine.ndim == 0 else torch.randn(mine.shape, generator=generator)
@@ -262,12 +269,12 @@ def test_optimisers_have_the_programs_values(preset):
     config = cmh_agah.PRESETS[preset].model_copy(update={"text_widths": (8,), "feature_width": 4})
     optimisers = cmh_agah.AGAH(config, SPEC).optimisers()
     assert all(isinstance(optimiser, torch.optim.Adamax) for optimiser in optimisers.values())
-    image, rest = optimisers["network"].param_groups
+    image, rest = optimisers["networks"].param_groups
     assert (image["lr"], rest["lr"]) == (1e-4, 1e-3)
     for group in (image, rest):
         assert (group["weight_decay"], group["betas"]) == (5e-4, (0.9, 0.999))
     for modality in ("image", "text"):
-        (group,) = optimisers[f"critic_{modality}"].param_groups
+        (group,) = optimisers[f"discriminator_{modality}"].param_groups
         assert (group["lr"], group["betas"], group["weight_decay"]) == (1e-3, (0.5, 0.9), 1e-4)
 
 
@@ -300,7 +307,7 @@ def test_parameters_elsewhere_take_torchs_own_adamax(monkeypatch):
     monkeypatch.setattr(torch.optim.Adamax, "step", lambda *_: taken.append(True))
     parameter = torch.nn.Parameter(torch.empty(3, device="meta"))
     parameter.grad = torch.empty(3, device="meta")
-    cmh_agah.Adamax([parameter]).step()
+    Adamax([parameter]).step()
     assert taken == [True]
 
 

@@ -20,7 +20,8 @@ from statistics import median, quantiles
 
 import numpy as np
 import torch
-from cmh_dadh import METHOD, triplet_losses, triplet_weights
+from cmh_dadh import METHOD
+from cmh_dadh._losses import triplet_losses, triplet_weights
 from cmh_train import Batch, TrainingData, build_method
 from torch import nn
 from torch.nn.functional import normalize, softplus
@@ -115,7 +116,7 @@ class Ours:
     """The package's step."""
 
     def __init__(self, data: TrainingData, batch_size: int, precision: str, device: torch.device) -> None:
-        method = build_method(METHOD, {"layer_widths": WIDTHS, "bits": BITS}, data.spec, 0)
+        method = build_method(METHOD, {"text_widths": WIDTHS, "bits": BITS}, data.spec, 0)
         self.method = method.train().to(device)
         self.arrays = [torch.from_numpy(a).to(device) for a in (data.image, data.text, data.label)]
         self.order = iter(torch.randperm(len(data.image)).to(device).split(batch_size))

@@ -8,7 +8,7 @@ from cmh_train import TrainingData, build_method, encode_dataset, fit
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
-OPTIONS = {"standardise": "feature", "bits": 16, "layer_widths": (32, 16, 8), "learning_rate": 1e-3}
+OPTIONS = {"standardise": "feature", "bits": 16, "text_widths": (32, 16, 8), "learning_rate": 1e-3}
 VARIANTS = pytest.mark.parametrize("variant", ["umml2022", "icmr2020", "clean"])
 
 
@@ -38,7 +38,7 @@ def same_state(first, second):
 
 @VARIANTS
 def test_a_step_is_that_of_the_cpu(data, variant, monkeypatch):
-    monkeypatch.setattr("cmh_dadh.DADH._draw_mix", lambda _, like: torch.full_like(like, 0.3))
+    monkeypatch.setattr("cmh_dadh.DADH._draw_shares", lambda _, like: torch.full_like(like, 0.3))
     (on_cpu, expected), (on_gpu, result) = (
         trained(data, variant, epochs=1, batch_size=48, device=device, precision="float64")
         for device in ("cpu", "cuda")

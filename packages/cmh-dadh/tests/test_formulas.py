@@ -11,7 +11,7 @@ from cmh_dadh import METHOD
 from cmh_train import Batch, DataSpec, build_method
 
 BITS, MARGIN, N_TRAIN = 8, 0.4, 9
-OPTIONS = {"bits": BITS, "layer_widths": (16, 12, 8), "batch_size": 8}
+OPTIONS = {"bits": BITS, "text_widths": (16, 12, 8), "batch_size": 8}
 DATA = DataSpec(n_train=N_TRAIN, image_shape=(6,), text_width=5, n_label=3, image_mean=0.4, image_std=0.3)
 # Label sets of the batch: several, all the same, one class, one sample without labels.
 LABELS = {
@@ -54,12 +54,12 @@ def quantisation(codes, targets):
     )
 
 
-def deceived(critic, rows, *, says_real):
+def cross_entropy(discriminator, rows, *, real):
     """Mean of -log sigma(D(x)), or of -log(1 - sigma(D(x)))."""
     total = 0.0
     for row in rows:
-        probability = 1 / (1 + math.exp(-critic(torch.tensor(row, dtype=torch.float64)).item()))
-        total -= math.log(probability if says_real else 1 - probability)
+        probability = 1 / (1 + math.exp(-discriminator(torch.tensor(row, dtype=torch.float64)).item()))
+        total -= math.log(probability if real else 1 - probability)
     return total / len(rows)
 
 
@@ -105,42 +105,43 @@ def test_losses_and_their_weights(variant, kind):
     labels, index = LABELS[kind], batch.index
     texts = method.text_code_matrix if variant == "icmr2020" else method.code_matrix
     expected = {
-        "triplet_image_text": triplets(image_code, text_code, labels),
-        "triplet_text_image": triplets(text_code, image_code, labels),
+        "triplet_image_to_text": triplets(image_code, text_code, labels),
+        "triplet_text_to_image": triplets(text_code, image_code, labels),
         "quantisation": quantisation(image_code, method.code_matrix[index].tolist())
         + quantisation(text_code, texts[index].tolist()),
-        "adversarial_feature": deceived(method.feature_critic, text, says_real=True),
-        "adversarial_hash": deceived(method.code_critic, text_code, says_real=True),
+        "adversarial_feature": cross_entropy(method.discriminator["feature"], text, real=True),
+        "adversarial_code": cross_entropy(method.discriminator["code"], text_code, real=True),
     }
     if variant == "umml2022":  # beta + 0.1 for quantisation, and q = (beta + 0.1 - 0.1) gamma + 0.1 twice
-        for name in ("triplet_image_text", "triplet_text_image"):
+        for name in ("triplet_image_to_text", "triplet_text_to_image"):
             expected[name] *= 10 * 1.1 * 1.1
         weights = {"triplet": 10, "quantisation": 1.1, "adversarial": 1, "pair": 0}
     else:  # both sides against the discriminators, which took their step before
-        expected["adversarial_feature"] += deceived(method.feature_critic, image, says_real=False)
-        expected["adversarial_hash"] += deceived(method.code_critic, image_code, says_real=False)
+        expected["adversarial_feature"] += cross_entropy(method.discriminator["feature"], image, real=False)
+        expected["adversarial_code"] += cross_entropy(method.discriminator["code"], image_code, real=False)
         weights = {"triplet": 10, "quantisation": 1, "adversarial": 1, "pair": 0}
     if variant == "icmr2020":
         weights |= {"adversarial": 0.5, "pair": 1}
         expected["pair"] = sum((cosine(a, b) - 1) ** 2 for a, b in zip(image_code, text_code, strict=True))
     total = sum(weights[name.split("_")[0]] * loss for name, loss in expected.items())
-    for name, loss in (expected | {"generator": total}).items():
+    for name, loss in (expected | {"total": total}).items():
         # q of the program's mask is single precision
         assert losses[name] == pytest.approx(loss, rel=1e-6 if variant == "umml2022" else 1e-10), name
 
 
 def test_triplets_without_weights():
-    """At any other alpha the program leaves the weights and one q out."""
-    _, _, losses, (_, _, image_code, text_code) = taken_step("umml2022", "several", alpha=3.0)
+    """At any other weight of theirs the program leaves the weights and one q out."""
+    _, _, losses, (_, _, image_code, text_code) = taken_step("umml2022", "several", triplet_weight=3.0)
     expected = 1.1 * triplets(image_code, text_code, LABELS["several"], weighted=False)
-    assert losses["triplet_image_text"] == pytest.approx(expected, rel=1e-6)
+    assert losses["triplet_image_to_text"] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("variant", ["umml2022", "icmr2020", "clean"])
 def test_code_update(variant):
     """B <- sign(L P + mu/2 (H_i + H_t)); in 2020 B_m <- sign(L P_m + mu H_m) for each modality."""
     mu, ridge = 0.7, 0.5  # so large that the outputs matter
-    method = build_method(METHOD, OPTIONS | {"variant": variant, "mu": mu, "ridge": ridge}, DATA, 0).double()
+    options = {"variant": variant, "output_weight": mu, "ridge": ridge}
+    method = build_method(METHOD, OPTIONS | options, DATA, 0).double()
     torch.manual_seed(2)
     label = (torch.rand(N_TRAIN, 3) < 0.5).double()
     label[4] = 0

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 from cmh_dadh import DADH, DADHConfig
-from cmh_dadh._adversary import critic_losses
 from cmh_dadh._codes import project_labels
+from cmh_dadh._losses import discriminator_losses
 from cmh_train import Batch, DataSpec
 
 GOLDEN = Path(__file__).parent / "golden" / "dadh_step.npz"
 NAMES = {
     "image_module": "image_net",
     "text_module": "text_net",
-    "feature_dis": "feature_critic",
-    "hash_dis": "code_critic",
+    "feature_dis": "discriminator.feature",
+    "hash_dis": "discriminator.code",
 }
 
 
@@ -46,7 +46,7 @@ def load_weights(golden, prefix):
 def start():
     with np.load(GOLDEN, allow_pickle=False) as file:
         golden = {name: file[name] for name in file.files}
-    config = DADHConfig(bits=16, layer_widths=(64, 32, 16))
+    config = DADHConfig(bits=16, text_widths=(64, 32, 16))
     data = DataSpec(n_train=24, image_shape=(12,), text_width=10, n_label=8)
     method = DADH(config, data).double()
     weights = load_weights(golden, "init.") | {"code_matrix": torch.from_numpy(golden["B0"])}
@@ -60,7 +60,7 @@ def start():
 def step(start):
     golden, method = start[0], deepcopy(start[1])
     mixes = iter([golden["alpha_feature"], golden["alpha_hash"]])
-    method._draw_mix = lambda _: torch.from_numpy(next(mixes))
+    method._draw_shares = lambda _: torch.from_numpy(next(mixes))
     index = torch.arange(16)
     arrays = {name: torch.from_numpy(golden[name]) for name in ("images", "texts", "labels")}
     method.begin_training(SimpleNamespace(label=arrays["labels"]))
@@ -85,12 +85,12 @@ def close(actual, expected):
 def test_losses(step):
     golden, _, losses = step
     names = [
-        "triplet_image_text",
-        "triplet_text_image",
+        "triplet_image_to_text",
+        "triplet_text_to_image",
         "quantisation",
         "adversarial_feature",
-        "adversarial_hash",
-        "generator",
+        "adversarial_code",
+        "total",
     ]
     for name, expected in zip(names, golden["losses"], strict=True):
         close(losses[name], expected)
@@ -105,9 +105,9 @@ def test_features(start):
 @pytest.mark.parametrize(("kind", "letter"), [("feature", "f"), ("hash", "h")])
 def test_discriminator_parts(start, kind, letter):
     golden, method = start
-    critic = {"feature": method.feature_critic, "hash": method.code_critic}[kind]
+    discriminator = method.discriminator[{"feature": "feature", "hash": "code"}[kind]]
     inputs = (golden[f"{letter}_image"], golden[f"{letter}_text"], golden[f"alpha_{kind}"])
-    real, fake, penalty = critic_losses(critic, *map(torch.from_numpy, inputs))
+    real, fake, penalty = discriminator_losses(discriminator, *map(torch.from_numpy, inputs))
     for actual, expected in zip((real, fake, 10 * penalty), golden[f"disc_{kind}_real_fake_gp"], strict=True):
         close(actual, expected)
 
@@ -122,7 +122,8 @@ def test_discriminator_losses(step, kind):
     golden, _, losses = step
     real, fake, penalty = golden[f"disc_{kind}_real_fake_gp"]
     # The file holds the penalty with its weight of 10 where the sum says so.
-    close(losses[f"discriminator_{kind}"], real + fake + penalty)
+    ours = losses[{"feature": "discriminator_feature", "hash": "discriminator_code"}[kind]]
+    close(ours, real + fake + penalty)
 
 
 def test_codes_before_the_step_are_kept(step):
@@ -146,4 +147,4 @@ def test_code_update(step):
     golden, method, _ = step
     method.end_epoch(1)
     np.testing.assert_array_equal(method.code_matrix.numpy(), golden["B1"])
-    assert method.optimisers()["generator"].param_groups[0]["lr"] == 5e-5  # decays after epochs 0, 100, 200
+    assert method.optimisers()["networks"].param_groups[0]["lr"] == 5e-5  # decays after epochs 0, 100, 200

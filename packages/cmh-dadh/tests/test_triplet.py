@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from cmh_dadh import triplet_losses, triplet_weights
+from cmh_dadh._losses import triplet_losses, triplet_weights
 
 
 def slow_weights(label):

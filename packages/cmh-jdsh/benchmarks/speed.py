@@ -61,9 +61,9 @@ class PlainLoop:
 
     def step(self, image: torch.Tensor, text: torch.Tensor) -> float:
         """Take one step and wait for its loss."""
-        code_image, code_text = torch.tanh(self.image_net(image)), torch.tanh(self.text_net(text))
+        image_codes, text_codes = torch.tanh(self.image_net(image)), torch.tanh(self.text_net(text))
         target = self.target(image, text)
-        unit_image, unit_text = normalize(code_image), normalize(code_text)
+        unit_image, unit_text = normalize(image_codes), normalize(text_codes)
         loss = 0.1 * mse_loss(unit_image @ unit_image.T, target) + 0.1 * mse_loss(
             unit_text @ unit_text.T, target
         )

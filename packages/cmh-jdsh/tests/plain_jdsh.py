@@ -26,7 +26,7 @@ def affinity(rows):
 def joint_similarity(image, text, image_share, text_share, joint_share, variant):
     of_image, of_text = affinity(image), affinity(text)
     n = len(image)
-    if variant == "current":
+    if variant == "umml2022":
         both = products(unit_rows(of_image), unit_rows(of_text))
         both = [[(both[i][j] + both[j][i]) / 2 for j in range(n)] for i in range(n)]
     else:
@@ -58,11 +58,11 @@ def mean_squared_error(left, right, target):
     return total / n**2
 
 
-def loss(code_image, code_text, target, variant, intra_weight=0.1):
-    image, text = unit_rows(code_image), unit_rows(code_text)
+def loss(image_codes, text_codes, target, variant, intra_weight=0.1):
+    image, text = unit_rows(image_codes), unit_rows(text_codes)
     intra = mean_squared_error(image, image, target) + mean_squared_error(text, text, target)
     total = intra_weight * intra + mean_squared_error(image, text, target)
-    if variant == "current":
+    if variant == "umml2022":
         total += mean_squared_error(text, image, target)
         total -= sum(dot(a, b) for a, b in zip(image, text, strict=True)) / len(image)
     return total

@@ -1,14 +1,14 @@
 """On a GPU: the CPU's losses, the same twice, resumed to the same, and no waiting inside an epoch."""
 
-import cmh_jdsh
 import numpy as np
 import pytest
 import torch
+from cmh_jdsh._pixels import centre_crops, training_crops
 from cmh_train import TrainingData, build_method, encode_dataset, fit
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
-OPTIONS = {"bits": 16, "hidden_width": 32, "batch_size": 16}
+OPTIONS = {"bits": 16, "text_widths": (32,), "batch_size": 16}
 TARGETS = pytest.mark.parametrize(
     "options",
     [{}, {"dsdw": "estimate"}, {"variant": "sigir2020"}, {"variant": "sigir2020", "dsdw": "estimate"}],
@@ -82,7 +82,7 @@ def test_crops_do_not_wait_for_the_device():
     image = torch.zeros(2, 3, 64, 80, device="cuda")
     torch.cuda.set_sync_debug_mode("error")
     try:
-        crops = cmh_jdsh.training_crops(image), cmh_jdsh.centre_crops(image)
+        crops = training_crops(image), centre_crops(image)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert all(crop.shape == (2, 3, 224, 224) for crop in crops)

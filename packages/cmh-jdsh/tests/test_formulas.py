@@ -1,15 +1,17 @@
 """Every formula against its restatement in loops, on awkward shapes."""
 
-import cmh_jdsh
 import plain_jdsh
 import pytest
 import torch
+from cmh_jdsh._dsdw import SimilarityDistribution, sharpen
+from cmh_jdsh._losses import similarity_losses, total_loss
+from cmh_jdsh._similarity import affinity, joint_similarity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 SHARES = {"image_share": 0.5, "text_share": 0.1, "joint_share": 0.4}
-VARIANTS = ("current", "sigir2020")
+VARIANTS = ("umml2022", "sigir2020")
 
 
 def features(n, width, seed, *, signed=False, binary=False):
@@ -43,18 +45,18 @@ CASES = ("one", "two", "signed", "equal", "all equal", "emptied", "nothing left"
 @pytest.mark.parametrize("case", CASES)
 def test_joint_similarity(case, variant):
     image, text = awkward(case)
-    ours = cmh_jdsh.joint_similarity(image, text, variant=variant, **SHARES)
+    ours = joint_similarity(image, text, variant=variant, **SHARES)
     plain = plain_jdsh.joint_similarity(image.tolist(), text.tolist(), *SHARES.values(), variant)
     torch.testing.assert_close(ours, torch.tensor(plain, dtype=torch.float64), **CLOSE)
-    if variant == "current":
+    if variant == "umml2022":
         torch.testing.assert_close(ours, ours.T)
 
 
 def test_emptied_samples():
     image, text = awkward("emptied")
-    assert cmh_jdsh.affinity(text)[3].tolist() == [-1.0] * 9  # itself included
+    assert affinity(text)[3].tolist() == [-1.0] * 9  # itself included
     image[6] = image[1]  # two emptied images: cosine 0 as well, since rows of zeros stay zero
-    assert cmh_jdsh.affinity(image)[1, 6] == -1
+    assert affinity(image)[1, 6] == -1
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(-1, 0.5), st.floats(-0.5, 1))
@@ -68,7 +70,7 @@ def test_sharpen(values, left, right):
         "left_weight": 0.1,
         "right_weight": 0.2,
     }
-    ours = cmh_jdsh.sharpen(torch.tensor(values, dtype=torch.float64), **constants)
+    ours = sharpen(torch.tensor(values, dtype=torch.float64), **constants)
     plain = [plain_jdsh.sharpen(value, **constants) for value in values]
     torch.testing.assert_close(ours, torch.tensor(plain, dtype=torch.float64), **CLOSE)
 
@@ -78,10 +80,10 @@ def test_sharpen(values, left, right):
 def test_loss(case, variant):
     image, text = awkward(case)
     target = features(len(image), len(image), 3)
-    target = target + target.T if variant == "current" else target
+    target = target + target.T if variant == "umml2022" else target
     width = min(image.shape[1], text.shape[1])
     codes = image[:, :width] - 0.5, text[:, :width] - 0.4
-    ours = cmh_jdsh.total_loss(cmh_jdsh.similarity_losses(*codes, target, variant=variant))
+    ours = total_loss(similarity_losses(*codes, target, variant=variant))
     plain = plain_jdsh.loss(*(code.tolist() for code in codes), target.tolist(), variant)
     torch.testing.assert_close(ours.item(), plain, **CLOSE)
 
@@ -90,7 +92,7 @@ def test_loss(case, variant):
 def test_distribution_finds_a_known_peak_and_scales(n):
     """Half Gaussian on the left, half Laplacian on the right, mass as the densities meet at the peak."""
     generator = torch.Generator().manual_seed(0)
-    distribution = cmh_jdsh.SimilarityDistribution(bound=1.0)
+    distribution = SimilarityDistribution(bound=1.0)
     seen = []
     for _ in range(4 if n == 200 else 40):
         left = -0.4 - 0.05 * torch.randn(n, n, generator=generator).abs()
@@ -107,7 +109,7 @@ def test_distribution_finds_a_known_peak_and_scales(n):
 
 
 def test_distribution_counts_different_complete_samples_only():
-    distribution = cmh_jdsh.SimilarityDistribution(bound=1.0)
+    distribution = SimilarityDistribution(bound=1.0)
     similarity = torch.tensor([[0.9, -0.2, -0.9], [-0.2, 0.8, -0.9], [-0.9, -0.9, 1.0]])
     distribution.add(similarity, torch.tensor([True, True, False]))
     assert distribution.histogram.sum() == 2
@@ -118,10 +120,10 @@ def test_distribution_counts_different_complete_samples_only():
 
 
 def test_nothing_complete_leaves_similarities_alone():
-    distribution = cmh_jdsh.SimilarityDistribution(bound=1.0)
+    distribution = SimilarityDistribution(bound=1.0)
     similarity = torch.rand(4, 4)
     distribution.add(similarity, torch.zeros(4, dtype=torch.bool))
-    assert torch.equal(cmh_jdsh.sharpen(similarity, **distribution.sharpening()), similarity)
+    assert torch.equal(sharpen(similarity, **distribution.sharpening()), similarity)
     distribution.add(similarity, torch.ones(4, dtype=torch.bool))
     distribution.clear()
     assert all(not buffer.any() for buffer in distribution.buffers())

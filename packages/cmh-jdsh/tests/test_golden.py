@@ -7,6 +7,9 @@ import cmh_jdsh
 import numpy as np
 import pytest
 import torch
+from cmh_jdsh._dsdw import MIRFLICKR25K_DSDW, NUSWIDE_TC10_DSDW, sharpen
+from cmh_jdsh._losses import similarity_losses, total_loss
+from cmh_jdsh._similarity import joint_similarity
 from cmh_train import Batch, DataSpec
 
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}
@@ -51,13 +54,13 @@ def test_preset_holds_the_programs_constants(golden):
 
 def test_target_and_loss_are_golden(golden):
     preset = cmh_jdsh.PRESETS["mirflickr25k"]
-    similarity = cmh_jdsh.joint_similarity(
+    similarity = joint_similarity(
         golden["feat_image"], golden["text"], image_share=0.5, text_share=0.1, joint_share=0.4
     )
-    target = preset.scale * cmh_jdsh.sharpen(similarity, **preset.dsdw.sharpening())
+    target = preset.scale * sharpen(similarity, **preset.dsdw.sharpening())
     torch.testing.assert_close(target, golden["S"], **TOLERANCE)
-    losses = cmh_jdsh.similarity_losses(golden["code_image"], golden["code_text"], golden["S"])
-    torch.testing.assert_close(cmh_jdsh.total_loss(losses), golden["loss"], **TOLERANCE)
+    losses = similarity_losses(golden["code_image"], golden["code_text"], golden["S"])
+    torch.testing.assert_close(total_loss(losses), golden["loss"], **TOLERANCE)
 
 
 def test_step_gives_the_golden_loss(golden):
@@ -66,7 +69,7 @@ def test_step_gives_the_golden_loss(golden):
     spec = DataSpec(
         n_train=n, image_shape=(golden["feat_image"].shape[1],), text_width=golden["text"].shape[1]
     )
-    method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(bits=bits, hidden_width=8), spec).double()
+    method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(bits=bits, text_widths=(8,)), spec).double()
 
     class Given(torch.nn.Module):
         def __init__(self, code):
@@ -97,14 +100,14 @@ def test_loss_gradient_is_the_slope(golden):
     target = golden["S"][:5, :5]
 
     def total(*codes):
-        return cmh_jdsh.total_loss(cmh_jdsh.similarity_losses(*codes, target))
+        return total_loss(similarity_losses(*codes, target))
 
     assert torch.autograd.gradcheck(total, codes)
 
 
 @pytest.mark.parametrize(
     ("constants", "left", "right"),
-    [(cmh_jdsh.MIRFLICKR25K, -0.528, -0.138), (cmh_jdsh.NUSWIDE_TC10, -0.6456, -0.276)],
+    [(MIRFLICKR25K_DSDW, -0.528, -0.138), (NUSWIDE_TC10_DSDW, -0.6456, -0.276)],
 )
 def test_thresholds(constants, left, right):
     sharpening = constants.sharpening()
@@ -115,5 +118,5 @@ def test_thresholds(constants, left, right):
 @pytest.mark.parametrize(("preset", "target"), [("mirflickr25k", 1.786), ("nuswide-tc21", 1.760)])
 def test_target_of_a_sample_with_itself(preset, target):
     config = cmh_jdsh.PRESETS[preset]
-    sharpened = cmh_jdsh.sharpen(torch.tensor(1.0, dtype=torch.float64), **config.dsdw.sharpening())
+    sharpened = sharpen(torch.tensor(1.0, dtype=torch.float64), **config.dsdw.sharpening())
     assert config.scale * sharpened.item() == pytest.approx(target, abs=5e-4)

@@ -4,6 +4,7 @@ import cmh_jdsh
 import numpy as np
 import pytest
 import torch
+from cmh_jdsh._dsdw import NUSWIDE_TC10_DSDW, SimilarityDistribution
 from cmh_train import (
     Batch,
     DataSpec,
@@ -19,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
 
-SMALL = {"bits": 16, "hidden_width": 32, "batch_size": 16}
+SMALL = {"bits": 16, "text_widths": (32,), "batch_size": 16}
 SPEC = DataSpec(n_train=40, image_shape=(12,), text_width=9)
 EVERY_TARGET = (
     {},
@@ -151,14 +152,14 @@ def test_sigir2020_takes_the_batchs_extremes_and_leaves_partners_alone():
 
 def test_standardise_uses_the_statistics_of_the_data():
     spec = DataSpec(n_train=40, image_shape=(12,), text_width=9, image_mean=3.0, image_std=2.0)
-    method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, standardise=True), spec)
+    method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, standardise="matrix"), spec)
     image = torch.rand(5, 12)
     torch.testing.assert_close(method.encode("image", image), torch.tanh(method.image_head((image - 3) / 2)))
 
 
 def test_losses_are_detached_scalars_with_fixed_names():
     names = ["intra_image", "intra_text", "cross", "pair", "total"]
-    for variant, expected in (("current", names), ("sigir2020", [n for n in names if n != "pair"])):
+    for variant, expected in (("umml2022", names), ("sigir2020", [n for n in names if n != "pair"])):
         losses = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, variant=variant), SPEC).update(one_batch())
         assert list(losses) == expected
         assert all(loss.shape == () and not loss.requires_grad for loss in losses.values())
@@ -211,7 +212,7 @@ def test_estimated_weights():
     method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, dsdw="estimate", estimated_weights=(0.3, 0.7)), SPEC)
     sharpening = method.distribution.sharpening()
     assert (sharpening["left_weight"], sharpening["right_weight"]) == (0.3, 0.7)
-    default = cmh_jdsh.SimilarityDistribution(bound=1.0).sharpening()
+    default = SimilarityDistribution(bound=1.0).sharpening()
     assert (default["left_weight"], default["right_weight"]) == (0.1, 0.2)
 
 
@@ -235,7 +236,7 @@ def test_presets():
     for name in spec.presets:
         assert make_config("jdsh", preset=name) == spec.presets[name]
     assert spec.presets["umml-nuswide-tc21"].batch_size == 128
-    assert spec.presets["umml-nuswide-tc21"].dsdw == cmh_jdsh.NUSWIDE_TC10
+    assert spec.presets["umml-nuswide-tc21"].dsdw == NUSWIDE_TC10_DSDW
     assert spec.presets["nuswide-tc10-sigir2020"].image_learning_rate == 0.001
 
 
@@ -252,7 +253,7 @@ def test_nuswide_presets_hold_the_programs_constants(name):
     assert (preset.momentum, preset.weight_decay) == (0.9, 5e-4)
     assert (preset.batch_size, preset.epochs) == (128 if name.startswith("umml") else 32, 300)
     assert (preset.dsdw.left_weight, preset.dsdw.right_weight) == (0.2, 0.2)
-    method = cmh_jdsh.JDSH(preset.model_copy(update={"hidden_width": 8}), SPEC)
+    method = cmh_jdsh.JDSH(preset.model_copy(update={"text_widths": (8,)}), SPEC)
     groups = {key: optimiser.param_groups[0] for key, optimiser in method.optimisers().items()}
     assert groups["image"]["lr"] == preset.image_learning_rate
     assert groups["text"]["lr"] == preset.text_learning_rate

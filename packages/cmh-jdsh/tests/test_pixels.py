@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from cmh_jdsh._pixels import centre_crops, read_alexnet, training_crops
 from cmh_train import Batch, DataSpec, TrainingData, build_method, fit
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -51,7 +52,7 @@ def one_batch():
 def test_crops_of_flat_images_are_the_normalised_colour():
     image = torch.tensor([10.0, 100.0, 250.0])[None, :, None, None].expand(2, 3, 64, 80)
     expected = ((torch.tensor([10.0, 100.0, 250.0]) / 255 - MEAN) / STD)[None, :, None, None]
-    for crop in (cmh_jdsh.training_crops(image), cmh_jdsh.centre_crops(image)):
+    for crop in (training_crops(image), centre_crops(image)):
         assert crop.shape == (2, 3, 224, 224)
         torch.testing.assert_close(crop, expected.expand_as(crop))
 
@@ -59,7 +60,7 @@ def test_crops_of_flat_images_are_the_normalised_colour():
 def test_training_crops_are_windows_of_the_image_or_its_mirror():
     torch.manual_seed(0)
     image = torch.arange(256.0).expand(20, 3, 256, 256)  # every column tells its place
-    columns = (cmh_jdsh.training_crops(image) * STD[:, None, None] + MEAN[:, None, None])[:, 0, 0] * 255
+    columns = (training_crops(image) * STD[:, None, None] + MEAN[:, None, None])[:, 0, 0] * 255
     steps = columns.diff(dim=1)
     torch.testing.assert_close(steps.abs(), torch.ones_like(steps), rtol=0, atol=1e-3)
     assert (steps[:, 0] > 0).any()
@@ -80,7 +81,7 @@ def test_centre_crop_is_torchvisions():
             torchvision.transforms.Normalize(MEAN, STD),
         ]
     )
-    difference = (cmh_jdsh.centre_crops(image.float())[0] - transform(image[0])).abs()
+    difference = (centre_crops(image.float())[0] - transform(image[0])).abs()
     assert difference.max() < 1.01 / 255 / STD.min()  # PIL rounds each of its two passes
 
 
@@ -118,7 +119,7 @@ def test_dropout_of_the_backbone(weights, dropout):
 def test_encode_pixels(weights):
     method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(bits=8, alexnet_weights=weights), SPEC).eval()
     image = one_batch().image
-    expected = torch.tanh(method.image_head(method.backbone(cmh_jdsh.centre_crops(image))))
+    expected = torch.tanh(method.image_head(method.backbone(centre_crops(image))))
     torch.testing.assert_close(method.encode("image", image), expected)
 
 
@@ -129,7 +130,7 @@ def test_real_alexnet_takes_torchvisions_file(tmp_path):
         }
     path = tmp_path / "alexnet.pth"
     torch.save({name: torch.full((1,), 0.001).expand(shape) for name, shape in shapes.items()}, path)
-    network = cmh_jdsh.read_alexnet(path, dropout=0.5).eval()
+    network = read_alexnet(path, dropout=0.5).eval()
     with torch.no_grad():
         feature = network(torch.rand(1, 3, 224, 224))
     assert feature.shape == (1, 4096)
@@ -156,7 +157,7 @@ def test_images_that_lie_on_their_side_are_turned(weights):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-@pytest.mark.parametrize("variant", ["current", "sigir2020"])
+@pytest.mark.parametrize("variant", ["umml2022", "sigir2020"])
 def test_resuming_from_pixels(weights, tmp_path, variant, precision):
     rng = np.random.default_rng(0)
     data = TrainingData.from_arrays(
@@ -164,7 +165,7 @@ def test_resuming_from_pixels(weights, tmp_path, variant, precision):
     )
     methods = []
     for epochs, checkpoint in ((2, None), (1, tmp_path / "run"), (2, tmp_path / "run")):
-        config = cmh_jdsh.JDSHConfig(bits=8, hidden_width=16, alexnet_weights=weights, variant=variant)
+        config = cmh_jdsh.JDSHConfig(bits=8, text_widths=(16,), alexnet_weights=weights, variant=variant)
         methods.append(build_method("jdsh", config, data.spec, 0))
         fit(
             methods[-1], data, epochs=epochs, batch_size=4, seed=0, precision=precision, checkpoint=checkpoint
@@ -183,8 +184,8 @@ def test_crops_bring_nothing_from_main_memory():
             return function(*args, **(kwargs or {}))
 
     with NoTransfer():
-        cmh_jdsh.training_crops(image)
-        cmh_jdsh.centre_crops(image)
+        training_crops(image)
+        centre_crops(image)
 
 
 def test_bad_input(weights, tmp_path):
@@ -198,10 +199,10 @@ def test_bad_input(weights, tmp_path):
     }
     for path, message in table.items():
         with pytest.raises(ValueError, match=message):
-            cmh_jdsh.read_alexnet(path, dropout=0.5)
+            read_alexnet(path, dropout=0.5)
     with pytest.raises(ValueError, match="give alexnet_weights"):
         cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(), SPEC)
     with pytest.raises(ValueError, match="standardise is for features"):
-        cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(alexnet_weights=weights, standardise=True), SPEC)
+        cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(alexnet_weights=weights, standardise="matrix"), SPEC)
     with pytest.raises(ValueError, match=r"images have \(1, 64, 64\)"):
         cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(), DataSpec(n_train=8, image_shape=(1, 64, 64), text_width=5))

@@ -15,6 +15,9 @@ def normalise_batch(features: torch.Tensor, norm: torch.Tensor | None = None) ->
     Args:
         features: `(batch, width)` floating point.
         norm: the divisor; None: the Frobenius norm of this batch.
+
+    Returns:
+        `(batch, width)`.
     """
     return features / (frobenius_norm(features) if norm is None else norm)
 
@@ -24,6 +27,9 @@ def normalise_rows(features: torch.Tensor) -> torch.Tensor:
 
     Args:
         features: `(batch, width)` floating point.
+
+    Returns:
+        `(batch, width)`.
     """
     return torch.nn.functional.normalize(features, dim=1)
 

@@ -24,74 +24,84 @@ from cmh_agah._config import PRESETS, AGAHConfig
 from cmh_agah._losses import (
     classification_loss,
     cosine_quantisation_loss,
-    critic_losses,
+    discriminator_losses,
     label_code_loss,
     quantisation_loss,
+    triplet_losses,
 )
-from cmh_agah._networks import critic_layers, relu_layers
-from cmh_agah._triplet import triplet_losses
+from cmh_agah._networks import discriminator_layers, relu_layers
 from cmh_agah._updates import update_label_codes, update_label_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NORM_MOMENTUM = 0.1  # of the running mean of the batch norms, ours; as in batch normalisation
+_NORM_MOMENTUM = 0.1  # of the running mean of the batches' Frobenius norms, ours
 _MODALITIES: tuple[Modality, ...] = ("image", "text")
 
 
 class AGAH(HashingMethod):
     """Adversary guided asymmetric hashing.
 
-    A trunk per modality maps samples to common features, which two critics push together. Features are mixed
-    with a memory of one mean feature per label; a head per modality makes the code. Codes are drawn towards
-    those of samples that share a label (triplets) and towards learned codes of the labels.
+    A trunk per modality maps samples to common features, which are trained against two discriminators.
+    Features are mixed with a memory of one mean feature per label; a head per modality makes the code. Codes
+    are drawn towards those of samples that share a label (triplets) and towards learned codes of the labels.
 
     Args:
         config: the options.
-        spec: shapes of the data. Where images are pixels, `(3, 224, 224)`, the image trunk is CNN-F,
+        data_spec: shapes of the data. Where images are pixels, `(3, 224, 224)`, the image trunk is CNN-F,
             fine-tuned.
 
     Raises:
-        ValueError: images are pixels of another size or without weights for CNN-F.
+        ValueError: if images are pixels of another size, or there are no weights for CNN-F.
 
     Source: Gu et al., "Adversary Guided Asymmetric Hashing for Cross-Modal Retrieval", ICMR 2019, and the
-        authors' program where the paper is silent.
+    authors' program where the paper is silent.
+
+    Example:
+        >>> spec = DataSpec(n_train=8, image_shape=(4,), text_width=3, n_label=2)
+        >>> method = AGAH(AGAHConfig(bits=16, text_widths=(8,)), spec).eval()
+        >>> method.encode("text", torch.ones(5, 3)).shape
+        torch.Size([5, 16])
     """
 
     config: AGAHConfig
+    data_spec: DataSpec
     # State of the whole training set, in buffers of fixed shape.
-    code_image: torch.Tensor  # U, (n_train, bits)
-    code_text: torch.Tensor  # V
-    feature_image: torch.Tensor  # F_I, (n_train, feature_width)
-    feature_text: torch.Tensor  # F_T
-    label_code: torch.Tensor  # C, (n_label, bits)
+    image_codes: torch.Tensor  # U, (n_train, bits)
+    text_codes: torch.Tensor  # V
+    image_features: torch.Tensor  # F_I, (n_train, feature_width)
+    text_features: torch.Tensor  # F_T
+    label_codes: torch.Tensor  # C, (n_label, bits)
     label_memory: torch.Tensor  # M, (n_label, feature_width)
-    mean_square_image: torch.Tensor  # running mean of the squared norm of a row before normalisation
-    mean_square_text: torch.Tensor
+    image_mean_square: torch.Tensor  # running mean of the squared norm of a row before normalisation
+    text_mean_square: torch.Tensor
     n_step: torch.Tensor
     _label: torch.Tensor | None
 
-    def __init__(self, config: AGAHConfig, spec: DataSpec) -> None:
-        super().__init__(config, spec)
+    def __init__(self, config: AGAHConfig, data_spec: DataSpec) -> None:
+        super().__init__(config, data_spec)
         if config.normalise == "batch":
             self.training_batch_size = config.batch_size  # codes are scaled for batches of this size
             if config.encode_norm == "batch":  # the authors encode in training's batch size, rows in order
                 self.encode_batch_size = config.batch_size
 
         width = config.feature_width
-        text_trunk = relu_layers((spec.text_width, *config.text_widths, width))
-        self.trunk = torch.nn.ModuleDict({"image": _image_trunk(config, spec), "text": text_trunk})
+        text_trunk = relu_layers((data_spec.text_width, *config.text_widths, width))
+        self.trunk = torch.nn.ModuleDict({"image": _image_trunk(config, data_spec), "text": text_trunk})
         self.hash_head = torch.nn.ModuleDict({m: torch.nn.Linear(width, config.bits) for m in _MODALITIES})
-        self.class_head = torch.nn.ModuleDict({m: torch.nn.Linear(width, spec.n_label) for m in _MODALITIES})
-        self.critic = torch.nn.ModuleDict(
-            {m: critic_layers(width, config.critic_widths) for m in _MODALITIES}
+        self.class_head = torch.nn.ModuleDict(
+            {m: torch.nn.Linear(width, data_spec.n_label) for m in _MODALITIES}
+        )
+        self.discriminator = torch.nn.ModuleDict(
+            {m: discriminator_layers(width, config.discriminator_widths) for m in _MODALITIES}
         )
         for modality in _MODALITIES:
-            self.register_buffer(f"code_{modality}", torch.zeros(spec.n_train, config.bits))
-            self.register_buffer(f"feature_{modality}", torch.zeros(spec.n_train, width))
-            self.register_buffer(f"mean_square_{modality}", torch.ones(()))
-        self.register_buffer("label_code", torch.where(torch.randn(spec.n_label, config.bits) < 0, -1.0, 1.0))
-        self.register_buffer("label_memory", torch.randn(spec.n_label, width))
+            self.register_buffer(f"{modality}_codes", torch.zeros(data_spec.n_train, config.bits))
+            self.register_buffer(f"{modality}_features", torch.zeros(data_spec.n_train, width))
+            self.register_buffer(f"{modality}_mean_square", torch.ones(()))
+        normal = torch.randn(data_spec.n_label, config.bits)
+        self.register_buffer("label_codes", torch.where(normal < 0, -1.0, 1.0))
+        self.register_buffer("label_memory", torch.randn(data_spec.n_label, width))
         self.register_buffer("n_step", torch.zeros(()))
         self.register_buffer("_label", None, persistent=False)
         self._optimisers = self._make_optimisers()
@@ -99,26 +109,26 @@ class AGAH(HashingMethod):
     def _make_optimisers(self) -> dict[str, torch.optim.Optimizer]:
         config = self.config
         rest = [*self.trunk["text"].parameters(), *self.hash_head.parameters(), *self.class_head.parameters()]
-        network = Adamax(
+        networks = Adamax(
             [
                 {"params": list(self.trunk["image"].parameters()), "lr": config.image_learning_rate},
                 {"params": rest, "lr": config.learning_rate},
             ],
             weight_decay=config.weight_decay,
         )
-        critics = {
-            f"critic_{modality}": Adamax(
-                self.critic[modality].parameters(),
-                lr=config.critic_learning_rate,
-                betas=(0.5, 0.9),
-                weight_decay=config.critic_weight_decay,
+        discriminators = {
+            f"discriminator_{modality}": Adamax(
+                self.discriminator[modality].parameters(),
+                lr=config.discriminator_learning_rate,
+                betas=config.discriminator_betas,
+                weight_decay=config.discriminator_weight_decay,
             )
             for modality in _MODALITIES
         }
-        return {"network": network, **critics}
+        return {"networks": networks, **discriminators}
 
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        """The optimisers `network`, `critic_image` and `critic_text`."""
+        """Return the optimisers `networks`, `discriminator_image` and `discriminator_text`."""
         return self._optimisers
 
     def begin_training(self, rows: TrainingRows) -> None:
@@ -130,16 +140,19 @@ class AGAH(HashingMethod):
         self._label = rows.label
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """Take one step of the text critic, the image critic and the networks, in this order.
+        """Take one step of the text discriminator, the image discriminator and the networks, in this order.
+
+        Args:
+            batch: images `(batch, *image_shape)`, texts `(batch, text_width)`, labels `(batch, n_label)`.
 
         Returns:
-            The unweighted losses `triplet_image_to_text, triplet_text_to_image, cosine_quantisation,
-            classification, label_code, quantisation, adversarial`, their weighted sum `total`, and of each
-            critic the loss `critic_{text,image}` and the unweighted `gradient_penalty_{text,image}`.
+            Of each discriminator the losses `discriminator_{text,image}` and `gradient_penalty_{text,image}`,
+            of the networks `triplet_image_to_text, triplet_text_to_image, cosine_quantisation,
+            classification, label_code, quantisation, adversarial`, all unweighted; and the networks' weighted
+            sum `total`; each `()` floating point.
 
         Raises:
-            ValueError: the batch has no labels or its features have another width than the method was built
-                for.
+            ValueError: for inputs or labels of other widths than the method was built for.
         """
         self._check_batch(batch)
         assert batch.label is not None
@@ -151,30 +164,28 @@ class AGAH(HashingMethod):
                 feature[modality] = self._normalise(trunk_feature)
                 attended[modality] = self._attend(feature[modality])
                 code[modality] = torch.tanh(self.hash_head[modality](attended[modality]))
-            self.get_buffer(f"feature_{modality}").index_copy_(0, batch.index, feature[modality].detach())
-            self.get_buffer(f"code_{modality}").index_copy_(0, batch.index, code[modality].detach())
+            self.get_buffer(f"{modality}_features").index_copy_(0, batch.index, feature[modality].detach())
+            self.get_buffer(f"{modality}_codes").index_copy_(0, batch.index, code[modality].detach())
         self.n_step += 1
         with full_precision(batch.label):
             return {
-                **self._critic_step("text", feature),
-                **self._critic_step("image", feature),
+                **self._discriminator_step("text", feature),
+                **self._discriminator_step("image", feature),
                 **self._network_step(feature, attended, code, batch.label),
             }
 
-    def _critic_step(
+    def _discriminator_step(
         self, modality: Modality, feature: Mapping[Modality, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
         other: Modality = "image" if modality == "text" else "text"
         real, fake = feature[modality].detach(), feature[other].detach()
-        critic, optimiser = (
-            cast("torch.nn.Sequential", self.critic[modality]),
-            self._optimisers[f"critic_{modality}"],
-        )
-        loss, penalty = critic_losses(critic, real, fake, share=torch.rand_like(real))
+        discriminator = cast("torch.nn.Sequential", self.discriminator[modality])
+        optimiser = self._optimisers[f"discriminator_{modality}"]
+        loss, penalty = discriminator_losses(discriminator, real, fake, share=torch.rand_like(real))
         optimiser.zero_grad()
-        torch.autograd.backward(loss + self.config.gradient_penalty * penalty)
+        torch.autograd.backward(loss + self.config.gradient_penalty_weight * penalty)
         optimiser.step()
-        return {f"critic_{modality}": loss.detach(), f"gradient_penalty_{modality}": penalty.detach()}
+        return {f"discriminator_{modality}": loss.detach(), f"gradient_penalty_{modality}": penalty.detach()}
 
     def _network_step(
         self,
@@ -185,42 +196,47 @@ class AGAH(HashingMethod):
     ) -> dict[str, torch.Tensor]:
         config, image, text = self.config, code["image"], code["text"]
         logit = {m: self.class_head[m](attended[m]) for m in _MODALITIES}
-        self.critic.requires_grad_(False)  # no gradients for weights that this step does not change
+        self.discriminator.requires_grad_(False)  # no gradients for weights that this step does not change
         losses = {
             **triplet_losses(image, text, label, margin=config.margin),
             "cosine_quantisation": cosine_quantisation_loss(image) + cosine_quantisation_loss(text),
             "classification": classification_loss(logit["image"], label)
             + classification_loss(logit["text"], label),
-            "label_code": label_code_loss(image, self.label_code, label)
-            + label_code_loss(text, self.label_code, label),
+            "label_code": label_code_loss(image, self.label_codes, label)
+            + label_code_loss(text, self.label_codes, label),
             "quantisation": quantisation_loss(image) + quantisation_loss(text),
-            "adversarial": -self.critic["text"](feature["image"]).mean()
-            - self.critic["image"](feature["text"]).mean(),
+            "adversarial": -self.discriminator["text"](feature["image"]).mean()
+            - self.discriminator["image"](feature["text"]).mean(),
         }
-        self.critic.requires_grad_(True)
+        self.discriminator.requires_grad_(True)
         total = (
             losses["triplet_image_to_text"]
             + losses["triplet_text_to_image"]
-            + config.cosine_quantisation * losses["cosine_quantisation"]  # alpha
-            + config.classification * losses["classification"]  # beta
-            + config.label_code * losses["label_code"]  # gamma
-            + config.quantisation * losses["quantisation"]  # eta
-            + config.adversarial * losses["adversarial"]  # mu
+            + config.cosine_quantisation_weight * losses["cosine_quantisation"]  # alpha
+            + config.classification_weight * losses["classification"]  # beta
+            + config.label_code_weight * losses["label_code"]  # gamma
+            + config.quantisation_weight * losses["quantisation"]  # eta
+            + config.adversarial_weight * losses["adversarial"]  # mu
         )
-        self._optimisers["network"].zero_grad()
+        self._optimisers["networks"].zero_grad()
         torch.autograd.backward(total)
-        self._optimisers["network"].step()
+        self._optimisers["networks"].step()
         return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
 
     def end_epoch(self, epoch: int) -> None:
-        """Update label codes and label memory; lower the networks' learning rates after epochs 0, 100, ..."""
+        """Update label codes and label memory; lower the networks' learning rates after epochs 0, 100, ...
+
+        Args:
+            epoch: counted from 0.
+        """
         label = self._label
         assert label is not None, "begin_training was not called"
-        self.label_code.copy_(update_label_codes(self.label_code, self.code_image, self.code_text, label))
-        self.label_memory.copy_(update_label_memory(self.feature_image, self.feature_text, label))
+        self.label_codes.copy_(update_label_codes(self.label_codes, self.image_codes, self.text_codes, label))
+        self.label_memory.copy_(update_label_memory(self.image_features, self.text_features, label))
         if epoch % self.config.decay_every == 0:
-            for group in self._optimisers["network"].param_groups:
-                group["lr"] = max(group["lr"] * self.config.decay_factor, self.config.minimal_learning_rate)
+            for group in self._optimisers["networks"].param_groups:
+                lower = group["lr"] * self.config.learning_rate_factor
+                group["lr"] = max(lower, self.config.smallest_learning_rate)
 
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
         """Map raw features to codes in -1..1.
@@ -228,8 +244,15 @@ class AGAH(HashingMethod):
         With the default options a code depends on the other rows of the call; `encode_batch_size` rows in the
         order of the data set give the authors' codes.
 
+        Args:
+            modality: "image" or "text".
+            features: `(n, *image_shape)` or `(n, text_width)` floating point.
+
+        Returns:
+            `(n, bits)` of the weights' dtype, float32 under autocast.
+
         Raises:
-            ValueError: the features have another width than the method was built for.
+            ValueError: for features of another shape than the method was built for.
         """
         self._check_input(modality, features)
         trunk_feature = self._trunk_feature(modality, features)
@@ -255,11 +278,11 @@ class AGAH(HashingMethod):
     def _track_norm(self, modality: Modality, trunk_feature: torch.Tensor) -> None:
         """Follow the mean squared norm of a row; the first step counts in full."""
         share = (1 / (self.n_step + 1)).clamp_min(_NORM_MOMENTUM)
-        self.get_buffer(f"mean_square_{modality}").lerp_(trunk_feature.square().sum(dim=1).mean(), share)
+        self.get_buffer(f"{modality}_mean_square").lerp_(trunk_feature.square().sum(dim=1).mean(), share)
 
     def _training_norm(self, modality: Modality) -> torch.Tensor:
-        """The norm that a full batch of training rows would have."""
-        norm = (self.config.batch_size * self.get_buffer(f"mean_square_{modality}")).sqrt()
+        """Return the norm that a full batch of training rows would have."""
+        norm = (self.config.batch_size * self.get_buffer(f"{modality}_mean_square")).sqrt()
         return norm.clamp_min(torch.finfo(norm.dtype).tiny)
 
 
@@ -279,10 +302,11 @@ def _image_trunk(config: AGAHConfig, spec: DataSpec) -> torch.nn.Module:
     return torch.nn.Sequential(backbone, *relu_layers((backbone.width, config.feature_width)))
 
 
-def _build(config: MethodConfig, spec: DataSpec) -> HashingMethod:
-    return AGAH(cast("AGAHConfig", config), spec)
+def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:
+    return AGAH(cast("AGAHConfig", config), data_spec)
 
 
+#: What the package announces in the entry-point group `cmh.methods`.
 METHOD = MethodSpec(
     name="agah",
     title="AGAH: adversary guided asymmetric hashing for cross-modal retrieval (Gu et al., ICMR 2019)",

@@ -1,4 +1,4 @@
-"""The networks of AGAH: trunks from inputs to common features, heads to codes and classes, critics."""
+"""The networks of AGAH: trunks from inputs to common features, heads to codes and classes, discriminators."""
 
 from __future__ import annotations
 
@@ -12,18 +12,28 @@ if TYPE_CHECKING:
 
 
 def relu_layers(widths: Sequence[int]) -> torch.nn.Sequential:
-    """Linear layers of the given widths, first the input's, with a ReLU after each."""
+    """Make linear layers with a ReLU after each.
+
+    Args:
+        widths: of the input, then of every layer.
+
+    Returns:
+        A network from `(batch, widths[0])` to `(batch, widths[-1])`.
+    """
     layers: list[torch.nn.Module] = []
     for narrow, wide in pairwise(widths):
         layers += [torch.nn.Linear(narrow, wide), torch.nn.ReLU()]
     return torch.nn.Sequential(*layers)
 
 
-def critic_layers(width: int, hidden: Sequence[int]) -> torch.nn.Sequential:
-    """Layers that score features: large where they look like those of the critic's own modality.
+def discriminator_layers(width: int, hidden: Sequence[int]) -> torch.nn.Sequential:
+    """Make a network that scores features: high where they look like those of its own modality.
 
     Args:
         width: width of the features.
         hidden: widths of the hidden layers.
+
+    Returns:
+        A network from `(batch, width)` to `(batch, 1)`, a ReLU after every layer but the last.
     """
     return torch.nn.Sequential(*relu_layers((width, *hidden)), torch.nn.Linear(hidden[-1], 1))

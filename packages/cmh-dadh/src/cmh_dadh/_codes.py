@@ -9,8 +9,8 @@ def project_labels(label: torch.Tensor, codes: torch.Tensor, ridge: float) -> to
     """Regress codes on labels: P = (L^T L + ridge I)^-1 L^T B.
 
     Args:
-        label: `(n, n_label)`.
-        codes: `(n, bits)`.
+        label: `(n, n_label)` floating point zeros and ones.
+        codes: `(n, bits)` floating point.
         ridge: `> 0`.
 
     Returns:
@@ -23,5 +23,12 @@ def project_labels(label: torch.Tensor, codes: torch.Tensor, ridge: float) -> to
 
 
 def signs(values: torch.Tensor) -> torch.Tensor:
-    """Give -1 or 1 for every entry; 0 counts as 1."""
+    """Return -1 or 1 for every entry; 0 counts as 1.
+
+    Args:
+        values: any shape, floating point.
+
+    Returns:
+        The same shape and dtype.
+    """
     return torch.where(values >= 0, 1.0, -1.0).to(values.dtype)

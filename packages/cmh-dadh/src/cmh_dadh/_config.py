@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # What the configuration file of June 2020 has instead of the defaults below (it is set for NUS-WIDE); the
 # image net learns at a tenth of the learning rate, all else at ten times.
 _ICMR2020: Mapping[str, Any] = MappingProxyType(
-    {"image_layer_widths": (4096, 2048), "learning_rate": 6e-4, "gamma": 0.5}
+    {"image_widths": (4096, 2048), "learning_rate": 6e-4, "adversarial_weight": 0.5}
 )
 
 
@@ -23,10 +23,10 @@ class DADHConfig(MethodConfig):
 
     "Program" below is the authors' released code of March 2021, unless a variant is named; of some values it
     is the only source, the ICMR paper gives others too. With `variant="icmr2020"` the image net's widths, the
-    learning rate and gamma default to those of June 2020.
+    learning rate and the adversarial weight default to those of June 2020.
 
     Example:
-        >>> DADHConfig(bits=32, layer_widths=(1024, 512, 256)).learning_rate
+        >>> DADHConfig(bits=32, text_widths=(1024, 512, 256)).learning_rate
         5e-05
     """
 
@@ -38,17 +38,17 @@ class DADHConfig(MethodConfig):
         description="umml2022: the program of March 2021, peculiarities kept; icmr2020: that of June 2020; "
         "clean: the former with loss weights as named, both sides adversarial, gradients through both (ours)",
     )
-    layer_widths: tuple[int, ...] = Field(
+    text_widths: tuple[int, ...] = Field(
         default=(8192, 4096, 2048),
         min_length=1,
-        description="of both feature nets; the last is the width of the feature that the adversary compares; "
-        "program",
+        description="layers of the text net, and of the image net where image_widths is not given; the last "
+        "is the width of the features that the discriminator compares; program",
     )
-    image_layer_widths: tuple[int, ...] | None = Field(
+    image_widths: tuple[int, ...] | None = Field(
         default=None,
         min_length=1,
-        description="of the image net alone, where it differs; the last must be the same; program: "
-        "(4096, 2048) in icmr2020",
+        description="layers of the image net, where they differ from text_widths; the last must be the same; "
+        "program: (4096, 2048) in icmr2020",
     )
     standardise: Literal["matrix", "training", "feature"] = Field(
         default="matrix",
@@ -56,8 +56,8 @@ class DADHConfig(MethodConfig):
         "outside the training set included (program); training: of the training images that are there; "
         "feature: likewise, of each feature by itself (ours); without any, they are those of the matrix",
     )
-    theta: float = Field(
-        default=1.0, ge=0.0, description="weight of the pair loss, in icmr2020 alone; program"
+    pair_weight: float = Field(
+        default=1.0, ge=0.0, description="theta: weight of the pair loss, in icmr2020 alone; program"
     )
     dropout: float = Field(
         default=0.0,
@@ -71,8 +71,11 @@ class DADHConfig(MethodConfig):
         description="of all three Adams; program: 1e-5 for NUS-WIDE; in icmr2020 6e-4, a tenth of it for the "
         "image net and ten times for all else",
     )
-    learning_rate_decay: float = Field(
-        default=0.8, gt=0.0, le=1.0, description="generator only, at the end of epochs 0, 100, 200 (program)"
+    learning_rate_factor: float = Field(
+        default=0.8,
+        gt=0.0,
+        le=1.0,
+        description="of the networks, not the discriminators, at the end of epochs 0, 100, 200 (program)",
     )
     decay_every: int = Field(
         default=100,
@@ -80,16 +83,16 @@ class DADHConfig(MethodConfig):
         description="epochs between two decays; the first comes after epoch 0 already (program)",
     )
     smallest_learning_rate: float = Field(default=1e-6, ge=0.0, description="floor of the decay (program)")
-    alpha: float = Field(
-        default=10.0, ge=0.0, description="weight of the triplet loss; program, both versions"
+    triplet_weight: float = Field(
+        default=10.0, ge=0.0, description="alpha: weight of the triplet loss; program, both versions"
     )
-    beta: float = Field(
+    quantisation_weight: float = Field(
         default=1.0,
         ge=0.0,
-        description="weight of the quantisation loss; program, which trains with beta + 0.1 in umml2022",
+        description="beta: weight of the quantisation loss; program, which adds 0.1 in umml2022",
     )
-    gamma: float = Field(
-        default=1.0, ge=0.0, description="weight of the adversarial losses; program: 0.5 in icmr2020"
+    adversarial_weight: float = Field(
+        default=1.0, ge=0.0, description="gamma: weight of the adversarial losses; program: 0.5 in icmr2020"
     )
     margin: float = Field(
         default=0.4,
@@ -97,18 +100,20 @@ class DADHConfig(MethodConfig):
         le=2.0,
         description="of the triplet loss, in cosine distance; program, both versions",
     )
-    mu: float = Field(
-        default=1e-5, ge=0.0, description="weight of the network's outputs in the code update; program"
+    output_weight: float = Field(
+        default=1e-5, ge=0.0, description="mu: weight of the networks' outputs in the code update; program"
     )
     ridge: float = Field(
-        default=1.0, gt=0.0, description="lambda, ridge of the label projection in the code update; program"
+        default=1.0, gt=0.0, description="lambda: ridge of the label projection in the code update; program"
     )
-    penalty: float = Field(default=10.0, ge=0.0, description="weight of the gradient penalty (program)")
-    weight_decay: float = Field(default=5e-4, ge=0.0, description="of the generator's Adam (program)")
-    critic_weight_decay: float = Field(
+    gradient_penalty_weight: float = Field(
+        default=10.0, ge=0.0, description="weight inside the discriminators' losses; program"
+    )
+    weight_decay: float = Field(default=5e-4, ge=0.0, description="of the networks' Adam (program)")
+    discriminator_weight_decay: float = Field(
         default=1e-4, ge=0.0, description="of the discriminators' Adams (program)"
     )
-    critic_betas: tuple[float, float] = Field(
+    discriminator_betas: tuple[float, float] = Field(
         default=(0.5, 0.9), description="of the discriminators' Adams (program)"
     )
 
@@ -119,16 +124,16 @@ class DADHConfig(MethodConfig):
         if not isinstance(given, dict) or given.get("variant") != "icmr2020":
             return given
         constants = dict(_ICMR2020)
-        if "layer_widths" in given:  # other widths than the program's: for both nets, unless said otherwise
-            del constants["image_layer_widths"]
+        if "text_widths" in given:  # other widths than the program's: of both nets, unless said otherwise
+            del constants["image_widths"]
         return constants | given
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if min(self.layer_widths) < 4:
-            raise ValueError("layer_widths must all be at least 4, since the discriminator quarters the last")
-        if self.image_layer_widths is not None and self.image_layer_widths[-1] != self.layer_widths[-1]:
-            raise ValueError("image_layer_widths and layer_widths must end with the same width")
+        if min(self.text_widths) < 4:
+            raise ValueError("text_widths must all be at least 4, since the discriminator quarters the last")
+        if self.image_widths is not None and self.image_widths[-1] != self.text_widths[-1]:
+            raise ValueError("image_widths and text_widths must end with the same width")
         if self.variant == "icmr2020" and self.dropout > 0:
             raise ValueError("dropout must be 0 in variant icmr2020, whose nets have none")
         if self.batch_size < 2 and self.variant != "icmr2020":
@@ -136,8 +141,15 @@ class DADHConfig(MethodConfig):
         return self
 
 
-MIRFLICKR25K = DADHConfig(bits=64, epochs=300, batch_size=128)
-NUSWIDE_TC21 = DADHConfig(bits=64, epochs=300, batch_size=128, learning_rate=1e-5, dropout=0.5)
-ICMR2020 = DADHConfig(bits=64, epochs=300, batch_size=128, variant="icmr2020")
-# For a few thousand rows on a CPU: narrow layers, and a learning rate that gets there in few steps.
-SMALL = DADHConfig(bits=64, epochs=20, batch_size=128, learning_rate=1e-3, layer_widths=(512, 256, 128))
+#: Named sets of options; "small" is for some thousand rows on a CPU.
+PRESETS: Mapping[str, DADHConfig] = MappingProxyType(
+    {
+        "icmr2020": DADHConfig(bits=64, epochs=300, batch_size=128, variant="icmr2020"),
+        "mirflickr25k": DADHConfig(bits=64, epochs=300, batch_size=128),
+        "nuswide-tc21": DADHConfig(bits=64, epochs=300, batch_size=128, learning_rate=1e-5, dropout=0.5),
+        # For a few thousand rows on a CPU: narrow layers, and a learning rate that gets there in few steps.
+        "small": DADHConfig(
+            bits=64, epochs=20, batch_size=128, learning_rate=1e-3, text_widths=(512, 256, 128)
+        ),
+    }
+)

@@ -13,7 +13,7 @@ from cmh_dadh._streamed import StreamedLinear
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_CODE_CRITIC_WIDTH = 512
+_CODE_DISCRIMINATOR_WIDTH = 512
 
 
 class FeatureNet(nn.Module):
@@ -66,17 +66,17 @@ class FeatureNet(nn.Module):
                 norm.momentum = momentum
 
 
-def feature_critic(width: int) -> nn.Sequential:
+def feature_discriminator(width: int) -> nn.Sequential:
     """Make the discriminator of features: width, width / 2, width / 4, one logit."""
-    return _critic([width, width // 2, width // 4, 1])
+    return _discriminator([width, width // 2, width // 4, 1])
 
 
-def code_critic(bits: int) -> nn.Sequential:
+def code_discriminator(bits: int) -> nn.Sequential:
     """Make the discriminator of codes: bits, 512, one logit."""
-    return _critic([bits, _CODE_CRITIC_WIDTH, 1])
+    return _discriminator([bits, _CODE_DISCRIMINATOR_WIDTH, 1])
 
 
-def _critic(widths: Sequence[int]) -> nn.Sequential:
+def _discriminator(widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for a, b in pairwise(widths):
         linear = nn.Linear(a, b)

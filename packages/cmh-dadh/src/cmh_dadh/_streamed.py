@@ -1,6 +1,6 @@
 """Dense layers whose weight gradients share one piece of memory.
 
-At the sizes of the paper the generator has 129 million weights. A plain backward pass allocates half a
+At the sizes of the paper the networks have 129 million weights. A plain backward pass allocates half a
 gigabyte of gradients in every step and gives it back, and the operating system clears those pages each time.
 Here the backward pass of a layer leaves only the two small factors of its weight gradient G = D^T X (D:
 gradient at the output, X: input). The optimiser forms one G after the other in a workspace that it keeps. The

@@ -8,9 +8,9 @@ import torch
 from cmh_train import at_least_float32, frobenius_norm, full_precision
 from torch import nn
 
-from cmh_dadh._adversary import says_fake, says_real
 from cmh_dadh._codes import project_labels, signs
-from cmh_dadh._dadh import DADH
+from cmh_dadh._losses import fake_loss, real_loss
+from cmh_dadh._method import DADH, LearningRateFactors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,34 +27,33 @@ class _SymmetricDADH(DADH):
     the gradient penalty two digits.
     """
 
-    def _scale_triplets(self, weights: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+    def _scaled_triplets(self, weights: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         return weights
 
     def _weigh(self, parts: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        triplets = parts["triplet_image_text"] + parts["triplet_text_image"]
-        adversarial = parts["adversarial_feature"] + parts["adversarial_hash"]
+        triplets = parts["triplet_image_to_text"] + parts["triplet_text_to_image"]
+        adversarial = parts["adversarial_feature"] + parts["adversarial_code"]
         return (
-            self.options.alpha * triplets
-            + self.options.beta * parts["quantisation"]
-            + self.options.gamma * adversarial
+            self.config.triplet_weight * triplets
+            + self.config.quantisation_weight * parts["quantisation"]
+            + self.config.adversarial_weight * adversarial
         )
 
-    def _deceive(self, critic: nn.Module, image_side: torch.Tensor, text_side: torch.Tensor) -> torch.Tensor:
+    def _generator_loss(self, name: str, image_side: torch.Tensor, text_side: torch.Tensor) -> torch.Tensor:
+        discriminator = self.discriminator[name]
         with full_precision(image_side):
-            return says_fake(critic(at_least_float32(image_side))) + says_real(
-                critic(at_least_float32(text_side))
-            )
+            as_fake = fake_loss(discriminator(at_least_float32(image_side)))
+            return as_fake + real_loss(discriminator(at_least_float32(text_side)))
 
-    def _train_critic(
-        self, name: str, critic: nn.Sequential, sides: tuple[torch.Tensor, torch.Tensor]
-    ) -> torch.Tensor:
-        real, fake = sides
+    def _train_discriminator(self, name: str, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         with full_precision(real):
-            return super()._train_critic(name, critic, (at_least_float32(real), at_least_float32(fake)))
+            return super()._train_discriminator(name, at_least_float32(real), at_least_float32(fake))
 
 
 class CleanDADH(_SymmetricDADH):
     """The current program with plain weights, both sides adversarial, gradients through both adversaries."""
+
+    variant: ClassVar[str] = "clean"
 
     def _adversarial_losses(
         self,
@@ -63,8 +62,8 @@ class CleanDADH(_SymmetricDADH):
         text: torch.Tensor,  # noqa: ARG002 - no second pass
     ) -> dict[str, torch.Tensor]:
         return {
-            "adversarial_feature": self._deceive(self.feature_critic, *features),
-            "adversarial_hash": self._deceive(self.code_critic, *codes),
+            "adversarial_feature": self._generator_loss("feature", *features),
+            "adversarial_code": self._generator_loss("code", *codes),
         }
 
     def _make_networks(self) -> None:
@@ -81,12 +80,13 @@ class DADH2020(_SymmetricDADH):
     are left out.
     """
 
+    variant: ClassVar[str] = "icmr2020"
     batch_norm: ClassVar[bool] = False
-    rates: ClassVar[tuple[float, float, float]] = (0.1, 10.0, 10.0)
+    learning_rate_factors: ClassVar[LearningRateFactors] = LearningRateFactors(0.1, 10.0, 10.0)
     text_code_matrix: torch.Tensor  # B_t, (n_train, bits); B_i is the code matrix
 
-    def __init__(self, config: DADHConfig, data: DataSpec) -> None:
-        super().__init__(config, data)
+    def __init__(self, config: DADHConfig, data_spec: DataSpec) -> None:
+        super().__init__(config, data_spec)
         self.encode_batch_size = self.training_batch_size = config.batch_size
         self.register_buffer("text_code_matrix", self.code_matrix.clone())
 
@@ -122,20 +122,20 @@ class DADH2020(_SymmetricDADH):
         heads = (self.image_head, self.text_head)
         second_codes = [self._hash(head, side.detach()) for head, side in zip(heads, features, strict=True)]
         return {
-            "adversarial_feature": self._deceive(self.feature_critic, *features),
-            "adversarial_hash": self._deceive(self.code_critic, *second_codes),
+            "adversarial_feature": self._generator_loss("feature", *features),
+            "adversarial_code": self._generator_loss("code", *second_codes),
         }
 
     def _weigh(self, parts: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return super()._weigh(parts) + self.options.theta * parts["pair"]
+        return super()._weigh(parts) + self.config.pair_weight * parts["pair"]
 
     def _update_codes(self, label: torch.Tensor) -> None:
         for matrix, outputs in (
             (self.code_matrix, self.image_codes),
             (self.text_code_matrix, self.text_codes),
         ):
-            projection = project_labels(label, matrix, self.options.ridge)
-            matrix.copy_(signs(label @ projection + self.options.mu * outputs))
+            projection = project_labels(label, matrix, self.config.ridge)
+            matrix.copy_(signs(label @ projection + self.config.output_weight * outputs))
 
 
 def _divide_by_norm(features: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cmh_train import MethodConfig
 from pydantic import Field
 
-from cmh_jdsh._dsdw import DSDW, MIRFLICKR25K, NUSWIDE_TC10
+from cmh_jdsh._dsdw import DSDW, MIRFLICKR25K_DSDW, NUSWIDE_TC10_DSDW
+from cmh_jdsh._similarity import Variant  # noqa: TC001 - pydantic reads the annotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,31 +20,38 @@ class JDSHConfig(MethodConfig):
     """Options of JDSH; the defaults are those of the authors' program for MIR-Flickr25K.
 
     "Program" below is the authors' released code of December 2020 unless a date says otherwise.
+
+    Example:
+        >>> JDSHConfig(bits=32, text_widths=(512,)).dsdw.maximum
+        0.68
     """
 
     bits: int = Field(default=64, ge=8, le=512, description="code length; program: 16 to 128")
     epochs: int = Field(default=300, ge=1, description="passes over the training set; program")
     batch_size: int = Field(default=32, ge=1, description="samples in one step; program")
-    variant: Literal["current", "sigir2020"] = Field(
-        default="current",
-        description="program of December 2020, or that of May 2020, which is nearest to the paper",
+    variant: Variant = Field(
+        default="umml2022",
+        description="umml2022: the program of December 2020, which the UMML paper ran; sigir2020: that of "
+        "May 2020, nearest to the paper",
     )
-    standardise: bool = Field(
-        default=False,
-        description="subtract the images' scalar mean and divide by their deviation first; needed where "
-        "features are signed and large (ours)",
+    standardise: Literal["none", "matrix"] = Field(
+        default="none",
+        description="what scales the images; none: nothing (program); matrix: one mean and deviation of the "
+        "whole matrix, needed where features are signed and large (ours)",
     )
-    hidden_width: int = Field(default=4096, ge=1, description="width of the text net's hidden layer; program")
+    text_widths: tuple[int, ...] = Field(
+        default=(4096,), min_length=1, description="hidden layers of the text net; program"
+    )
     image_share: float = Field(
-        default=0.5, ge=0, description="weight of the images' similarity, alpha; program"
+        default=0.5, ge=0, description="alpha: share of the images' similarity in the target; program"
     )
-    text_share: float = Field(default=0.1, ge=0, description="weight of the texts' similarity, beta; program")
+    text_share: float = Field(default=0.1, ge=0, description="beta: share of the texts' similarity; program")
     joint_share: float = Field(
-        default=0.4, ge=0, description="weight of the second-order one, lambda; program"
+        default=0.4, ge=0, description="lambda: share of the second-order one; program"
     )
-    scale: float = Field(default=1.4, gt=0, description="factor of the whole target, mu; program")
+    scale: float = Field(default=1.4, gt=0, description="mu: factor of the whole target; program")
     dsdw: DSDW | Literal["estimate"] = Field(
-        default=MIRFLICKR25K,
+        default=MIRFLICKR25K_DSDW,
         description="constants of the sharpening (program), or 'estimate': fitted to the data in the first "
         "epoch (ours)",
     )
@@ -70,16 +78,17 @@ class JDSHConfig(MethodConfig):
     )
     dropout_backbone: bool = Field(
         default=True,
-        description="keep AlexNet's dropout on while training, which makes its features, and in the current "
-        "variant the target too, noisy; program",
+        description="keep AlexNet's dropout on while training, which makes its features, and in variant "
+        "umml2022 the target too, noisy; program",
     )
 
 
 # The authors used NUS-WIDE with 10 labels, the 21-label cut was never fitted; labels play no part, the images
 # are mostly the same.
-_NUSWIDE = JDSHConfig(image_share=0.4, text_share=0.3, joint_share=0.3, dsdw=NUSWIDE_TC10)
+_NUSWIDE = JDSHConfig(image_share=0.4, text_share=0.3, joint_share=0.3, dsdw=NUSWIDE_TC10_DSDW)
 _MAY = {"variant": "sigir2020", "scale": 1.47}
 
+#: Named sets of options; "small" is for some thousand rows on a CPU.
 PRESETS: Mapping[str, JDSHConfig] = MappingProxyType(
     {
         "mirflickr25k": JDSHConfig(),
@@ -96,8 +105,8 @@ PRESETS: Mapping[str, JDSHConfig] = MappingProxyType(
             batch_size=64,
             image_learning_rate=0.02,
             text_learning_rate=0.02,
-            hidden_width=512,
-            standardise=True,
+            text_widths=(512,),
+            standardise="matrix",
             dsdw="estimate",
         ),
     }

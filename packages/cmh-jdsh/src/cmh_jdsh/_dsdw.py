@@ -26,6 +26,13 @@ class DSDW(BaseModel):
     to its right surely similar. Similarities below `left_location - left_factor * left_scale` are multiplied
     by `1 + left_weight * exp(minimum - s)`, those above `right_location + right_factor * right_scale` by
     `1 + right_weight * exp(s - maximum)`.
+
+    Example:
+        >>> fitted = DSDW(
+        ...     minimum=-1, maximum=1, left_location=0, left_scale=0.1, right_location=0, right_scale=0.1
+        ... )
+        >>> fitted.sharpening()["right"]
+        0.4
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +65,7 @@ class DSDW(BaseModel):
 
 
 # Fitted by hand by the authors to their AlexNet features and tags; program only.
-MIRFLICKR25K = DSDW(
+MIRFLICKR25K_DSDW = DSDW(
     minimum=-0.52,
     maximum=0.68,
     left_location=-0.49,
@@ -66,7 +73,7 @@ MIRFLICKR25K = DSDW(
     right_location=-0.49,
     right_scale=0.088,
 )
-NUSWIDE_TC10 = DSDW(
+NUSWIDE_TC10_DSDW = DSDW(
     minimum=-0.64,
     maximum=0.75,
     left_location=-0.62,

@@ -13,28 +13,32 @@ if TYPE_CHECKING:
 
 
 def similarity_losses(
-    code_image: torch.Tensor, code_text: torch.Tensor, target: torch.Tensor, *, variant: Variant = "current"
+    image_codes: torch.Tensor,
+    text_codes: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    variant: Variant = "umml2022",
 ) -> dict[str, torch.Tensor]:
     """How far the codes' cosines are from the target, as unweighted named losses.
 
     Args:
-        code_image: `(batch, bits)`.
-        code_text: `(batch, bits)`.
-        target: S, `(batch, batch)`; symmetric in the current variant.
-        variant: "current" counts the cross-modal term for both directions and rewards partners for equal
+        image_codes: `(batch, bits)`.
+        text_codes: `(batch, bits)`.
+        target: S, `(batch, batch)`; symmetric in variant umml2022.
+        variant: "umml2022" counts the cross-modal term for both directions and rewards partners for equal
             codes; "sigir2020" has one cross-modal term and nothing more.
 
     Returns:
-        `intra_image`, `intra_text`, `cross` and, in the current variant, `pair`: minus the mean cosine of
+        `intra_image`, `intra_text`, `cross` and, in variant umml2022, `pair`: minus the mean cosine of
         partners.
     """
-    image, text = normalize(code_image, dim=1), normalize(code_text, dim=1)
+    image, text = normalize(image_codes, dim=1), normalize(text_codes, dim=1)
     losses = {
         "intra_image": mse_loss(image @ image.T, target),
         "intra_text": mse_loss(text @ text.T, target),
         "cross": mse_loss(image @ text.T, target),
     }
-    if variant == "current":
+    if variant == "umml2022":
         losses["cross"] = 2 * losses["cross"]  # target symmetric: the transposed term is equal
         losses["pair"] = -(image * text).sum(dim=1).mean()
     return losses

@@ -1,9 +1,8 @@
-"""JDSH: its networks, its training step and its codes."""
+"""JDSH: its training step and its codes."""
 
 from __future__ import annotations
 
 import math
-from copy import deepcopy
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import torch
@@ -21,15 +20,14 @@ from cmh_train import (
 from cmh_jdsh._config import PRESETS, JDSHConfig
 from cmh_jdsh._dsdw import SimilarityDistribution, sharpen
 from cmh_jdsh._losses import similarity_losses, total_loss
-from cmh_jdsh._pixels import FEATURE_WIDTH, centre_crops, read_alexnet, training_crops
+from cmh_jdsh._networks import backbones, text_network
+from cmh_jdsh._pixels import FEATURE_WIDTH, centre_crops, training_crops
 from cmh_jdsh._similarity import joint_similarity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cmh_jdsh._dsdw import Sharpening
-
-_DROPOUT = 0.5  # AlexNet's own
 
 
 class JDSH(HashingMethod):
@@ -42,30 +40,32 @@ class JDSH(HashingMethod):
 
     Args:
         config: the options.
-        spec: shapes of the data, and the images' mean and deviation for `standardise`.
+        data_spec: shapes of the data, and the images' mean and deviation for `standardise`.
 
     Raises:
-        ValueError: images are pixels and AlexNet's weights are missing, or an option does not fit pixels.
+        ValueError: if images are pixels and AlexNet's weights are missing, or an option does not fit pixels.
 
     Source: Liu, Qian, Guan, Zhan, Shao, "Joint-modal Distribution-based Similarity Hashing for Large-scale
     Unsupervised Deep Cross-modal Retrieval", SIGIR 2020, and the authors' program where the paper is silent.
+
+    Example:
+        >>> spec = DataSpec(n_train=8, image_shape=(4,), text_width=3)
+        >>> method = JDSH(JDSHConfig(bits=16, text_widths=(8,)), spec).eval()
+        >>> method.encode("text", torch.ones(5, 3)).shape
+        torch.Size([5, 16])
     """
 
     drop_last: ClassVar[bool] = True
     config: JDSHConfig
+    data_spec: DataSpec
     code_sharpness: torch.Tensor  # a in tanh(a x)
 
-    def __init__(self, config: JDSHConfig, spec: DataSpec) -> None:
-        super().__init__(config, spec)
-        self._image_mean, self._image_std = spec.image_mean, spec.image_std
-        self.backbone, self.target_backbone = _backbones(config, spec)
-        width = spec.image_shape[0] if self.backbone is None else FEATURE_WIDTH
+    def __init__(self, config: JDSHConfig, data_spec: DataSpec) -> None:
+        super().__init__(config, data_spec)
+        self.backbone, self.target_backbone = backbones(config, data_spec)
+        width = data_spec.image_shape[0] if self.backbone is None else FEATURE_WIDTH
         self.image_head = torch.nn.Linear(width, config.bits)
-        self.text_net = torch.nn.Sequential(
-            torch.nn.Linear(spec.text_width, config.hidden_width),
-            torch.nn.ReLU(inplace=True),
-            torch.nn.Linear(config.hidden_width, config.bits),
-        )
+        self.text_net = text_network(data_spec.text_width, config.text_widths, config.bits)
         self.register_buffer("code_sharpness", torch.ones(()))
         self.distribution = None
         if config.dsdw == "estimate":
@@ -95,18 +95,29 @@ class JDSH(HashingMethod):
         }
 
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
-        """The optimisers `image` and `text`."""
+        """Return the optimisers `image` and `text`."""
         return self._optimisers
 
     def train(self, mode: bool = True) -> Self:
-        """Switch dropout on or off; a backbone that makes targets never has it."""
+        """Switch dropout on or off; a backbone that makes targets never has it.
+
+        Args:
+            mode: True for training.
+
+        Returns:
+            The method itself.
+        """
         super().train(mode)
         if self.target_backbone is not None:
             self.target_backbone.eval()
         return self
 
     def begin_epoch(self, epoch: int) -> None:
-        """Sharpen the codes' tanh; with `dsdw="estimate"`, collect similarities during epoch 0."""
+        """Sharpen the codes' tanh; with `dsdw="estimate"`, collect similarities during epoch 0.
+
+        Args:
+            epoch: counted from 0.
+        """
         self.code_sharpness.fill_(math.sqrt(epoch + 1))
         if self.distribution is None:
             return
@@ -117,12 +128,15 @@ class JDSH(HashingMethod):
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Take one step of both networks.
 
+        Args:
+            batch: images `(batch, *image_shape)` and texts `(batch, text_width)`; labels are not used.
+
         Returns:
-            The unweighted losses `intra_image`, `intra_text`, `cross` and, in the current variant, `pair`,
-            and their weighted sum `total`.
+            The unweighted losses `intra_image`, `intra_text`, `cross` and, in variant umml2022, `pair`,
+            and their weighted sum `total`; `()` floating point.
 
         Raises:
-            ValueError: the features have another width than the method was built for.
+            ValueError: for inputs of another shape than the method was built for.
         """
         self._check_batch(batch)
         image_feature, target_feature = self._training_features(batch.image)
@@ -141,7 +155,7 @@ class JDSH(HashingMethod):
         return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
 
     def _training_features(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features for the codes and features for the target similarity."""
+        """Make features for the codes and features for the target similarity."""
         if self.backbone is None:
             feature = self._standardised(image)
             return feature, feature
@@ -183,8 +197,15 @@ class JDSH(HashingMethod):
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
         """Map raw features or pixels to codes in -1..1, each row for itself.
 
+        Args:
+            modality: "image" or "text".
+            features: `(n, *image_shape)` or `(n, text_width)` floating point.
+
+        Returns:
+            `(n, bits)` of the weights' dtype, float32 under autocast.
+
         Raises:
-            ValueError: the features have another width than the method was built for.
+            ValueError: for features of another shape than the method was built for.
         """
         self._check_input(modality, features)
         if modality == "text":
@@ -197,34 +218,13 @@ class JDSH(HashingMethod):
         return torch.tanh(self.code_sharpness * at_least_float32(hidden))
 
     def _standardised(self, image: torch.Tensor) -> torch.Tensor:
-        return (image - self._image_mean) / self._image_std if self.config.standardise else image
+        if self.config.standardise == "none":
+            return image
+        return (image - self.data_spec.image_mean) / self.data_spec.image_std
 
     def _upright(self, image: torch.Tensor) -> torch.Tensor:
         """Pixels `(batch, 3, height, width)`."""
         return image.transpose(2, 3) if self.config.pixel_axes == "width-height" else image
-
-
-def _backbones(config: JDSHConfig, spec: DataSpec) -> tuple[torch.nn.Module | None, torch.nn.Module | None]:
-    """The network before the image head and, where that is fine-tuned, a frozen copy for the targets."""
-    if len(spec.image_shape) == 1:
-        return None, None
-    if len(spec.image_shape) != 3 or spec.image_shape[0] != 3:
-        raise ValueError(
-            f"JDSH takes features or pixels of shape (3, height, width), but images have {spec.image_shape}; "
-            "put the three colours first"
-        )
-    if config.alexnet_weights is None:
-        raise ValueError(
-            "JDSH from pixels starts with AlexNet; give alexnet_weights, the path of torchvision's file"
-        )
-    if config.standardise:
-        raise ValueError(
-            "standardise is for features; pixels are scaled as AlexNet expects them, so leave it off"
-        )
-    backbone = read_alexnet(config.alexnet_weights, dropout=_DROPOUT if config.dropout_backbone else 0.0)
-    if config.variant == "current":
-        return backbone.requires_grad_(False), None
-    return backbone, deepcopy(backbone).requires_grad_(False).eval()
 
 
 def _largest_similarity(config: JDSHConfig) -> float:
@@ -232,10 +232,11 @@ def _largest_similarity(config: JDSHConfig) -> float:
     return 3 * (config.image_share + config.text_share) + config.joint_share
 
 
-def _build(config: MethodConfig, spec: DataSpec) -> HashingMethod:
-    return JDSH(cast("JDSHConfig", config), spec)
+def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:
+    return JDSH(cast("JDSHConfig", config), data_spec)
 
 
+#: What the package announces in the entry-point group `cmh.methods`.
 METHOD = MethodSpec(
     name="jdsh",
     title="JDSH: joint-modal distribution-based similarity hashing (Liu et al., SIGIR 2020)",

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch.nn.functional import normalize
 
-Variant = Literal["current", "sigir2020"]
+Variant = Literal["umml2022", "sigir2020"]
 
 _SHORTEST = 1e-12  # below it a row counts as zeros
 
@@ -35,12 +35,12 @@ def joint_similarity(
     image_share: float,
     text_share: float,
     joint_share: float,
-    variant: Variant = "current",
+    variant: Variant = "umml2022",
 ) -> torch.Tensor:
     """Weighted sum of the images' affinity, the texts' affinity and a second-order one.
 
     The third says whether two samples stand alike to all others; it is the product of both affinities: with
-    rows of unit length and symmetrised ("current"), or with the product's rows of unit length ("sigir2020").
+    rows of unit length and symmetrised ("umml2022"), or with the product's rows of unit length ("sigir2020").
 
     Args:
         image: `(batch, width_image)` features.
@@ -51,12 +51,12 @@ def joint_similarity(
         variant: which program's product.
 
     Returns:
-        S', `(batch, batch)`, symmetric in the current variant. No gradient.
+        S', `(batch, batch)`, symmetric in variant umml2022. No gradient.
 
     Source: Liu et al., SIGIR 2020, joint-modal similarity matrix.
     """
     image_affinity, text_affinity = affinity(image), affinity(text)  # S_I, S_T
-    if variant == "current":
+    if variant == "umml2022":
         both = normalize(image_affinity, dim=1) @ normalize(text_affinity, dim=1).T
         both = (both + both.T) / 2
     else:

@@ -23,7 +23,7 @@ def method_version(name: str) -> str:
 
 
 def parse_method_options(assignments: list[str]) -> dict[str, dict[str, JsonValue]]:
-    """Turn `["epochs=5", "dadh.mu=0.1"]` into options by method; those of every method under ""."""
+    """Turn `["epochs=5", "dadh.ridge=0.1"]` into options by method; those of every method under ""."""
     options: dict[str, dict[str, JsonValue]] = {}
     for name, value in parse_options(assignments).items():
         method, _, option = name.rpartition(".")
@@ -32,7 +32,7 @@ def parse_method_options(assignments: list[str]) -> dict[str, dict[str, JsonValu
 
 
 def parse_options(assignments: list[str]) -> dict[str, JsonValue]:
-    """Turn `["epochs=5", "layer_widths=[64, 32]"]` into a mapping; a value that is not JSON is text."""
+    """Turn `["epochs=5", "text_widths=[64, 32]"]` into a mapping; a value that is not JSON is text."""
     options: dict[str, JsonValue] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")

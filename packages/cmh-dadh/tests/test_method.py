@@ -3,15 +3,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from cmh_dadh import DADH, DADH2020, METHOD, CleanDADH, DADHConfig
-from cmh_dadh._adversary import critic_losses, says_fake, says_real
+from cmh_dadh import DADH, METHOD, DADHConfig
 from cmh_dadh._codes import project_labels, signs
-from cmh_dadh._networks import FeatureNet, code_critic
+from cmh_dadh._losses import discriminator_losses, fake_loss, real_loss
+from cmh_dadh._networks import FeatureNet, code_discriminator
+from cmh_dadh._variants import DADH2020, CleanDADH
 from cmh_train import Batch, DataSpec, TrainingData, build_method, encode_dataset, fit, make_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
-SMALL = {"bits": 16, "layer_widths": (32, 16, 8), "learning_rate": 2e-3, "batch_size": 16}
+SMALL = {"bits": 16, "text_widths": (32, 16, 8), "learning_rate": 2e-3, "batch_size": 16}
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +63,16 @@ def test_learns(data, variant, precision, epochs):
     result = fit(method, data, epochs=epochs, batch_size=16, precision=precision, seed=0)
     assert agreement(method, data) > 0.5
     losses = result.losses
-    assert losses["triplet_image_text"][-1] < losses["triplet_image_text"][0]
+    assert losses["triplet_image_to_text"][-1] < losses["triplet_image_to_text"][0]
     expected = {
         "discriminator_feature",
-        "discriminator_hash",
-        "triplet_image_text",
-        "triplet_text_image",
+        "discriminator_code",
+        "triplet_image_to_text",
+        "triplet_text_to_image",
         "quantisation",
         "adversarial_feature",
-        "adversarial_hash",
-        "generator",
+        "adversarial_code",
+        "total",
     }
     assert set(losses) == expected | ({"pair"} if variant == "icmr2020" else set())
     assert all(parameter.dtype == torch.float32 for parameter in method.parameters())
@@ -100,7 +101,7 @@ def test_any_number_of_bits(data, bits):
 
 @pytest.mark.parametrize(("standardise", "axis"), [("training", None), ("feature", 0)])
 def test_standardising_by_the_training_images_that_are_there(data, standardise, axis, monkeypatch):
-    monkeypatch.setattr("cmh_dadh._dadh._ROWS_AT_ONCE", 7)  # several pieces of unequal length
+    monkeypatch.setattr("cmh_dadh._method._ROWS_AT_ONCE", 7)  # several pieces of unequal length
     method = build_method(METHOD, SMALL | {"standardise": standardise}, data.spec, 0)
     untrained = encode_dataset(method, "image", data.image)
     fit(method, data, epochs=3, batch_size=16, seed=0)
@@ -143,20 +144,20 @@ def test_learning_rate_decays_after_epochs_0_100_200(data):
     seen = []
     for epoch in range(202):
         method.end_epoch(epoch)
-        seen.append(method.optimisers()["generator"].param_groups[0]["lr"])
+        seen.append(method.optimisers()["networks"].param_groups[0]["lr"])
     assert seen[0] == seen[99] == pytest.approx(1.2e-6)
     assert seen[100] == 1e-6  # 0.96e-6, raised to the floor
     assert seen[201] == 1e-6
-    assert method.optimisers()["feature_critic"].param_groups[0]["lr"] == 1.5e-6
+    assert method.optimisers()["discriminator_feature"].param_groups[0]["lr"] == 1.5e-6
 
 
-def test_only_at_alpha_10_triplets_are_weighted(data):
+def test_only_with_a_triplet_weight_of_10_triplets_are_weighted(data):
     weights, positive = torch.tensor([[0.5, 0.0]]), torch.tensor([[True, False]])
-    for alpha, expected in ((10.0, 10 * 1.1**2 * 0.5), (5.0, 1.1)):
-        method = build_method(METHOD, SMALL | {"alpha": alpha}, data.spec, 0)
-        assert method._scale_triplets(weights, positive)[0].tolist() == pytest.approx([expected, 0.0])
-    clean = build_method(METHOD, SMALL | {"variant": "clean", "alpha": 5.0}, data.spec, 0)
-    assert torch.equal(clean._scale_triplets(weights, positive), weights)
+    for weight, expected in ((10.0, 10 * 1.1**2 * 0.5), (5.0, 1.1)):
+        method = build_method(METHOD, SMALL | {"triplet_weight": weight}, data.spec, 0)
+        assert method._scaled_triplets(weights, positive)[0].tolist() == pytest.approx([expected, 0.0])
+    clean = build_method(METHOD, SMALL | {"variant": "clean", "triplet_weight": 5.0}, data.spec, 0)
+    assert torch.equal(clean._scaled_triplets(weights, positive), weights)
 
 
 def gradients_of_adversary(method, data):
@@ -170,7 +171,7 @@ def gradients_of_adversary(method, data):
     moved = {}
     for name, loss in parts.items():
         nets = {net: getattr(method, net) for net in ("image_net", "text_net", "image_head", "text_head")}
-        method._generator.zero_grad()
+        method.optimisers()["networks"].zero_grad()
         loss.backward(retain_graph=True)
         moved[name] = {
             net
@@ -188,9 +189,9 @@ def gradients_of_adversary(method, data):
         ("clean", {"image_net", "text_net"}, {"image_net", "text_net", "image_head", "text_head"}),
     ],
 )
-def test_whom_the_adversary_trains(data, variant, feature, code):
+def test_which_networks_the_adversarial_losses_train(data, variant, feature, code):
     method = build_method(METHOD, SMALL | {"variant": variant}, data.spec, 0)
-    assert gradients_of_adversary(method, data) == {"adversarial_feature": feature, "adversarial_hash": code}
+    assert gradients_of_adversary(method, data) == {"adversarial_feature": feature, "adversarial_code": code}
 
 
 def test_two_passes_and_one_with_another_momentum_are_the_same():
@@ -207,26 +208,26 @@ def test_two_passes_and_one_with_another_momentum_are_the_same():
             torch.testing.assert_close(value, twice.state_dict()[name])
 
 
-def test_critic_losses_by_loops():
+def test_discriminator_losses_by_loops():
     torch.manual_seed(0)
-    critic = code_critic(4).double()
+    discriminator = code_discriminator(4).double()
     real, fake, mix = (torch.rand(3, 4, dtype=torch.float64) for _ in range(3))
-    as_real, as_fake, penalty = critic_losses(critic, real, fake, mix)
-    real_rows = [-torch.log(torch.sigmoid(critic(row))).item() for row in real]
-    fake_rows = [-torch.log(1 - torch.sigmoid(critic(row))).item() for row in fake]
+    as_real, as_fake, penalty = discriminator_losses(discriminator, real, fake, mix)
+    real_rows = [-torch.log(torch.sigmoid(discriminator(row))).item() for row in real]
+    fake_rows = [-torch.log(1 - torch.sigmoid(discriminator(row))).item() for row in fake]
     penalties = []
     for r, f, a in zip(real, fake, mix, strict=True):
         point = (a * r + (1 - a) * f).requires_grad_()
-        (slope,) = torch.autograd.grad(critic(point)[0], point)
-        penalties.append((sum(s**2 for s in slope.tolist()) ** 0.5 - 1) ** 2)
+        (gradient,) = torch.autograd.grad(discriminator(point)[0], point)
+        penalties.append((sum(s**2 for s in gradient.tolist()) ** 0.5 - 1) ** 2)
     for loss, rows in ((as_real, real_rows), (as_fake, fake_rows), (penalty, penalties)):
         assert loss.item() == pytest.approx(sum(rows) / 3, rel=1e-12)
 
 
 def test_log_sigmoids_cannot_overflow():
     large = torch.tensor([1000.0])
-    assert (says_real(-large), says_fake(large)) == (1000.0, 1000.0)
-    assert (says_real(large), says_fake(-large)) == (0.0, 0.0)
+    assert (real_loss(-large), fake_loss(large)) == (1000.0, 1000.0)
+    assert (real_loss(large), fake_loss(-large)) == (0.0, 0.0)
 
 
 def test_label_projection_solves_its_equation():
@@ -246,7 +247,7 @@ def test_the_2020_program_divides_features_by_the_norm_of_the_batch(data):
     ):
         assert features.norm().item() == pytest.approx(1.0, rel=1e-5)
     assert method.encode_batch_size == 16
-    rates = [group["lr"] for group in method.optimisers()["generator"].param_groups]
+    rates = [group["lr"] for group in method.optimisers()["networks"].param_groups]
     assert rates == pytest.approx([2e-4, 2e-2])
     assert not any(isinstance(module, torch.nn.BatchNorm1d) for module in method.modules())
 
@@ -260,8 +261,8 @@ def test_discriminators_keep_single_precision_under_autocast(data, variant):
         sides = torch.rand(16, 8, generator=torch.Generator().manual_seed(0)).chunk(2)
         torch.manual_seed(1)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
-            step = method._train_critic("feature_critic", method.feature_critic, sides)
-            losses.append([step, method._deceive(method.feature_critic, *sides)])
+            step = method._train_discriminator("feature", *sides)
+            losses.append([step, method._generator_loss("feature", *sides)])
     assert losses[0] == losses[1]
     if variant == "icmr2020":
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -274,7 +275,7 @@ def test_a_second_training_in_double_precision(data):
     method = build_method(METHOD, SMALL, data.spec, 0)
     for precision in ("float32", "float64"):
         fit(method, data, epochs=1, batch_size=16, seed=0, precision=precision)
-    kept = method.optimisers()["generator"].state[method.image_net.linear[0].weight]
+    kept = method.optimisers()["networks"].state[method.image_net.linear[0].weight]
     assert kept["exp_avg"].dtype == torch.float64
 
 
@@ -328,12 +329,13 @@ def test_the_variant_of_2020_alone_means_its_constants():
     preset = METHOD.presets["icmr2020"]
     assert preset == make_config(METHOD, options={"variant": "icmr2020"})
     assert preset == make_config(METHOD, preset="icmr2020")
-    assert (preset.image_layer_widths, preset.layer_widths) == ((4096, 2048), (8192, 4096, 2048))
-    assert (preset.alpha, preset.beta, preset.gamma, preset.theta) == (10.0, 1.0, 0.5, 1.0)
-    assert (preset.margin, preset.mu, preset.ridge, preset.dropout) == (0.4, 1e-5, 1.0, 0.0)
-    assert (preset.learning_rate, preset.learning_rate_decay, preset.epochs) == (6e-4, 0.8, 300)
+    assert (preset.image_widths, preset.text_widths) == ((4096, 2048), (8192, 4096, 2048))
+    assert (preset.triplet_weight, preset.quantisation_weight) == (10.0, 1.0)
+    assert (preset.adversarial_weight, preset.pair_weight) == (0.5, 1.0)
+    assert (preset.margin, preset.output_weight, preset.ridge, preset.dropout) == (0.4, 1e-5, 1.0, 0.0)
+    assert (preset.learning_rate, preset.learning_rate_factor, preset.epochs) == (6e-4, 0.8, 300)
     spec = DataSpec(n_train=3, image_shape=(4,), text_width=4, n_label=2)
-    small = {"variant": "icmr2020", "image_layer_widths": (8,), "layer_widths": (8,)}
+    small = {"variant": "icmr2020", "image_widths": (8,), "text_widths": (8,)}
     rates = [
         group["lr"]
         for optimiser in build_method(METHOD, small, spec, 0).optimisers().values()
@@ -343,11 +345,11 @@ def test_the_variant_of_2020_alone_means_its_constants():
 
 
 def test_what_was_asked_for_stands_beside_the_variant():
-    given = {"variant": "icmr2020", "gamma": 1.0, "learning_rate": 1e-3, "layer_widths": (32, 16)}
+    given = {"variant": "icmr2020", "adversarial_weight": 1.0, "learning_rate": 1e-3, "text_widths": (32, 16)}
     config = make_config(METHOD, options=given)
-    assert (config.gamma, config.learning_rate, config.image_layer_widths) == (1.0, 1e-3, None)
-    assert make_config(METHOD, preset="small", options={"variant": "icmr2020"}).image_layer_widths is None
-    assert make_config(METHOD, options={"variant": "clean"}).gamma == 1.0
+    assert (config.adversarial_weight, config.learning_rate, config.image_widths) == (1.0, 1e-3, None)
+    assert make_config(METHOD, preset="small", options={"variant": "icmr2020"}).image_widths is None
+    assert make_config(METHOD, options={"variant": "clean"}).adversarial_weight == 1.0
 
 
 def test_every_option_says_where_it_comes_from():
@@ -358,7 +360,7 @@ def test_every_option_says_where_it_comes_from():
 def test_presets_build_the_right_program(data):
     assert set(METHOD.presets) == {"icmr2020", "mirflickr25k", "nuswide-tc21", "small"}
     mir, nus = METHOD.presets["mirflickr25k"], METHOD.presets["nuswide-tc21"]
-    assert (mir.learning_rate, mir.dropout, mir.layer_widths) == (5e-5, 0.0, (8192, 4096, 2048))
+    assert (mir.learning_rate, mir.dropout, mir.text_widths) == (5e-5, 0.0, (8192, 4096, 2048))
     assert (nus.learning_rate, nus.dropout) == (1e-5, 0.5)
     for variant, kind in (("umml2022", DADH), ("icmr2020", DADH2020), ("clean", CleanDADH)):
         assert type(build_method(METHOD, SMALL | {"variant": variant}, data.spec, 0)) is kind
@@ -371,9 +373,9 @@ def test_presets_build_the_right_program(data):
         ({"bits": 0}, "'bits' of method 'dadh': Input should be greater than or equal to 8, not 0"),
         ({"bits": 1000}, "'bits' of method 'dadh': Input should be less than or equal to 512, not 1000"),
         ({"batch_size": 1}, "batch_size must be at least 2, since batch normalisation"),
-        ({"layer_widths": (8, 2)}, "layer_widths must all be at least 4"),
-        ({"layer_widths": ()}, "'layer_widths' of method 'dadh'"),
-        ({"image_layer_widths": (8, 4)}, "must end with the same width"),
+        ({"text_widths": (8, 2)}, "text_widths must all be at least 4"),
+        ({"text_widths": ()}, "'text_widths' of method 'dadh'"),
+        ({"image_widths": (8, 4)}, "must end with the same width"),
         ({"variant": "icmr2020", "dropout": 0.5}, "dropout must be 0 in variant icmr2020"),
         ({"variant": "2021"}, "'variant' of method 'dadh'"),
         ({"dropout": 1.0}, "'dropout' of method 'dadh'"),
@@ -421,4 +423,9 @@ def test_rows_without_labels_do_no_harm(data):
     label[::3] = 0
     empty = TrainingData.from_arrays(image=data.image, text=data.text, label=label)
     method = build_method(METHOD, SMALL, empty.spec, 0)
-    assert np.isfinite(fit(method, empty, epochs=2, batch_size=16, seed=0).losses["generator"]).all()
+    assert np.isfinite(fit(method, empty, epochs=2, batch_size=16, seed=0).losses["total"]).all()
+
+
+def test_a_class_refuses_the_options_of_another_variant(data):
+    with pytest.raises(ValueError, match="variant must be 'umml2022' for DADH, but it is 'clean'; build the"):
+        DADH(DADHConfig(bits=16, text_widths=(8, 4), variant="clean"), data.spec)
