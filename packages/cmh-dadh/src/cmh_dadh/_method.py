@@ -142,7 +142,8 @@ class DADH(HashingMethod):
         Returns:
             The discriminators' whole losses `discriminator_feature` and `discriminator_code`; the networks'
             losses `triplet_image_to_text, triplet_text_to_image, quantisation, adversarial_feature,
-            adversarial_code`, in the variant icmr2020 also `pair`; and their weighted sum `total`; `()` floating point.
+            adversarial_code`, in the variant icmr2020 also `pair`; and their weighted sum `total`. Each is
+            `()` floating point.
 
         Raises:
             ValueError: for inputs or labels of other widths than the method was built for.
