@@ -127,7 +127,7 @@ BAD = [
     (put("train", np.array([-1])), "train must hold row numbers from 0 to 5, but it holds -1"),
     (put("train", np.array([0.5])), "train must hold whole row numbers, but 0.5 is none"),
     (put("train", np.array([1, 1])), "train must name each row once, but row 1 is there twice"),
-    (put("train", np.zeros((1, 2))), "train must be a list of row numbers, but it has the shape"),
+    (put("train", np.zeros((2, 2))), "train must be a list of row numbers, but it has the shape"),
     (put("train", np.array([], int)), "train must hold at least one row, but it is empty"),
     (put("query", np.array([], int)), "query must hold at least one row, but it is empty"),
     (put("image", np.zeros((6, 2, 2))), "image must have the shape"),

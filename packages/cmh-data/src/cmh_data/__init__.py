@@ -3,6 +3,8 @@
 from cmh_data._alignment import alignment_p_value
 from cmh_data._arrays import read_array
 from cmh_data._builders import (
+    BuiltData,
+    bag_of_words,
     build_coco,
     build_flickr30k,
     build_folder,
@@ -11,16 +13,15 @@ from cmh_data._builders import (
     build_wikipedia,
     builders,
 )
-from cmh_data._built import BuiltData, random_split
 from cmh_data._dataset import PairedDataset, RowArray, Split
 from cmh_data._errors import DataError, MissingPartsError
 from cmh_data._inspect import FileReport, LabelReport, PartReport, TagReport, inspect
 from cmh_data._load import load
 from cmh_data._protocols import Protocol, find_protocol, protocols
+from cmh_data._random_split import random_split
 from cmh_data._sample import sample, sample_pictures
 from cmh_data._save import save
 from cmh_data._simulate import simulate
-from cmh_data._words import bag_of_words
 
 __all__ = [
     "BuiltData",

@@ -35,7 +35,9 @@ def assemble(
     provenance: Mapping[str, Any] | None = None,
     stored_digest: str | None = None,
     unlabelled: Unlabelled = "refuse",
-    look: bool = True,
+    image_present: NDArray[np.bool_] | None = None,
+    text_present: NDArray[np.bool_] | None = None,
+    find_warnings: bool = True,
 ) -> PairedDataset:
     """Check raw arrays against each other and make a data set of them.
 
@@ -56,7 +58,9 @@ def assemble(
         provenance: JSON values to carry along.
         stored_digest: the digest stated by the file.
         unlabelled: what to do with a row that has no label: "refuse" or "keep".
-        look: look for what is suspicious though not wrong; it goes into the data set's `findings`.
+        image_present: `(n,)` bool, rows that have an image; None: all.
+        text_present: `(n,)` bool, rows that have a text; None: all.
+        find_warnings: look for what is suspicious though not wrong; it goes into the data set's `findings`.
 
     Returns:
         The data set.
@@ -91,6 +95,8 @@ def assemble(
         text=check_modality("text", text),
         label=label,
         split=split,
+        image_present=_check_mask("image_present", image_present, n),
+        text_present=_check_mask("text_present", text_present, n),
         ids=names["ids"][0],
         label_names=names["label_names"][0],
         text_vocabulary=names["text_vocabulary"][0],
@@ -99,7 +105,17 @@ def assemble(
         provenance=dict(provenance or {}),
         stored_digest=stored_digest,
     )
-    return replace(dataset, findings=find_suspicious(dataset)) if look else dataset
+    return replace(dataset, findings=find_suspicious(dataset)) if find_warnings else dataset
+
+
+def _check_mask(name: str, mask: NDArray[Any] | None, n: int) -> NDArray[np.bool_]:
+    if mask is None:
+        return np.ones(n, np.bool_)
+    if mask.shape != (n,):
+        raise DataError(f"{name} must have one entry for each of {n} rows, but its shape is {mask.shape}.")
+    if not mask.any():
+        raise DataError(f"{name} must be true for at least one row, but it is false everywhere.")
+    return mask.astype(np.bool_)
 
 
 def check_modality(name: str, array: RowArray) -> RowArray:
@@ -114,7 +130,10 @@ def check_modality(name: str, array: RowArray) -> RowArray:
         return array
     bad_row = first_bad_row(array)
     if bad_row is not None:
-        raise DataError(f"{name} must be finite, but row {bad_row} holds NaN or infinity.")
+        raise DataError(
+            f"{name} must be finite, but row {bad_row} holds NaN or infinity; if whole rows of NaN mean that "
+            f'nothing is there, read them with --missing nan (missing="nan").'
+        )
     if array.dtype == np.float16:
         return array.astype(np.float32)
     if len(array.shape) == 2 and array.dtype != np.uint8 and is_binary(array):
@@ -125,7 +144,7 @@ def check_modality(name: str, array: RowArray) -> RowArray:
 def check_labels(labels: NDArray[Any], *, unlabelled: Unlabelled = "keep") -> NDArray[np.uint8]:
     """Check that labels are zeros and ones, `(n, n_label)`, and return them as uint8."""
     labels = np.asarray(labels)
-    if labels.ndim != 2 or 0 in labels.shape:
+    if labels.ndim != 2 or not len(labels):
         raise DataError(
             f"labels must be a table (rows, label columns) of 0 and 1, but its shape is {labels.shape}."
         )
@@ -137,10 +156,10 @@ def check_labels(labels: NDArray[Any], *, unlabelled: Unlabelled = "keep") -> ND
         raise DataError(f"labels must be 0 or 1, but row {row}, column {column} holds {labels[row, column]}.")
     label = labels.astype(np.uint8)
     empty = np.flatnonzero(~label.any(axis=1))
-    if unlabelled == "refuse" and len(empty):
+    if unlabelled == "refuse" and len(empty) and label.shape[1]:
         raise DataError(
             f"every row needs a label, but {len(empty)} rows have none, the first is row {empty[0]}: "
-            'drop such rows, or load with unlabelled="keep".'
+            'drop such rows, or keep them with --keep-unlabelled (unlabelled="keep").'
         )
     return label
 
@@ -170,6 +189,8 @@ def check_split(
 
 def _check_indices(name: str, indices: NDArray[Any], n: int) -> NDArray[np.int64]:
     indices = np.asarray(indices)
+    if indices.ndim == 2 and 1 in indices.shape:
+        indices = indices.ravel()  # MATLAB knows no vectors but rows and columns
     if indices.ndim != 1 or indices.dtype.kind not in "iuf":
         raise DataError(
             f"{name} must be a list of row numbers, "

@@ -36,11 +36,11 @@ class RowArray(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Which rows train, ask and answer.
+    """Which rows train, which are queries, and which are ranked.
 
     Args:
         train: `(n_train,)` int64, rows a method learns from.
-        query: `(n_query,)` int64, rows that ask. No query row trains or answers.
+        query: `(n_query,)` int64, the queries. No query row trains or is ranked.
         retrieval: `(n_retrieval,)` int64, rows that are ranked. Most protocols train on a part of them.
     """
 
@@ -76,6 +76,12 @@ class PairedDataset:
         provenance: where the data comes from and how it was read, as JSON values.
         stored_digest: the digest as a file of this package's own format states it; `digest` is it when given.
         findings: what `load` found suspicious though not wrong, one sentence each.
+        image_present: `(n,)` bool, rows that have an image; None: all. What stands in the other rows of
+            `image`, usually zeros, is no data.
+        text_present: `(n,)` bool, likewise for `text`.
+
+    Raises:
+        ValueError: a mask has not `n` rows.
 
     Example:
         >>> import numpy as np
@@ -103,13 +109,23 @@ class PairedDataset:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     stored_digest: str | None = None
     findings: tuple[str, ...] = ()
+    image_present: NDArray[np.bool_] = None  # type: ignore[assignment] # an array after construction
+    text_present: NDArray[np.bool_] = None  # type: ignore[assignment] # likewise
+
+    def __post_init__(self) -> None:
+        for name in ("image_present", "text_present"):
+            stated = getattr(self, name)
+            mask = np.ones(len(self), np.bool_) if stated is None else np.asarray(stated, np.bool_)
+            if mask.shape != (len(self),):
+                raise ValueError(f"{name} must have the shape ({len(self)},), but it is {mask.shape}.")
+            object.__setattr__(self, name, mask)
 
     def __len__(self) -> int:
         return len(self.label)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over image, text, label, split, ids and names, as hexadecimal, in any file format."""
+        """SHA-256 over values, split, names and what is missing, as hexadecimal, in any file format."""
         return self.stored_digest or self.compute_digest()
 
     def compute_digest(self) -> str:
@@ -180,6 +196,11 @@ class ContentDigest:
         names = [dataset.ids, dataset.label_names, dataset.text_vocabulary]
         if dataset.fine_labels is not None:
             names.append(tuple(dataset.fine_labels.tolist()))
+        for name in ("image_present", "text_present"):
+            mask = getattr(dataset, name)
+            if not mask.all():  # complete data keep the digest that they always had
+                self._digest.update(f"{name} {mask.shape};".encode())
+                self._digest.update(mask.tobytes())
         self._digest.update(dataset.split.digest.encode())
         self._digest.update(json.dumps(names).encode())
         return self._digest.hexdigest()

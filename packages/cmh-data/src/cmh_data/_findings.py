@@ -7,6 +7,7 @@ at most 300 rows enter the test of alignment. Pixels on disk are not read: `insp
 from __future__ import annotations
 
 from itertools import chain, combinations
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,19 +25,38 @@ if TYPE_CHECKING:
 
 def find_suspicious(dataset: PairedDataset) -> tuple[str, ...]:
     """One sentence for each suspicious thing: empty, constant or repeated rows, and parts that do not fit."""
-    tables = {name: array for name, array in dataset.arrays() if isinstance(array, np.ndarray)}
+    tables = {
+        name: array
+        for name, array in dataset.arrays()
+        if isinstance(array, np.ndarray) and 0 not in array.shape
+    }
+    present = {"image": dataset.image_present, "text": dataset.text_present}
+    there = {
+        name: table[present[name]] if name in present and not present[name].all() else table
+        for name, table in tables.items()
+    }
+    features = {name: table for name, table in there.items() if name != "label"}
     found = chain(
-        _empty(tables),
-        _constant({name: array for name, array in tables.items() if name != "label"}),
-        _repeated({name: array for name, array in tables.items() if name != "label"}, dataset.split),
-        unaligned(tables),
+        _missing(dataset),
+        _empty(there),
+        _constant(features),
+        _repeated({name: tables[name] for name in features}, dataset.split, present),
+        unaligned(tables, present),
     )
     return tuple(found)
 
 
-def unaligned(parts: Mapping[str, RowArray]) -> Iterator[str]:
-    """Name the pairs of parts whose rows agree no better than shuffled ones."""
-    for (first, ours), (second, theirs) in combinations(parts.items(), 2):
+def unaligned(
+    parts: Mapping[str, RowArray], present: Mapping[str, NDArray[np.bool_]] = MappingProxyType({})
+) -> Iterator[str]:
+    """Name the pairs of parts whose rows agree no better than shuffled ones, where both are there."""
+    for (first, first_rows), (second, second_rows) in combinations(parts.items(), 2):
+        ours, theirs = first_rows, second_rows
+        both = np.ones(ours.shape[0], np.bool_)
+        for name in (first, second):
+            both = both & present.get(name, both)
+        if not both.all():
+            ours, theirs = ours[both], theirs[both]
         if ours.shape[0] < LEAST_ROWS:
             continue
         p_value = alignment_p_value(ours, theirs)
@@ -50,6 +70,17 @@ def not_aligned(first: str, second: str, p_value: float) -> str:
         f"{first} and {second} agree no better than shuffled rows do (p = {p_value:.3f}): "
         "their rows may be in different orders."
     )
+
+
+def _missing(dataset: PairedDataset) -> Iterator[str]:
+    n = len(dataset)
+    for name, mask in (("image", dataset.image_present), ("text", dataset.text_present)):
+        if not mask.all():
+            yield f"{n - int(mask.sum())} of {n} rows have no {name}."
+    both = dataset.image_present & dataset.text_present
+    incomplete = int((~both[dataset.split.query]).sum())
+    if incomplete:
+        yield f"{incomplete} of {len(dataset.split.query)} queries lack an image or a text."
 
 
 def _empty(tables: Mapping[str, NDArray[np.generic]]) -> Iterator[str]:
@@ -77,9 +108,12 @@ def _constant(tables: Mapping[str, NDArray[np.generic]]) -> Iterator[str]:
             yield f"{len(columns)} of {flat.shape[1]} {name} columns have the same value in every row."
 
 
-def _repeated(tables: Mapping[str, NDArray[np.generic]], split: Split) -> Iterator[str]:
+def _repeated(
+    tables: Mapping[str, NDArray[np.generic]], split: Split, present: Mapping[str, NDArray[np.bool_]]
+) -> Iterator[str]:
     for name, table in tables.items():
-        known = {hash(table[row].tobytes()) for row in split.train}
-        repeated = sum(hash(table[row].tobytes()) in known for row in split.query)
+        there = present[name]
+        known = {hash(table[row].tobytes()) for row in split.train if there[row]}
+        repeated = sum(there[row] and hash(table[row].tobytes()) in known for row in split.query)
         if repeated:
             yield f"{repeated} of {len(split.query)} query rows have the same {name} as a training row."

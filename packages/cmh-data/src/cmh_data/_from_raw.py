@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @np.errstate(all="ignore")  # damaged files hold numbers that NumPy warns of
-def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", look: bool = True) -> PairedDataset:
+def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", find_warnings: bool = True) -> PairedDataset:
     """Check the parts that were found and make a data set of them, by default with what is suspicious."""
     _require_parts(raw)
     assert raw.image is not None and raw.text is not None and raw.labels is not None  # noqa: PT018 - one condition
@@ -37,7 +37,9 @@ def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", look: bool = Tr
             provenance=_provenance(raw),
             stored_digest=raw.attributes.get("digest"),
             unlabelled=unlabelled,
-            look=look,
+            find_warnings=find_warnings,
+            image_present=raw.present.get("image"),
+            text_present=raw.present.get("text"),
         )
     except DataError as error:
         raise DataError(f"{raw.path}: {error}") from error

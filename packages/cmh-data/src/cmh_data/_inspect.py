@@ -18,6 +18,7 @@ from cmh_data._findings import not_aligned
 from cmh_data._from_raw import from_raw
 from cmh_data._known import identify
 from cmh_data._layouts import ReadOptions
+from cmh_data._presence import mark_missing
 from cmh_data._read import read_raw
 from cmh_data._sample import sample_file
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cmh_data._dataset import RowArray, Split
+    from cmh_data._presence import Missing
     from cmh_data._raw import RawData
 
 CONTAINERS = {
@@ -52,7 +54,8 @@ class PartReport(_Frozen):
         dtype: as given by `load`.
         minimum: smallest value, None for pixels, which stay on disk.
         maximum: largest value, likewise.
-        empty_rows: rows that are all zero, likewise.
+        missing_rows: rows that have no image or no text, as the file says or the user.
+        empty_rows: other rows that are all zero, likewise.
         constant_columns: columns with one value only, likewise.
         bad_rows: rows with NaN or infinity, likewise.
         repeated_rows: rows equal to an earlier row, likewise.
@@ -64,6 +67,7 @@ class PartReport(_Frozen):
     dtype: str
     minimum: float | None = None
     maximum: float | None = None
+    missing_rows: int = 0
     empty_rows: int | None = None
     constant_columns: int | None = None
     bad_rows: int | None = None
@@ -181,6 +185,7 @@ def inspect(
     n_rows: int | None = None,
     pixel_axes: str = "auto",
     views: str = "IT",
+    missing: Missing = "stated",
 ) -> FileReport:
     """Say what a file or folder holds, whichever of the field's layouts it has, complete or not.
 
@@ -189,6 +194,7 @@ def inspect(
         n_rows: as for `load`.
         pixel_axes: as for `load`.
         views: as for `load`.
+        missing: as for `load`.
 
     Returns:
         The report; `to_text()` is for people, `to_json()` for programs. What is wrong stands in `problems`.
@@ -199,12 +205,13 @@ def inspect(
     options = ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views)
     if path_or_name == "emoji":
         with sample_file() as path:
-            return _report(path, options)
-    return _report(Path(path_or_name), options)
+            return _report(path, options, missing)
+    return _report(Path(path_or_name), options, missing)
 
 
-def _report(path: Path, options: ReadOptions) -> FileReport:
+def _report(path: Path, options: ReadOptions, missing: Missing) -> FileReport:
     raw = read_raw(path, options)
+    mark_missing(raw, missing)
     problems: list[str] = []
     labels = _labels(raw, problems)
     lengths = {name: array.shape[0] for name, array in raw.parts.items()}
@@ -218,8 +225,12 @@ def _report(path: Path, options: ReadOptions) -> FileReport:
     alignment = {} if rows is None else _alignment(raw, labels, problems)
     shapes = {name: part.shape for name, part in parts.items() if len(part.shape) > 1}
     known, evidence = identify(shapes, labels)
-    if "text" in parts and parts["text"].empty_rows:
-        raw.notes.append("a text row of zeros may be a short text or a removed one; the file cannot tell.")
+    for name in ("image", "text"):
+        if name in parts and parts[name].empty_rows and name not in raw.present:
+            raw.notes.append(
+                f"{parts[name].empty_rows} {name} rows are all zero, and the file does not say whether "
+                'that means missing; if it does, read it with --missing zero-rows (missing="zero-rows").'
+            )
     files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
     return FileReport(
         path=str(path),
@@ -270,7 +281,7 @@ def _digest(raw: RawData, problems: list[str]) -> str | None:
     stated = raw.attributes.get("digest")
     in_memory = raw.image is None or isinstance(raw.image, np.ndarray)
     try:
-        dataset = from_raw(raw, unlabelled="keep", look=False)
+        dataset = from_raw(raw, unlabelled="keep", find_warnings=False)
     except DataError:
         return None
     if not in_memory:
@@ -286,13 +297,17 @@ def _digest(raw: RawData, problems: list[str]) -> str | None:
 def _part(raw: RawData, name: str, array: RowArray, split: Split | None, problems: list[str]) -> PartReport:
     source = raw.chosen.get(name, name)
     shape, dtype = tuple(int(size) for size in array.shape), str(array.dtype)
+    stated = raw.present.get(name)
+    n_missing = 0 if stated is None else int((~stated).sum())
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "buif" or 0 in shape:
-        return PartReport(source=source, shape=shape, dtype=dtype)
+        return PartReport(source=source, shape=shape, dtype=dtype, missing_rows=n_missing)
     low = np.full(shape[1], np.inf)
     high = np.full(shape[1], -np.inf)
     empty = bad = 0
     hashes: list[int] = []
-    for block in row_blocks(array):
+    present = np.ones(len(array), np.bool_) if stated is None else stated
+    there = array if n_missing == 0 else array[present]
+    for block in row_blocks(there):
         finite = (
             np.isfinite(block).all(axis=1) if block.dtype.kind == "f" else np.ones(len(block), dtype=bool)
         )
@@ -310,13 +325,16 @@ def _part(raw: RawData, name: str, array: RowArray, split: Split | None, problem
     row_hash = np.array(hashes)
     across = None
     if name != "labels" and split:
-        across = int(np.isin(row_hash[split.query], row_hash[split.train]).sum())
+        at = np.cumsum(present) - 1  # where each row stands among those that are there
+        query, train = (at[rows[present[rows]]] for rows in (split.query, split.train))
+        across = int(np.isin(row_hash[query], row_hash[train]).sum())
     return PartReport(
         source=source,
         shape=shape,
         dtype=dtype,
         minimum=float(low.min()) if np.isfinite(low).any() else None,
         maximum=float(high.max()) if np.isfinite(high).any() else None,
+        missing_rows=n_missing,
         empty_rows=empty,
         constant_columns=constant,
         bad_rows=bad,
@@ -388,6 +406,7 @@ def _part_line(part: PartReport) -> str:
     if part.minimum is not None:
         words.append(f"values {part.minimum:.4g} to {part.maximum:.4g}")
     for count, what in (
+        (part.missing_rows, "rows missing"),
         (part.empty_rows, "empty rows"),
         (part.constant_columns, "constant columns"),
         (part.bad_rows, "rows with NaN"),

@@ -8,6 +8,7 @@ import numpy as np
 from cmh_files import KEY_NAMES, Variable, common_rows, dense_from_columns, find_role, strings
 
 from cmh_data._errors import DataError, MissingPartsError
+from cmh_data._presence import presence_keys, read_presence
 from cmh_data._raw import RawData, numbers, one_hot
 from cmh_data._roles import describe, read_image, read_rows_first
 
@@ -59,6 +60,7 @@ def recognise(path: Path, found: list[Variable], options: ReadOptions) -> RawDat
     for layout in LAYOUTS:
         raw = layout(path, by_key, options)
         if raw is not None:
+            read_presence(raw, by_key)
             for part, name in raw.chosen.items():
                 raw.chosen[part] = (
                     f"{name} {by_key[name].shape} {by_key[name].dtype}" if name in by_key else name
@@ -239,6 +241,7 @@ def by_roles(path: Path, found: Found, options: ReadOptions) -> RawData | None:
         - {"param/indexQuery", "param/indexDatabase"}
     )
     _add_names(raw, found)
+    unused -= presence_keys(found)
     unused -= {key for keys in NAME_KEYS.values() for key in keys}
     if unused:
         raw.notes.append(f"not read: {', '.join(sorted(unused)[:8])}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cmh_data._errors import DataError
 from cmh_data._from_raw import from_raw
 from cmh_data._layouts import ReadOptions
+from cmh_data._presence import mark_missing
 from cmh_data._protocols import find_protocol
 from cmh_data._read import read_raw
 from cmh_data._sample import sample
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from cmh_data._assemble import Unlabelled
     from cmh_data._dataset import PairedDataset
+    from cmh_data._presence import Missing
     from cmh_data._raw import RawData
 
 
@@ -29,6 +31,7 @@ def load(
     n_rows: int | None = None,
     pixel_axes: str = "auto",
     views: str = "IT",
+    missing: Missing = "stated",
 ) -> PairedDataset:
     """Load a data set by its path, or the built-in one by the name "emoji".
 
@@ -43,6 +46,9 @@ def load(
         n_rows: the number of rows, where square arrays leave it open.
         pixel_axes: the stored order of pixels, "height-width" or "width-height"; "auto": the latter under the
             field's MATLAB keys.
+        missing: which values mean that a row has no image or no text, besides what the file's `image_present`
+            and `text_present` say: "stated": none, "nan": rows that are all NaN, "zero-rows": rows that are
+            all zero or NaN.
         views: which views of a file with three (UCI digits) are image and text: "IT", "IP", "PT" and so on.
 
     Returns:
@@ -66,9 +72,11 @@ def load(
         return sample()
     path = Path(path_or_name)
     raw = read_raw(path, ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views))
+    mark_missing(raw, missing)
     if protocol is not None:
         _apply_protocol(raw, protocol, seed)
-    return from_raw(raw, unlabelled=unlabelled)
+    kept = raw.attributes.get("unlabelled") == "keep"  # when the file was made
+    return from_raw(raw, unlabelled="keep" if kept else unlabelled)
 
 
 def _apply_protocol(raw: RawData, protocol: str, seed: int) -> None:

@@ -37,6 +37,7 @@ class RawData:
         chosen: which key became which part, for the report.
         notes: what was turned, expanded or ignored, one sentence each.
         attributes: the file's own attributes.
+        present: from "image" and "text" to `(n,)` bool, which rows have it; a side that is not there has all.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class RawData:
     chosen: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
+    present: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, RowArray]:

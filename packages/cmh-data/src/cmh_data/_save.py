@@ -79,6 +79,10 @@ def _write(file: h5py.File, dataset: PairedDataset) -> None:
         _write_rows(file, "labels" if name == "label" else name, array, digest)
     for name in ("train", "query", "retrieval"):
         file.create_dataset(name, data=getattr(dataset.split, name), track_times=False)
+    for name in ("image_present", "text_present"):
+        mask = getattr(dataset, name)
+        if not mask.all():
+            file.create_dataset(name, data=mask.astype(np.uint8), track_times=False)
     names: dict[str, Any] = {
         "ids": dataset.ids,
         "label_names": dataset.label_names,
@@ -95,6 +99,8 @@ def _write(file: h5py.File, dataset: PairedDataset) -> None:
     file.attrs["name"] = dataset.name
     file.attrs["provenance"] = json.dumps(dict(dataset.provenance), ensure_ascii=False, sort_keys=True)
     file.attrs["digest"] = digest.finish(dataset)
+    if not dataset.label.any(axis=1).all():
+        file.attrs["unlabelled"] = "keep"  # such rows were kept on purpose
     if dataset.provenance.get("simulated"):
         file.attrs["simulated"] = 1
 
@@ -124,6 +130,9 @@ def _write_rows(file: h5py.File, name: str, array: RowArray, digest: ContentDige
     row_bytes = max(1, int(np.prod(shape[1:])) * dtype.itemsize)
     chunk_rows = min(shape[0], max(1, CHUNK_BYTES // row_bytes))
     digest.start("label" if name == "labels" else name, array)
+    if 0 in shape:  # no label columns
+        file.create_dataset(name, shape, dtype, track_times=False)
+        return
     if len(_compress(np.ascontiguousarray(array[0:chunk_rows], dtype))) < chunk_rows * row_bytes // 2:
         _write_chunks(file, name, array, digest, dtype=dtype, chunk_rows=chunk_rows)
     else:

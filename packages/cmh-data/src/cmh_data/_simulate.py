@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cmh_data._assemble import assemble
-from cmh_data._built import random_split
 from cmh_data._errors import DataError
+from cmh_data._random_split import random_split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,7 +24,10 @@ ViewsOption = Annotated[
     str, typer.Option(help="Which two views of a file with three are image and text, such as IP.")
 ]
 ProtocolOption = Annotated[str | None, typer.Option(help="A named split, see `umml data protocols`.")]
-SeedOption = Annotated[int, typer.Option(help="Decides everything that is drawn.")]
+SeedOption = Annotated[int, typer.Option(help="Random seed.")]
+MissingOption = Annotated[
+    str, typer.Option(help="Values that mean missing: nan or zero-rows; stated: only what the file says.")
+]
 
 
 @data.command()
@@ -39,6 +42,7 @@ def inspect(
     rows: RowsOption = None,
     pixel_axes: PixelsOption = "auto",
     views: ViewsOption = "IT",
+    missing: MissingOption = "stated",
 ) -> None:
     """Say what a file holds: layout, shapes, labels, words, split, which published set, and what is wrong.
 
@@ -50,7 +54,7 @@ def inspect(
     """
     import cmh_data
 
-    report = cmh_data.inspect(path, n_rows=rows, pixel_axes=pixel_axes, views=views)
+    report = cmh_data.inspect(path, n_rows=rows, pixel_axes=pixel_axes, views=views, missing=missing)  # type: ignore[arg-type] # checked there
     Console(highlight=False, markup=False, soft_wrap=True).print(
         report.to_json() if json else report.to_text()
     )
@@ -72,6 +76,7 @@ def convert(
     rows: RowsOption = None,
     pixel_axes: PixelsOption = "auto",
     views: ViewsOption = "IT",
+    missing: MissingOption = "stated",
 ) -> None:
     """Write a data set to one HDF5 file that opens fast and carries split, names and digest.
 
@@ -87,6 +92,7 @@ def convert(
         n_rows=rows,
         pixel_axes=pixel_axes,
         views=views,
+        missing=missing,  # type: ignore[arg-type] # checked there
     )
     _write(dataset, target)
 
@@ -110,12 +116,29 @@ def build(
         int | None, typer.Option(help="Training rows of a random split; default all.")
     ] = None,
     seed: SeedOption = 0,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Of a folder's table: image=filename,text=caption,labels=tags,split=set."),
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="Of a CSV file; by default found.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV or JSONL file; by default UTF-8.")] = None,
+    label_separator: Annotated[
+        str | None, typer.Option(help="Between labels; by default the first of ; | and , that is there.")
+    ] = None,
+    keep_together: Annotated[
+        str,
+        typer.Option(
+            help="Pictures that a random split keeps on one side: identical, near-identical or same (path)."
+        ),
+    ] = "identical",
 ) -> None:
     """Build a data set from its official distribution, or from a folder of images and a table.
 
     Example: umml data build mirflickr25k --from archives --features vgg.npz --protocol umml --out mir.h5
 
     Example: umml data build folder --from photos --pixels 224 --out photos.h5
+
+    Example: umml data build folder --from photos --columns image=file,text=caption --pixels 224 --out a.h5
     """
     import cmh_data
 
@@ -126,9 +149,26 @@ def build(
         raise UserError(f"There is no builder {name!r}; the builders are {', '.join(builders)}.")
     if (features is None) == (pixels is None):
         raise UserError("Give either --features FILE or --pixels SIZE, so that the data has images.")
-    built = builders[name](source)
+    table = {"separator": separator, "encoding": encoding, "label_separator": label_separator}
+    how: dict[str, Any] = {key: value for key, value in table.items() if value is not None}
+    if columns is not None:
+        how["columns"] = _columns(columns)
+    if how and name != "folder":
+        raise UserError(
+            f"--{next(iter(how)).replace('_', '-')} is for the builder folder, but the builder is {name}."
+        )
+    built = builders[name](source, **how)
+    for step in built.provenance["steps"]:
+        Console(highlight=False, markup=False, soft_wrap=True).print(step)
     image: Any = built.features(features) if features is not None else built.pixels(pixels or 0)
-    dataset = built.dataset(image, protocol=protocol, n_query=queries, n_train=training, seed=seed)
+    dataset = built.dataset(
+        image,
+        protocol=protocol,
+        n_query=queries,
+        n_train=training,
+        seed=seed,
+        keep_together=keep_together,  # type: ignore[arg-type] # checked there
+    )
     _write(dataset, out)
 
 
@@ -190,6 +230,17 @@ def protocols() -> None:
             protocol.name, ", ".join(protocol.makers), "yes" if protocol.seeded else "no", protocol.title
         )
     Console(highlight=False).print(table)
+
+
+def _columns(text: str) -> dict[str, str]:
+    from umml_cli.errors import UserError
+
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(role.strip() and sign and column.strip() for role, sign, column in pairs):
+        raise UserError(
+            f"--columns must be like image=filename,text=caption,labels=tags, but it is {text!r}."
+        )
+    return {role.strip(): column.strip() for role, _, column in pairs}
 
 
 def _write(dataset: Any, target: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import lzma
 import os
 import threading
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from cmh_data._errors import DataError
 
@@ -15,6 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGEST_MEMBER = 4 << 30
+DAMAGE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+    NotImplementedError,
+    EOFError,
+)
 
 
 class Archive:
@@ -58,29 +69,73 @@ class Archive:
         yield from self._files
         yield from (name for name in self._members if name not in self._files)
 
-    def read(self, name: str) -> bytes:
-        """The bytes of one file."""
+    def size(self, name: str) -> int:
+        """The bytes of one file, as the folder or the zip file states them."""
+        if name in self._files:
+            return self._files[name].stat().st_size
+        return self._members[name][1].file_size
+
+    def read(self, name: str, *, largest: int = LARGEST_MEMBER) -> bytes:
+        """The bytes of one file, at most `largest`."""
         try:
+            size = self.size(name)
+            if size > largest:
+                raise DataError(f"{self.source}: {name} has {size} bytes, but at most {largest} are read.")
             if name in self._files:
                 return self._files[name].read_bytes()
             archive, info = self._members[name]
-            if info.file_size > LARGEST_MEMBER and info.file_size > 1000 * max(1, info.compress_size):
-                raise DataError(
-                    f"{self.source} declares {info.file_size} bytes for {name}; that is no real file."
-                )
             with self._lock:  # a zip file counts its readers, and not safely so
                 return archive.read(info)
-        except (
-            OSError,
-            zipfile.BadZipFile,
-            zlib.error,
-            RuntimeError,
-            NotImplementedError,
-            EOFError,
-        ) as error:
-            raise DataError(
-                f"{self.source}: {name} cannot be read ({error}); fetch the archive again."
-            ) from error
+        except DAMAGE as error:
+            raise self._unreadable(name, error) from error
+
+    def head(self, name: str, count: int) -> bytes:
+        """The first bytes of one file."""
+        try:
+            stored: IO[bytes] = self._files[name].open("rb") if name in self._files else self._open(name)
+            with stored:
+                return stored.read(count)
+        except DAMAGE as error:
+            raise self._unreadable(name, error) from error
+
+    def text_lines(self, name: str, *, encoding: str, longest: int) -> Iterator[str]:
+        """The lines of one text file one by one, with their ends, so that a large table is never held whole.
+
+        Args:
+            name: the file.
+            encoding: of its characters.
+            longest: the most characters in a line.
+
+        Yields:
+            Line after line.
+
+        Raises:
+            DataError: the file cannot be read, or a line is too long.
+            UnicodeDecodeError: the characters are encoded otherwise.
+        """
+        try:
+            stored: IO[bytes] = self._files[name].open("rb") if name in self._files else self._open(name)
+            with stored, io.TextIOWrapper(stored, encoding=encoding, newline="") as text:
+                number = 0
+                while line := text.readline(longest + 1):
+                    number += 1
+                    if len(line) > longest:
+                        raise DataError(
+                            f"{self.source}: line {number} of {name} has more than {longest} characters."
+                        )
+                    yield line
+        except UnicodeDecodeError:
+            raise
+        except DAMAGE as error:
+            raise self._unreadable(name, error) from error
+
+    def _open(self, name: str) -> IO[bytes]:
+        archive, info = self._members[name]
+        with self._lock:
+            return archive.open(info)
+
+    def _unreadable(self, name: str, error: BaseException) -> DataError:
+        return DataError(f"{self.source}: {name} cannot be read ({error}); fetch the archive again.")
 
     def lines(self, name: str) -> list[str]:
         """The lines of one text file, LF or CRLF, UTF-8 or else Latin-1."""
@@ -110,7 +165,7 @@ class Archive:
     def _add_zip(self, path: Path) -> None:
         try:
             archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, OverflowError) as error:
             raise DataError(
                 f"{path} is a damaged or truncated zip file ({error}); fetch it again."
             ) from error

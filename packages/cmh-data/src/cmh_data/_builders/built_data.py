@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from cmh_files import strings, variables
 
-from cmh_data._assemble import assemble, check_split
+from cmh_data._assemble import assemble
+from cmh_data._builders.pictures import ImageFiles, identical_groups
 from cmh_data._errors import DataError
 from cmh_data._protocols import find_protocol
+from cmh_data._random_split import random_split
+
+KeepTogether = Literal["same", "identical", "near-identical"]
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cmh_data._archive import Archive
+    from cmh_data._builders.archive import Archive
     from cmh_data._dataset import PairedDataset, RowArray, Split
 
 
@@ -40,6 +43,9 @@ class BuiltData:
         split: the split that the archive comes with, or None.
         provenance: how it was made.
         image_ids: the image of each row where several rows share one; empty: every row has its own.
+        image_present: `(n,)` bool, which rows have an image; None: all.
+        text_present: `(n,)` bool, which rows have a text; None: all.
+        check_images: decode every image once before it is used, and leave unreadable ones out.
     """
 
     name: str
@@ -53,15 +59,29 @@ class BuiltData:
     split: Split | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     image_ids: tuple[str, ...] = ()
+    image_present: NDArray[np.bool_] | None = None
+    text_present: NDArray[np.bool_] | None = None
+    check_images: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def pixels(self, size: int = 224) -> RowArray:
-        """The images as `(n, 3, size, size)` uint8, decoded when rows are read; needs the extra `images`."""
-        if not self.image_names:
+        """Return the images scaled to a square, decoded when rows are read; needs the extra `images`.
+
+        Args:
+            size: side of the square.
+
+        Returns:
+            `(n, 3, size, size)` uint8; a row without an image is black.
+
+        Raises:
+            DataError: there are no images, or none of them can be read.
+        """
+        if not any(self.image_names):
             raise DataError(f"{self.archive.source} holds no images of {self.name}; give features instead.")
-        return ImageFiles(self.archive, self.image_names, size)
+        images = ImageFiles(self.archive, self.image_names, size)
+        return images.without_unreadable() if self.check_images else images
 
     def features(self, path: str | os.PathLike[str]) -> NDArray[Any]:
         """Read features of the images from a file and put them in the order of `ids`.
@@ -79,13 +99,19 @@ class BuiltData:
             ids, table = strings(found["ids"].read()), found["image"].read()
             place = {item: row for row, item in enumerate(ids)}
             wanted = self.image_ids or self.ids
-            missing = {item for item in wanted if item not in place}
+            present = self._present("image")
+            missing = {
+                item for item, there in zip(wanted, present, strict=True) if there and item not in place
+            }
             if len(place) < len(ids) or len(ids) != len(table) or missing:
                 raise DataError(
                     f"{path} must hold one row for each of {len(set(wanted))} ids, but it has {len(ids)} "
                     f"ids, {len(place)} different ones and {len(table)} rows, and {len(missing)} are missing."
                 )
-            return np.ascontiguousarray(table[[place[item] for item in wanted]])
+            rows = np.array([place.get(item, -1) for item in wanted])
+            chosen = np.ascontiguousarray(table[rows])
+            chosen[rows < 0] = 0  # rows without an image
+            return chosen
         if len(found) != 1:
             raise DataError(f"{path} must be an npy table, or an npz with ids and image.")
         table = next(iter(found.values())).read()
@@ -101,26 +127,54 @@ class BuiltData:
         n_query: int | None = None,
         n_train: int | None = None,
         seed: int = 0,
+        keep_together: KeepTogether = "identical",
     ) -> PairedDataset:
         """Join images or their features, in the order of `ids`, and a split.
+
+        A random split never puts a picture on both sides, and its queries are rows with both an image and a
+        text and, where there are labels, a label.
 
         Args:
             image: `(n, d)` features or `(n, 3, height, width)` pixels.
             protocol: a named split; without it the archive's own, or a random one.
             n_query: queries of a random split; a tenth of the rows by default.
             n_train: training rows of a random split, drawn from the retrieval set; all of it by default.
-                Where rows share images, both count images, and rows of one image stay together.
+                Where rows share images, both count images.
             seed: of the draw.
+            keep_together: which rows of a random split stay on one side: those of the "same" image path, of
+                "identical" images (equal bytes), or of "near-identical" ones (see `identical_groups`).
+
+        Returns:
+            The data set. Rows without an image or a text are marked as such.
 
         Raises:
             DataError: rows that do not fit, or a protocol that does not.
         """
+        image_present, text_present = self._present("image"), self._present("text")
+        if isinstance(image, ImageFiles):
+            image_present = image_present & image.present
+        elif isinstance(image, np.ndarray) and len(image) == len(self):
+            image_present = image_present | image.reshape(len(self), -1).any(axis=1)
         if protocol is not None:
             split = find_protocol(protocol).make(self.label, text_width=self.text.shape[1], seed=seed)
         elif self.split is not None and n_query is None and n_train is None:
             split = self.split
         else:
-            split = self._random_split(n_query, n_train, seed)
+            usable = image_present & text_present
+            if self.label.any():
+                usable &= self.label.any(axis=1)
+            split = random_split(
+                len(self),
+                n_query=n_query,
+                n_train=n_train,
+                seed=seed,
+                groups=self._groups(keep_together),
+                may_query=usable,
+            )
+        unreadable = image.unreadable if isinstance(image, ImageFiles) else ()
+        steps = list(self.provenance.get("steps", ()))
+        if unreadable:
+            steps.append(f"{len(unreadable)} images could not be read, such as {unreadable[0]}")
         return assemble(
             image=image,
             text=self.text,
@@ -131,73 +185,24 @@ class BuiltData:
             ids=self.ids,
             label_names=self.label_names,
             text_vocabulary=self.text_vocabulary,
+            image_present=image_present,
+            text_present=text_present,
             name=self.name,
-            provenance=self.provenance,
-            unlabelled="refuse" if self.label.any() else "keep",
+            provenance={**self.provenance, "steps": steps},
+            unlabelled="keep",
         )
 
-    def _random_split(self, n_query: int | None, n_train: int | None, seed: int) -> Split:
-        if not self.image_ids:
-            return random_split(len(self), n_query=n_query, n_train=n_train, seed=seed)
-        number = {image: place for place, image in enumerate(dict.fromkeys(self.image_ids))}
-        owner = np.array([number[image] for image in self.image_ids])  # the image of each row
-        drawn = random_split(len(number), n_query=n_query, n_train=n_train, seed=seed)
-        rows = [np.flatnonzero(np.isin(owner, part)) for part in (drawn.train, drawn.query, drawn.retrieval)]
-        return check_split(len(self), train=rows[0], query=rows[1], retrieval=rows[2])
+    def _present(self, side: str) -> NDArray[np.bool_]:
+        stated = self.image_present if side == "image" else self.text_present
+        return np.ones(len(self), np.bool_) if stated is None else stated
 
-
-def random_split(n: int, *, n_query: int | None = None, n_train: int | None = None, seed: int = 0) -> Split:
-    """Draw queries, and training rows out of the others.
-
-    Raises:
-        DataError: more rows are asked for than there are.
-    """
-    n_query = max(1, n // 10) if n_query is None else n_query
-    n_train = n - n_query if n_train is None else n_train
-    if n_query < 1 or n_train < 1 or n_query + n_train > n:
-        raise DataError(f"{n_query} queries and {n_train} training rows cannot be drawn from {n} rows.")
-    order = np.random.default_rng(seed).permutation(n)
-    rest = order[n_query:]
-    return check_split(
-        n, train=np.sort(rest[:n_train]), query=np.sort(order[:n_query]), retrieval=np.sort(rest)
-    )
-
-
-class ImageFiles:
-    """Images in an archive as rows of pixels: RGB, scaled to a square."""
-
-    def __init__(self, archive: Archive, names: tuple[str, ...], size: int) -> None:
-        self._archive, self._names, self._size = archive, names, size
-        self.shape: tuple[int, ...] = (len(names), 3, size, size)
-        self.dtype: np.dtype[Any] = np.dtype(np.uint8)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __getitem__(self, rows: Any) -> NDArray[Any]:
-        chosen = np.arange(len(self))[rows]
-        if chosen.ndim == 0:
-            return self._decode(int(chosen))
-        pixels = [self._decode(int(row)) for row in chosen]
-        return np.stack(pixels) if pixels else np.zeros((0, *self.shape[1:]), np.uint8)
-
-    def _decode(self, row: int) -> NDArray[np.uint8]:
-        try:
-            from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - an extra
-        except ImportError as error:
+    def _groups(self, keep_together: KeepTogether) -> NDArray[np.int64] | None:
+        if keep_together not in {"same", "identical", "near-identical"}:
             raise DataError(
-                "reading images needs pillow: install cmh-data[images], or give features."
-            ) from error
-        name = self._names[row]
-        try:
-            with Image.open(io.BytesIO(self._archive.read(name))) as image:
-                square = image.convert("RGB").resize((self._size, self._size), Image.Resampling.BICUBIC)
-        except (
-            UnidentifiedImageError,
-            OSError,
-            ValueError,
-            SyntaxError,
-            Image.DecompressionBombError,
-        ) as error:
-            raise DataError(f"{self._archive.source}: {name} is no readable image ({error}).") from error
-        return np.asarray(square, np.uint8).transpose(2, 0, 1)  # (3, size, size)
+                f'keep_together must be "same", "identical" or "near-identical", but it is {keep_together!r}.'
+            )
+        if any(self.image_names) and keep_together != "same":
+            return identical_groups(self.archive, self.image_names, near=keep_together == "near-identical")
+        if not self.image_ids:
+            return None
+        return np.unique(np.array(self.image_ids), return_inverse=True)[1].astype(np.int64)

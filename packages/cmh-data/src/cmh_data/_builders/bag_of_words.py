@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,8 @@ def bag_of_words(
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Say which words each text holds.
 
+    Besides the texts and the table that it returns it holds four bytes for every word of every text.
+
     Args:
         texts: one per row.
         pattern: regular expression of one word; the default is two or more letters of any script.
@@ -53,19 +55,38 @@ def bag_of_words(
         (('red',), [[1], [1], [1]])
     """
     word = re.compile(pattern)
-    rows = [set(word.findall(text.lower() if lowercase else text)) for text in texts]
+    numbers: dict[str, int] = {}
+    counts: list[int] = []  # texts that hold each word
+    found = array("I")  # the words of all texts, one text after the other
+    ends = np.empty(len(texts), np.int64)
+    for row, text in enumerate(texts):
+        for one in set(word.findall(text.lower() if lowercase else text)):
+            number = numbers.setdefault(one, len(numbers))
+            if number == len(counts):
+                counts.append(0)
+            counts[number] += 1
+            found.append(number)
+        ends[row] = len(found)
     if vocabulary is None:
-        counts = Counter(found for row in rows for found in row)
-        for stop in stop_words:
-            counts.pop(stop, None)
-        most = largest_share * len(rows)
-        chosen = [found for found, count in counts.items() if least_count <= count <= most]
-        chosen.sort(key=lambda found: (-counts[found], found))
+        stopped = set(stop_words)
+        most = largest_share * len(texts)
+        chosen = [
+            one
+            for one, number in numbers.items()
+            if least_count <= counts[number] <= most and one not in stopped
+        ]
+        chosen.sort(key=lambda one: (-counts[numbers[one]], one))
         vocabulary = chosen[:largest_vocabulary]
     if not vocabulary:
-        raise DataError(f"no word is in at least {least_count} of the {len(rows)} texts; lower least_count.")
-    column = {found: number for number, found in enumerate(vocabulary)}
-    table = np.zeros((len(rows), len(column)), np.uint8)
-    for number, row in enumerate(rows):
-        table[number, [column[found] for found in row if found in column]] = 1
+        raise DataError(f"no word is in at least {least_count} of the {len(texts)} texts; lower least_count.")
+    columns = np.full(len(numbers), -1, np.int64)
+    for column, one in enumerate(vocabulary):
+        if one in numbers:
+            columns[numbers[one]] = column
+    table = np.zeros((len(texts), len(vocabulary)), np.uint8)
+    start = 0
+    for row, end in enumerate(ends.tolist()):
+        there = columns[np.frombuffer(found[start:end], np.uint32)] if end > start else columns[:0]
+        table[row, there[there >= 0]] = 1
+        start = end
     return table, tuple(vocabulary)
