@@ -15,6 +15,7 @@ from cmh_train._device import Precision, at_least_float32, full_precision
 from cmh_train._encode import encode_dataset
 from cmh_train._fit import TrainingDivergedError, fit, prepare_untrained
 from cmh_train._gradients import gradient_penalty, input_gradient
+from cmh_train._model import ItemEncoder, Model, ModelDescription, ModelError, load_model, save_model
 from cmh_train._norms import frobenius_norm
 from cmh_train._partners import Partners
 from cmh_train._record import EpochRecord, FitResult
@@ -46,9 +47,13 @@ __all__ = [
     "EpochRecord",
     "FitResult",
     "HashingMethod",
+    "ItemEncoder",
     "MethodConfig",
     "MethodSpec",
     "Modality",
+    "Model",
+    "ModelDescription",
+    "ModelError",
     "Partners",
     "Precision",
     "SecondOrder",
@@ -73,9 +78,11 @@ __all__ = [
     "image_statistics",
     "input_gradient",
     "load_checkpoint",
+    "load_model",
     "make_config",
     "prepare_untrained",
     "save_checkpoint",
+    "save_model",
     "second_order_affinity",
     "similarity_loss",
     "triplet_hinge_sum",

@@ -1,0 +1,362 @@
+"""A trained model in a folder: enough to encode new items anywhere, and nothing that runs code when read."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from cmh_train._checkpoint import atomic_write
+from cmh_train._contract import DataSpec, MethodSpec, Modality
+from cmh_train._device import find_device
+from cmh_train._encode import encode_dataset
+from cmh_train._registry import BrokenMethodError, UnknownMethodError, build_method, find_method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy.typing as npt
+    import torch
+
+    from cmh_train._contract import HashingMethod
+
+_FORMAT, _VERSION = "cmh-train model", 1
+_DESCRIPTION, _WEIGHTS = "model.json", "weights.safetensors"
+_LOADERS = "cmh.encoder_loaders"
+_LOG = logging.getLogger(__name__)
+
+
+class ModelError(ValueError):
+    """A model folder cannot be written, read or used as asked."""
+
+
+class _Encoded(Protocol):
+    features: npt.NDArray[Any]
+    present: npt.NDArray[np.bool_]
+
+
+class ItemEncoder(Protocol):
+    """What makes features of pictures and texts, such as the encoders of cmh-features."""
+
+    def encode_images(self, items: Any) -> _Encoded:
+        """Encode pictures.
+
+        Args:
+            items: whatever the encoder reads, for example paths.
+
+        Returns:
+            `features`, a row for each item, and `present`, False where one could not be read.
+        """
+
+    def encode_texts(self, items: Any) -> _Encoded:
+        """Encode texts.
+
+        Args:
+            items: strings.
+
+        Returns:
+            As for pictures.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """What a model folder says of its model, as `model.json` holds it.
+
+    Args:
+        method: name of the method.
+        options: all of the method's options.
+        data_spec: shapes and scaling statistics of the data it was trained on.
+        encoders: for "image" and "text" the identity of the encoder that made its features, with its `name`;
+            a modality without one takes features only.
+        label_names: the labels of the data set, in the order of its columns.
+        data_digest: digest of the data set, "" where it has none.
+        versions: package to its version when the model was written.
+        remarks: whatever else should travel along, as JSON values.
+
+    Example:
+        >>> from cmh_train import DataSpec
+        >>> spec = DataSpec(n_train=9, image_shape=(4,), text_width=3)
+        >>> ModelDescription(method="dadh", options={"bits": 16}, data_spec=spec).to_json().splitlines()[1]
+        ' "format": "cmh-train model",'
+    """
+
+    method: str
+    options: Mapping[str, Any]
+    data_spec: DataSpec
+    encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    label_names: tuple[str, ...] = ()
+    data_digest: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    remarks: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the text of `model.json`."""
+        content = {"format": _FORMAT, "version": _VERSION, **asdict(self)}
+        return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+class Model:
+    """A trained model that encodes new items; `load_model` makes it.
+
+    Args:
+        description: what the folder says of it.
+        method: the method, with its weights.
+        load_encoder: makes an encoder of its name; None: that of cmh-features, where it is installed.
+
+    Example:
+        >>> from cmh_train import DataSpec, HashingMethod
+        >>> spec = DataSpec(n_train=9, image_shape=(4,), text_width=3)
+        >>> Model(ModelDescription(method="m", options={}, data_spec=spec), HashingMethod()).depends_on_batch
+        False
+    """
+
+    def __init__(
+        self,
+        description: ModelDescription,
+        method: HashingMethod,
+        load_encoder: Callable[[str], ItemEncoder] | None = None,
+    ) -> None:
+        self.description = description
+        self.method = method
+        self._load_encoder = load_encoder
+        self._encoders: dict[str, ItemEncoder] = {}
+
+    @property
+    def bits(self) -> int:
+        """Code length."""
+        return self.method.bits
+
+    @property
+    def depends_on_batch(self) -> bool:
+        """Whether the code of an item depends on the items that it is encoded with, as in AGAH's default."""
+        return self.method.encode_batch_size is not None
+
+    def encode_images(self, images: Any) -> npt.NDArray[np.float32]:
+        """Encode pictures, or their features.
+
+        Args:
+            images: `(n, *image_shape)` features of any real dtype, or a sequence of whatever the model's
+                image encoder reads, for example paths.
+
+        Returns:
+            `(n, bits)` float32 outputs; a bit of the code is 1 where the value is `>= 0`. The row of a
+            picture that cannot be read is NaN, and a warning names it.
+
+        Raises:
+            ModelError: if features have another width, or pictures are given and the encoder is not here.
+        """
+        return self._encode("image", images)
+
+    def encode_texts(self, texts: Any) -> npt.NDArray[np.float32]:
+        """Encode texts, or their features.
+
+        Args:
+            texts: `(n, text_width)` features of any real dtype, or a sequence of strings.
+
+        Returns:
+            `(n, bits)` float32 outputs, as for pictures.
+
+        Raises:
+            ModelError: as for pictures.
+        """
+        return self._encode("text", texts)
+
+    def _encode(self, modality: Modality, items: Any) -> npt.NDArray[np.float32]:
+        features, present = self._features(modality, items)
+        try:
+            outputs = encode_dataset(self.method, modality, features)
+        except ValueError as error:
+            raise ModelError(str(error)) from None
+        outputs[~present] = np.nan
+        return outputs
+
+    def _features(self, modality: Modality, items: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        spec = self.description.data_spec
+        rank = 1 + (len(spec.image_shape) if modality == "image" else 1)
+        if isinstance(items, np.ndarray) and items.dtype.kind in "fiub" and items.ndim == rank:
+            return items, np.ones(len(items), np.bool_)
+        items = list(items)
+        if not items:
+            raise ModelError(f"{modality}s must hold at least one item, but it is empty")
+        encoder = self._encoder(modality)
+        encoded = encoder.encode_images(items) if modality == "image" else encoder.encode_texts(items)
+        if not encoded.present.all():
+            missing = np.flatnonzero(~encoded.present)
+            _LOG.warning(
+                "%d of %d %ss cannot be encoded, the first is %r", len(missing), len(items), modality,
+                items[missing[0]],
+            )  # fmt: skip
+        return encoded.features, encoded.present
+
+    def _encoder(self, modality: Modality) -> ItemEncoder:
+        if modality not in self._encoders:
+            identity = self.description.encoders.get(modality)
+            if identity is None:
+                raise ModelError(
+                    f"this model was trained on {modality} features that no encoder is named for; "
+                    f"give features of shape {self._shape(modality)}"
+                )
+            self._encoders[modality] = self._checked(identity)
+        return self._encoders[modality]
+
+    def _checked(self, identity: Mapping[str, Any]) -> ItemEncoder:
+        name = identity["name"]
+        load_encoder = self._load_encoder or _installed_loader(name)
+        encoder = load_encoder(name)
+        digest = getattr(getattr(encoder, "identity", None), "digest", None)
+        if digest is not None and "digest" in identity and digest != identity["digest"]:
+            raise ModelError(
+                f"encoder {name} has other weights here ({digest[:12]}) than when the model was trained "
+                f"({identity['digest'][:12]}); install the version {identity.get('version', 'of then')}"
+            )
+        return encoder
+
+    def _shape(self, modality: Modality) -> str:
+        spec = self.description.data_spec
+        shape = spec.image_shape if modality == "image" else (spec.text_width,)
+        return f"(n, {', '.join(map(str, shape))})"
+
+
+def save_model(folder: str | Path, method: HashingMethod, description: ModelDescription) -> None:
+    """Write a trained method into a folder of its own.
+
+    Args:
+        folder: made where it is missing; a model in it is replaced.
+        method: its state dict is written.
+        description: what goes with it.
+
+    Raises:
+        ModelError: if something else lies in the folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from cmh_train import DataSpec, HashingMethod
+        >>> spec = DataSpec(n_train=9, image_shape=(4,), text_width=3)
+        >>> folder = tempfile.mkdtemp()
+        >>> save_model(folder, HashingMethod(), ModelDescription(method="m", options={}, data_spec=spec))
+        >>> sorted(os.listdir(folder))
+        ['model.json', 'weights.safetensors']
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - _NAMES):
+        raise ModelError(f"{folder} holds something else than a model; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in method.state_dict().items()}
+    (folder / _DESCRIPTION).unlink(
+        missing_ok=True
+    )  # without it the folder is no model, until it is whole again
+    atomic_write(folder / _WEIGHTS, save(tensors))
+    atomic_write(folder / _DESCRIPTION, description.to_json().encode())
+
+
+def load_model(
+    folder: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    method: MethodSpec | None = None,
+    load_encoder: Callable[[str], ItemEncoder] | None = None,
+) -> Model:
+    """Read a trained model; nothing in the folder is ever run.
+
+    Args:
+        folder: what `save_model` wrote.
+        device: where to encode.
+        method: the method's specification; None: that of the installed package that offers it.
+        load_encoder: makes an encoder of its name; None: that of cmh-features, where it is installed.
+
+    Returns:
+        The model.
+
+    Raises:
+        ModelError: if there is no model, it is damaged or of another version, or its method is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import torch
+        >>> from cmh_train import DataSpec, HashingMethod, MethodConfig, MethodSpec, build_method
+        >>> class Linear(HashingMethod):
+        ...     def __init__(self, config, data):
+        ...         super().__init__()
+        ...         self.bits = config.bits
+        ...         self.image = torch.nn.Linear(data.image_shape[0], config.bits)
+        ...         self.text = torch.nn.Linear(data.text_width, config.bits)
+        ...
+        ...     def encode(self, modality, features):
+        ...         return self.image(features) if modality == "image" else self.text(features)
+        >>> linear = MethodSpec(
+        ...     name="linear", title="", config_type=MethodConfig, build=Linear, supervised=False, presets={}
+        ... )
+        >>> spec = DataSpec(n_train=9, image_shape=(4,), text_width=3)
+        >>> folder = tempfile.mkdtemp()
+        >>> description = ModelDescription(method="linear", options={"bits": 16}, data_spec=spec)
+        >>> save_model(folder, build_method(linear, {"bits": 16}, spec, seed=0), description)
+        >>> load_model(folder, method=linear).encode_texts(np.ones((2, 3))).shape
+        (2, 16)
+    """
+    folder = Path(folder)
+    description = _read_description(folder / _DESCRIPTION)
+    try:
+        spec = method or find_method(description.method)
+        built = build_method(spec, dict(description.options), description.data_spec, seed=0)
+        state = load((folder / _WEIGHTS).read_bytes())
+        built.load_state_dict(state, strict=True)
+    except (UnknownMethodError, BrokenMethodError) as error:
+        raise ModelError(f"{folder} needs a method that cannot be loaded here: {error}") from None
+    except FileNotFoundError:
+        raise ModelError(f"{folder} has no {_WEIGHTS}; copy the whole folder") from None
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{folder} does not fit the method {description.method} that is installed here, "
+            f"or is damaged: {reason}"
+        ) from None
+    built.to(find_device(device)).eval()
+    return Model(description, built, load_encoder)
+
+
+_NAMES = {_DESCRIPTION, _WEIGHTS}
+
+
+def _read_description(path: Path) -> ModelDescription:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelError(
+            f"{path.parent} is no model: it has no {path.name}; umml runs export writes one"
+        ) from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise ModelError(f"{path} is damaged; export the model again") from None
+    if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
+        raise ModelError(f"{path} describes no model of cmh-train; export the model again")
+    if (version := content.pop("version", None)) != _VERSION:
+        raise ModelError(
+            f"{path} has version {version}, but this cmh-train reads version {_VERSION}; export the model "
+            "again or use the cmh-train that wrote it"
+        )
+    try:
+        spec = content.pop("data_spec")
+        spec["image_shape"] = tuple(spec["image_shape"])
+        return ModelDescription(
+            data_spec=DataSpec(**spec), label_names=tuple(content.pop("label_names")), **content
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path} is damaged ({error}); export the model again") from None
+
+
+def _installed_loader(name: str) -> Callable[[str], ItemEncoder]:
+    points = list(entry_points(group=_LOADERS))
+    if not points:
+        raise ModelError(
+            f"this model's encoder {name} needs cmh-features, which is not installed; "
+            "install it, or give features"
+        )
+    return cast("Callable[[str], ItemEncoder]", points[0].load())

@@ -1,0 +1,152 @@
+"""A trained model in a folder: what it encodes, and what is said where it cannot."""
+
+import json
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from cmh_train import (
+    ModelDescription,
+    ModelError,
+    build_method,
+    encode_dataset,
+    fit,
+    load_model,
+    save_model,
+)
+
+
+@pytest.fixture
+def trained(data, spec):
+    method = build_method(spec, {"bits": 16}, data.spec, seed=0)
+    fit(method, data, epochs=1, batch_size=16, seed=0)
+    return method
+
+
+@pytest.fixture
+def description(data):
+    return ModelDescription(
+        method="toy",
+        options={"bits": 16},
+        data_spec=data.spec,
+        encoders={"text": {"name": "letters", "digest": "abc" * 10, "version": "1"}},
+        label_names=("cat", "dog", "boat"),
+        data_digest="d" * 64,
+        versions={"cmh-train": "0.1.0"},
+    )
+
+
+@dataclass
+class Letters:
+    """Counts five letters; an empty text cannot be encoded."""
+
+    digest: str = "abc" * 10
+
+    @property
+    def identity(self):
+        return self
+
+    def encode_texts(self, items):
+        features = np.array([[item.count(letter) for letter in "abcde"] for item in items], np.float32)
+        return Found(features, np.array([bool(item) for item in items]))
+
+
+@dataclass
+class Found:
+    features: np.ndarray
+    present: np.ndarray
+
+
+@pytest.fixture
+def folder(tmp_path, trained, description):
+    save_model(tmp_path / "model", trained, description)
+    return tmp_path / "model"
+
+
+def test_a_model_encodes_as_it_did_when_it_was_written(folder, spec, trained, data, description):
+    model = load_model(folder, method=spec)
+    assert model.bits == 16
+    assert not model.depends_on_batch
+    assert model.description == description
+    assert np.array_equal(model.encode_images(data.image), encode_dataset(trained, "image", data.image))
+    assert np.array_equal(model.encode_texts(data.text), encode_dataset(trained, "text", data.text))
+
+
+def test_raw_texts_go_through_the_named_encoder(folder, spec, trained, caplog):
+    model = load_model(folder, method=spec, load_encoder=lambda name: {"letters": Letters()}[name])
+    with caplog.at_level(logging.WARNING):
+        outputs = model.encode_texts(["a bad cab", "", "bee"])
+    assert np.isnan(outputs[1]).all()
+    assert "1 of 3 texts cannot be encoded, the first is ''" in caplog.text
+    expected = encode_dataset(trained, "text", np.array([[3, 2, 1, 1, 0], [0, 1, 0, 0, 2]], np.float32))
+    assert np.allclose(outputs[[0, 2]], expected, atol=1e-6)
+
+
+def test_an_encoder_with_other_weights_is_refused(folder, spec):
+    model = load_model(folder, method=spec, load_encoder=lambda _: Letters(digest="xyz" * 10))
+    with pytest.raises(ModelError, match="encoder letters has other weights here"):
+        model.encode_texts(["a"])
+
+
+def test_pictures_without_an_encoder_are_refused_with_the_shape_of_features(folder, spec):
+    with pytest.raises(ModelError, match=r"no encoder is named for; give features of shape \(n, 6\)"):
+        load_model(folder, method=spec).encode_images(["a.jpg"])
+
+
+def test_features_of_another_width_are_refused(folder, spec):
+    with pytest.raises(ModelError, match="7"):
+        load_model(folder, method=spec).encode_images(np.ones((2, 7), np.float32))
+
+
+def test_no_items_are_refused(folder, spec):
+    with pytest.raises(ModelError, match="texts must hold at least one item"):
+        load_model(folder, method=spec).encode_texts([])
+
+
+def test_a_model_replaces_a_model_and_nothing_else(folder, spec, trained, description, tmp_path):
+    save_model(folder, trained, replace(description, label_names=()))
+    assert load_model(folder, method=spec).description.label_names == ()
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(ModelError, match="holds something else"):
+        save_model(tmp_path, trained, description)
+
+
+def edit(folder, **values):
+    content = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(content | values))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda folder: (folder / "model.json").unlink(), "is no model: it has no model.json"),
+        (lambda folder: (folder / "model.json").write_text("{"), "is damaged"),
+        (lambda folder: (folder / "model.json").write_text("[]"), "describes no model"),
+        (lambda folder: edit(folder, version=7), "has version 7, but this cmh-train reads version 1"),
+        (lambda folder: edit(folder, data_spec={}), "is damaged"),
+        (lambda folder: edit(folder, surprise=1), "is damaged"),
+        (lambda folder: edit(folder, options={"bits": 32}), "does not fit the method toy"),
+        (lambda folder: edit(folder, options={"colour": 1}), "has no option 'colour'"),
+        (lambda folder: (folder / "weights.safetensors").unlink(), "has no weights.safetensors"),
+        (lambda folder: (folder / "weights.safetensors").write_bytes(b"no"), "damaged"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_said(folder, spec, damage, says):
+    damage(folder)
+    with pytest.raises(ModelError, match=says):
+        load_model(folder, method=spec)
+
+
+def test_a_method_that_is_not_installed_is_named(folder):
+    with pytest.raises(ModelError, match=r"needs a method that cannot be loaded here: .*toy"):
+        load_model(folder)
+
+
+def test_loading_leaves_the_random_numbers_alone(folder, spec):
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    load_model(folder, method=spec)
+    assert torch.equal(torch.rand(1), expected)
