@@ -217,7 +217,6 @@ def test_codes_from_anywhere_are_scored(umml, code_files, tmp_path):
     ("arguments", "said"),
     [
         (("--definition", "map@5"), "map@5"),
-        (("--ties", "luck"), "luck"),
         (("--query-codes", "none.npy"), "none.npy"),
         (("--query-labels", "dl.npy"), "query codes (2, 3) and labels (4, 2)"),
         (("--versus", "runs/x"), "--versus"),

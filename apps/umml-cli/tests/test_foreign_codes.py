@@ -169,6 +169,16 @@ def test_packed_codes_of_ours_are_read_as_such(tmp_path, arrays):
         read_arrays(places | {"query_codes": f"{tmp_path}/packed.npz"})
 
 
+def test_nothing_is_turned_where_not_all_agrees(tmp_path, arrays):
+    swapped = arrays | {"query_labels": arrays["database_labels"][:, :1].repeat(4, axis=1)}  # (9, 4)
+    with pytest.raises(UserError, match=r"query codes \(4, 6\) and labels \(9, 4\) have no number of rows"):
+        read_arrays(save(tmp_path, "npz", swapped))
+    longer = arrays | {"database_codes": np.ones((9, 7))}  # another number of bits: for `evaluate` to say
+    found, said = read_arrays(save(tmp_path, "npz", longer))
+    assert said == []
+    assert found["database_codes"].shape == (9, 7)
+
+
 @pytest.mark.parametrize("shape", [(), (4, 3, 2)])
 def test_other_dimensions_are_refused(tmp_path, arrays, shape):
     with pytest.raises(UserError, match="query labels must be a matrix, a row for each item"):

@@ -55,23 +55,36 @@ def test_without_a_cut_off_all_normalisations_are_one():
     assert Definition(normalise="relevant") == Definition()
 
 
-@pytest.mark.parametrize(
-    "text", ["", "map", "retrieved", "retrieved@-1", "min@5 ties index", "min@5,", "all, k 5"]
-)
+OTHER = """
+map
+retrieved
+retrieved@-1
+min@0
+best@5
+min@5 ties index
+min@5,
+all, k 5
+all, ties luck
+all, no relevant maybe
+min@5, ties index, ties best
+"""
+
+
+@pytest.mark.parametrize("text", OTHER.strip("\n").split("\n"))
 def test_other_text_is_refused(text):
-    with pytest.raises(ValueError, match="a definition of mAP must be all or NORMALISE@K"):
+    with pytest.raises(ValueError, match=f"a definition of mAP must be all or .* but it is '{text}'"):
         Definition.parse(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("options", "message"),
     [
-        ("best@5", "normalise must be one of 'min', 'retrieved'"),
-        ("min@0", "k must be an integer of at least 1, but it is 0"),
-        ("all, ties luck", "ties must be one of"),
-        ("all, no relevant maybe", "no_relevant must be one of"),
+        ({"k": 5, "normalise": "best"}, "normalise must be one of 'min', 'retrieved'"),
+        ({"k": 0}, "k must be an integer of at least 1, but it is 0"),
+        ({"ties": "luck"}, "ties must be one of"),
+        ({"no_relevant": "maybe"}, "no_relevant must be one of"),
     ],
 )
-def test_unknown_values_are_refused_by_name(text, message):
+def test_unknown_values_are_refused_by_name(options, message):
     with pytest.raises(ValueError, match=message):
-        Definition.parse(text)
+        Definition(**options)

@@ -6,7 +6,8 @@ import pytest
 from cmh_metrics._kernels import jit
 
 
-def test_an_unwritable_installation_compiles_without_a_cache(monkeypatch):
+def test_an_unwritable_installation_compiles_without_a_cache_and_says_so_once(monkeypatch, caplog):
+    jit._say_that_nothing_is_kept.cache_clear()
     njit, asked = numba.njit, []
 
     def refusing(**options):
@@ -17,7 +18,9 @@ def test_an_unwritable_installation_compiles_without_a_cache(monkeypatch):
 
     monkeypatch.setattr(numba, "njit", refusing)
     assert jit.jit(lambda x: x + 1)(1) == 2
-    assert asked == [True, False]
+    assert jit.jit(lambda x: x + 2)(1) == 3
+    assert asked == [True, False] * 2
+    assert caplog.text.count("set the environment variable NUMBA_CACHE_DIR to a folder") == 1
 
 
 def test_without_numba_functions_stay_python(monkeypatch):

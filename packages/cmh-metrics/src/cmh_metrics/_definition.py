@@ -101,15 +101,17 @@ class Definition:
             >>> Definition.parse("first-relevant@5").k
             5
         """
-        found = re.fullmatch(
-            r"(?:all|(?P<normalise>[a-z-]+)@(?P<k>[0-9]+))(?:, ties (?P<ties>[a-z-]+))?"
-            r"(?:, no relevant (?P<no_relevant>[a-z-]+))?",
-            text.strip(),
+        names = ("|".join(choices) for choices in (NORMALISE, TIES, NO_RELEVANT))
+        pattern = (
+            r"(?:all|(?P<normalise>{})@(?P<k>[1-9][0-9]*))(?:, ties (?P<ties>{}))?"
+            r"(?:, no relevant (?P<no_relevant>{}))?"
         )
+        found = re.fullmatch(pattern.format(*names), text.strip())
         if found is None:
             raise ValueError(
-                "a definition of mAP must be all or NORMALISE@K, if wanted with ', ties TIES' and "
-                f"', no relevant NO_RELEVANT' after it, but it is {text!r}"
+                f"a definition of mAP must be all or NORMALISE@K with NORMALISE one of "
+                f"{', '.join(NORMALISE)} and K at least 1, if wanted with ', ties TIES' and "
+                f"', no relevant RULE' after it, but it is {text!r}"
             )
         given: dict[str, Any] = {
             name: value for name, value in found.groupdict().items() if value is not None

@@ -16,8 +16,8 @@ from cmh_metrics._inputs.arguments import RankingArguments, shared_arguments
 from cmh_metrics._inputs.checks import cut_offs, one_of
 from cmh_metrics._inputs.compute import Compute
 from cmh_metrics._inputs.ranking_inputs import RankingInputs
+from cmh_metrics._measure import Ranked
 from cmh_metrics._measures import MEASURES
-from cmh_metrics._measures.measure import Ranked
 from cmh_metrics._report import RetrievalReport, TaskReport
 from cmh_metrics._statistics import bootstrap_interval
 

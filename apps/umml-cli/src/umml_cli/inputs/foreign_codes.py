@@ -48,6 +48,9 @@ class Orientation:
     turned: bool
 
 
+Side = tuple[Orientation, Orientation]  # codes, labels
+
+
 def split_location(location: str) -> tuple[str, str | None]:
     """Path and key of `PATH:KEY`; a colon that belongs to the path of an existing file stays in it."""
     path, colon, key = location.rpartition(":")
@@ -93,21 +96,11 @@ def read_arrays(
 
 def _fitting(ways: dict[str, list[Orientation]], *, columns_count: bool) -> dict[str, Orientation]:
     """Choose a way for each array so that all agree, turning as few as possible."""
-    sides = {}
-    for side in ("query", "database"):
-        codes, labels = ways[f"{side}_codes"], ways[f"{side}_labels"]
-        fits = [pair for pair in product(codes, labels) if len(pair[0].array) == len(pair[1].array)]
-        if not fits:
-            raise UserError(
-                f"The {side} codes {codes[0].array.shape} and labels {labels[0].array.shape} have no number "
-                "of rows in common; give files of the same items."
-            )
-        sides[side] = fits
-    pairs = list(product(sides["query"], sides["database"]))
+    pairs = product(_side_ways(ways, "query"), _side_ways(ways, "database"))
     alike = [pair for pair in pairs if _sides_agree(*pair, columns_count=columns_count)]
-    ranked = sorted(
-        alike or pairs, key=_cost
-    )  # where no two agree, whoever evaluates says in what they differ
+    if not alike:  # then nothing is turned, and `evaluate` says in what the sides differ
+        alike = list(product(_side_ways(ways, "query", turn=False), _side_ways(ways, "database", turn=False)))
+    ranked = sorted(alike, key=_cost)
     best = [pair for pair in ranked if _cost(pair) == _cost(ranked[0])]
     if len(best) > 1:
         shapes = ", ".join(f"{_words(name)} {found[0].array.shape}" for name, found in ways.items())
@@ -119,16 +112,27 @@ def _fitting(ways: dict[str, list[Orientation]], *, columns_count: bool) -> dict
     return dict(zip(ARRAYS, (*query, *database), strict=True))
 
 
-def _sides_agree(
-    query: tuple[Orientation, ...], database: tuple[Orientation, ...], *, columns_count: bool
-) -> bool:
+def _side_ways(ways: dict[str, list[Orientation]], side: str, *, turn: bool = True) -> list[Side]:
+    """Return the ways in which codes and labels of a side have as many rows."""
+    codes, labels = ways[f"{side}_codes"], ways[f"{side}_labels"]
+    fits = [pair for pair in product(codes, labels) if len(pair[0].array) == len(pair[1].array)]
+    fits = [pair for pair in fits if turn or not any(one.turned for one in pair)]
+    if not fits:
+        raise UserError(
+            f"The {side} codes {codes[0].array.shape} and labels {labels[0].array.shape} have no number of "
+            "rows in common; give files of the same items."
+        )
+    return fits
+
+
+def _sides_agree(query: Side, database: Side, *, columns_count: bool) -> bool:
     """Whether both sides have as many bits and as many label columns."""
     (codes, labels), (other_codes, other_labels) = query, database
     same_bits = codes.array.shape[1:] == other_codes.array.shape[1:] or not columns_count
     return same_bits and labels.array.shape[1:] == other_labels.array.shape[1:]
 
 
-def _cost(pair: tuple[tuple[Orientation, ...], tuple[Orientation, ...]]) -> int:
+def _cost(pair: tuple[Side, Side]) -> int:
     return sum(one.turned for side in pair for one in side)
 
 

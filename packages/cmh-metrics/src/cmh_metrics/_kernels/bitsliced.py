@@ -29,16 +29,16 @@ from cmh_metrics._kernels.vectors import (
     COUNTED,
     LANES,
     address,
-    both,
+    and_,
+    andnot,
     count_relevant,
-    differ,
-    either,
     full_add,
-    inverse,
     is_zero,
     load,
+    not_,
+    or_,
     store,
-    without,
+    xor,
     zeros,
 )
 
@@ -146,13 +146,13 @@ def add_planes(
             eight, carry = full_add(eight, eight_a, eight_b)
             for digit in range(high + at, high + n_high + at, _BYTES):
                 value = load(digit)
-                store(digit, differ(value, carry))
-                carry = both(value, carry)
+                store(digit, xor(value, carry))
+                carry = and_(value, carry)
         store(low + at, one)
-        pairs = inverse(either(eight, four)), without(four, eight), without(eight, four), both(eight, four)
+        pairs = not_(or_(eight, four)), andnot(four, eight), andnot(eight, four), and_(eight, four)
         for place, plane in enumerate(pairs):
-            store(values + 2 * place * _BYTES + at, without(plane, two))
-            store(values + (2 * place + 1) * _BYTES + at, both(plane, two))
+            store(values + 2 * place * _BYTES + at, andnot(plane, two))
+            store(values + (2 * place + 1) * _BYTES + at, and_(plane, two))
 
 
 @jit
@@ -161,10 +161,10 @@ def split(items: int, digit: int, end: int, children: int) -> Any:
     any_zero, any_one = zeros(), zeros()
     for at in range(0, end, 64):
         here, plane = load(items + at), load(digit + at)
-        zero, one = without(here, plane), both(here, plane)
+        zero, one = andnot(here, plane), and_(here, plane)
         store(children + at, zero)
         store(children + _BYTES + at, one)
-        any_zero, any_one = either(any_zero, zero), either(any_one, one)
+        any_zero, any_one = or_(any_zero, zero), or_(any_one, one)
     return not is_zero(any_zero), not is_zero(any_one)
 
 
@@ -176,14 +176,14 @@ def find(items: int, values: int, end: int) -> int:
     for at in range(0, end, 64):
         here = load(items + at)
         where = values + at
-        a = either(a, both(here, load(where)))
-        b = either(b, both(here, load(where + _BYTES)))
-        c = either(c, both(here, load(where + 2 * _BYTES)))
-        d = either(d, both(here, load(where + 3 * _BYTES)))
-        e = either(e, both(here, load(where + 4 * _BYTES)))
-        f = either(f, both(here, load(where + 5 * _BYTES)))
-        g = either(g, both(here, load(where + 6 * _BYTES)))
-        h = either(h, both(here, load(where + 7 * _BYTES)))
+        a = or_(a, and_(here, load(where)))
+        b = or_(b, and_(here, load(where + _BYTES)))
+        c = or_(c, and_(here, load(where + 2 * _BYTES)))
+        d = or_(d, and_(here, load(where + 3 * _BYTES)))
+        e = or_(e, and_(here, load(where + 4 * _BYTES)))
+        f = or_(f, and_(here, load(where + 5 * _BYTES)))
+        g = or_(g, and_(here, load(where + 6 * _BYTES)))
+        h = or_(h, and_(here, load(where + 7 * _BYTES)))
     found = 0
     for bit, plane in enumerate((a, b, c, d, e, f, g, h)):
         found |= (not is_zero(plane)) << bit
@@ -297,7 +297,7 @@ def add_bitsliced(
                 while ones:
                     label = label_base + (64 * word + lowest_one(ones)) * _BYTES
                     for at in range(0, end, 64):
-                        store(wanted + at, either(load(wanted + at), load(label + at)))
+                        store(wanted + at, or_(load(wanted + at), load(label + at)))
                     ones &= ones - np.uint64(1)
 
             pending = 1  # nodes of a binary tree over the high digits, the highest at its root

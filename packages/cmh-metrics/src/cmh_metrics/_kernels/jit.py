@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound="Callable[..., object]")
 
 
 def jit(function: Function, *, inline: bool = False) -> Function:
     """Compile `function` at its first call; it releases the interpreter lock.
 
-    An installation that no cache folder can be found for compiles anew in every process. Without numba the
-    function stays Python: slow, but the same numbers.
+    An installation that no cache folder can be found for compiles anew in every process, and says so once.
+    Without numba the function stays Python: slow, but the same numbers.
 
     Args:
         function: what to compile.
@@ -31,5 +34,15 @@ def jit(function: Function, *, inline: bool = False) -> Function:
     try:
         compiled: Function = compile_function(cache=True, **options)(function)
     except RuntimeError:  # "no locator available": neither the package folder nor a user folder is writable
+        _say_that_nothing_is_kept()
         compiled = compile_function(**options)(function)
     return compiled
+
+
+@cache
+def _say_that_nothing_is_kept() -> None:
+    """Warn once: this costs every process the time that the others wait once only."""
+    _log.warning(
+        "no folder can be written to keep compiled kernels in, so each process compiles them anew, for some "
+        "ten seconds; set the environment variable NUMBA_CACHE_DIR to a folder that can be written"
+    )

@@ -108,31 +108,31 @@ def store(_: Any, where: Any, value: Any) -> Any:
 
 
 @intrinsic
-def both(_: Any, a: Any, b: Any) -> Any:
+def and_(_: Any, a: Any, b: Any) -> Any:
     """Return a AND b."""
     return vector(vector, vector), lambda _c, builder, _s, v: builder.and_(v[0], v[1])
 
 
 @intrinsic
-def without(_: Any, a: Any, b: Any) -> Any:
+def andnot(_: Any, a: Any, b: Any) -> Any:
     """Return a AND NOT b."""
     return vector(vector, vector), lambda _c, builder, _s, v: builder.and_(v[0], builder.not_(v[1]))
 
 
 @intrinsic
-def inverse(_: Any, a: Any) -> Any:
+def not_(_: Any, a: Any) -> Any:
     """Return NOT a."""
     return vector(vector), lambda _c, builder, _s, v: builder.not_(v[0])
 
 
 @intrinsic
-def either(_: Any, a: Any, b: Any) -> Any:
+def or_(_: Any, a: Any, b: Any) -> Any:
     """Return a OR b."""
     return vector(vector, vector), lambda _c, builder, _s, v: builder.or_(v[0], v[1])
 
 
 @intrinsic
-def differ(_: Any, a: Any, b: Any) -> Any:
+def xor(_: Any, a: Any, b: Any) -> Any:
     """Return a XOR b."""
     return vector(vector, vector), lambda _c, builder, _s, v: builder.xor(v[0], v[1])
 

@@ -13,7 +13,7 @@ from cmh_metrics._definition import EMPTY, Definition, treat_empty
 from cmh_metrics._inputs.arguments import TableArguments, shared_arguments
 from cmh_metrics._inputs.checks import non_negative_integer, one_of
 from cmh_metrics._inputs.compute import Compute
-from cmh_metrics._measures.measure import Measure, Ranked
+from cmh_metrics._measure import Measure, Ranked
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -11,7 +11,7 @@ from cmh_metrics._backends.precisions import precisions_of_inputs
 from cmh_metrics._definition import Definition
 from cmh_metrics._inputs.arguments import RankingArguments, shared_arguments
 from cmh_metrics._inputs.checks import one_of
-from cmh_metrics._measures.measure import Measure, Ranked, or_none
+from cmh_metrics._measure import Measure, Ranked, or_none
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -12,7 +12,7 @@ from cmh_metrics._inputs.arguments import shared_arguments
 from cmh_metrics._inputs.checks import cut_offs, one_of
 from cmh_metrics._inputs.compute import Compute
 from cmh_metrics._inputs.ranking_inputs import RankingInputs
-from cmh_metrics._measures.measure import Measure, Ranked, by_cut_off
+from cmh_metrics._measure import Measure, Ranked, by_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

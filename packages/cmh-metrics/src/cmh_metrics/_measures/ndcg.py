@@ -12,7 +12,7 @@ from cmh_metrics._backends.threads import over_ranges
 from cmh_metrics._definition import EMPTY, WHOLE, treat_empty
 from cmh_metrics._inputs.arguments import RankingArguments, shared_arguments
 from cmh_metrics._inputs.checks import one_of, positive_integer
-from cmh_metrics._measures.measure import Measure, Ranked, by_cut_off
+from cmh_metrics._measure import Measure, Ranked, by_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from cmh_metrics._backends.relevant_found import found_in_tables
 from cmh_metrics._definition import EMPTY, treat_empty
 from cmh_metrics._inputs.arguments import TableArguments, shared_arguments
 from cmh_metrics._inputs.checks import one_of
-from cmh_metrics._measures.measure import Measure, Ranked
+from cmh_metrics._measure import Measure, Ranked
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -10,7 +10,7 @@ import numpy as np
 from cmh_metrics._backends.backends import tables_of
 from cmh_metrics._inputs.arguments import TableArguments, shared_arguments
 from cmh_metrics._inputs.checks import one_of
-from cmh_metrics._measures.measure import Measure, Ranked, or_none
+from cmh_metrics._measure import Measure, Ranked, or_none
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -10,7 +10,7 @@ from cmh_metrics._backends.relevant_found import found_in_tables, relevant_found
 from cmh_metrics._definition import EMPTY, treat_empty
 from cmh_metrics._inputs.arguments import TableArguments, shared_arguments
 from cmh_metrics._inputs.checks import cut_offs, one_of
-from cmh_metrics._measures.measure import Measure, Ranked, by_cut_off
+from cmh_metrics._measure import Measure, Ranked, by_cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
