@@ -77,6 +77,7 @@ def lint(session: nox.Session) -> None:
     documented = [name.replace("-", "_") for name in libraries if name not in UNDOCUMENTED]
     session.run("python", "tools/check_docstrings.py", *documented)
     session.run("python", "tools/check_news.py")
+    session.run("python", "tools/api.py")
     sources = os.pathsep.join(str(folder / "src") for folder in PACKAGES.values())
     session.run("lint-imports", env={"PYTHONPATH": sources})
     for folder in PACKAGES.values():
@@ -167,3 +168,17 @@ def build_all(session: nox.Session) -> None:
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     session.run("uv", "build", "--quiet", "--all-packages", "--out-dir", "dist", external=True)
     session.run("python", "tools/check_wheel.py", "dist")
+
+
+@nox.session(python=PYTHONS)
+def rehearsal(session: nox.Session) -> None:
+    """Install each built package alone and run its README; its size and import time. `-- cmh-data` for one."""
+    packages = session.posargs or list(PACKAGES)
+    session.run("python", "tools/rehearse.py", str(build(session, *PACKAGES)), *packages)
+
+
+@nox.session(python=PYTHONS[0])
+def release(session: nox.Session) -> None:
+    """Prepare a release: `-- cmh-metrics minor` sets version, changelog, bounds and API, and shows the diff."""
+    sync(session, "--only-group", "release")
+    session.run("python", "tools/prepare_release.py", *session.posargs)
