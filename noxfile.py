@@ -172,13 +172,13 @@ def build_all(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def rehearsal(session: nox.Session) -> None:
-    """Install each built package alone and run its README; its size and import time. `-- cmh-data` for one."""
+    """Install each built package alone, run its README, measure size and import; `-- cmh-data` for one."""
     packages = session.posargs or list(PACKAGES)
     session.run("python", "tools/rehearse.py", str(build(session, *PACKAGES)), *packages)
 
 
 @nox.session(python=PYTHONS[0])
 def release(session: nox.Session) -> None:
-    """Prepare a release: `-- cmh-metrics minor` sets version, changelog, bounds and API, and shows the diff."""
+    """Prepare a release: `-- cmh-metrics minor` sets version, changelog, bounds, API; shows the diff."""
     sync(session, "--only-group", "release")
     session.run("python", "tools/prepare_release.py", *session.posargs)

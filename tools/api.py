@@ -5,8 +5,8 @@
 
 A line is a name (`rank`), a parameter (`rank codes`; `rank [bits]` where it may be left out; `keyword` where
 only its name can give it), a field or a member. A line that is gone, or a new parameter that must be given,
-breaks a caller; it needs a news fragment of kind `removal`. A package without `api.txt` was never released and
-may change freely. Only sources are read; nothing is imported.
+breaks a caller; it needs a news fragment of kind `removal`. A package without `api.txt` was never released
+and may change freely. Only sources are read; nothing is imported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Install each package alone from built wheels, run its README, and say what it weighs: `rehearse.py DIST PACKAGE...`.
+"""Install each package alone from built wheels and run its README: `rehearse.py DIST PACKAGE...`.
 
-Each gets a fresh environment of the Python that runs this, outside of the repository; the wheels in DIST play the
-index that holds our packages. It prints a table with the number of distributions, their size on disk and the time of
-the import (the shortest of three, without the start of Python), and fails where a README does.
+Each gets a fresh environment of the Python that runs this, outside of the repository; the wheels in DIST play
+the index that holds our packages. It prints a table with the number of distributions, their size on disk and
+the time of the import (the shortest of three, without the start of Python), and fails where a README does.
 """
 
 from __future__ import annotations
@@ -44,27 +44,24 @@ def rehearse(package: str, wheels: Path) -> tuple[str, bool]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         environment, python = folder / "environment", folder / "environment" / "bin" / "python"
-        subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(environment)], check=True)
+        command = ["uv", "venv", "--quiet", "--python", sys.executable, str(environment)]
+        subprocess.run(command, check=True)
         # Run in ROOT, so that the pins hold.
         command = ["uv", "pip", "install", "--quiet", "--python", str(python), "--find-links", str(wheels)]
         subprocess.run([*command, "--reinstall-package", package, package], cwd=ROOT, check=True)
-        listed = subprocess.run(
-            ["uv", "pip", "list", "--quiet", "--format=freeze", "--python", str(python)],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
+        command = ["uv", "pip", "list", "--quiet", "--format=freeze", "--python", str(python)]
+        listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
         module = package.replace("-", "_")
         bare = seconds([str(python), "-c", "pass"], folder)
         spent = seconds([str(python), "-c", f"import {module}"], folder) - bare
         program = folder / "readme.py"
         program.write_text(readme_program(readme.read_text("utf-8")), "utf-8")
-        went = subprocess.run(
-            [str(python), str(program)], cwd=folder, check=False, capture_output=True, text=True
-        )
+        command = [str(python), str(program)]
+        went = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        cells = [
-            package, version, str(len(listed.stdout.split())),
-            f"{folder_megabytes(environment):.0f}", f"{spent:.2f}", "runs" if went.returncode == 0 else "FAILS",
-        ]  # fmt: skip
+        verdict = "FAILS" if went.returncode else "runs"
+        size = f"{folder_megabytes(environment):.0f}"
+        cells = [package, version, str(len(listed)), size, f"{spent:.2f}", verdict]
         if went.returncode:
             print(went.stderr, file=sys.stderr)
         return f"| {' | '.join(cells)} |", went.returncode == 0

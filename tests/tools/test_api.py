@@ -50,7 +50,8 @@ def test_the_record_lists_names_parameters_fields_and_methods(package):
     root, _ = package
     assert (root / "packages" / "fake" / "api.txt").read_text().splitlines() == [
         "BITS", "Index", "Index [bits] keyword", "Index path", "Index.kinds", "Index.kinds first",
-        "Index.search", "Index.search [k]", "Index.search query", "Record", "Record.name", "rank", "rank [radius]",
+        "Index.search", "Index.search [k]", "Index.search query",
+        "Record", "Record.name", "rank", "rank [radius]",
         "rank [seed] keyword", "rank codes", "rank labels keyword",
     ]  # fmt: skip
 
