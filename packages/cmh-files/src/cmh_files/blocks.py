@@ -101,10 +101,26 @@ def mean_item(blocks: Iterable[Block], placed: Placement, edit: RowEdit, *, roun
     if not averaged.any():
         raise no_mean(edit.key)
     total = np.zeros((placed.outer, placed.inner))
-    for outer, items, block in blocks:
-        total[outer] += block[:, averaged[items]].sum(axis=1, dtype=np.float64)
-    mean = total / np.count_nonzero(averaged)
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        for outer, items, block in blocks:
+            total[outer] += block[:, averaged[items]].sum(axis=1, dtype=np.float64)
+        mean = total / np.count_nonzero(averaged)
+    require_finite(edit.key, mean)
     return np.rint(mean) if rounded else mean
+
+
+def require_finite(key: str, values: NDArray[Any]) -> None:
+    """Refuse a mean, or values to be cast to integers, that are not finite.
+
+    Args:
+        key: the array, for the message.
+        values: any floats.
+
+    Raises:
+        DataError: some value is infinite or no number.
+    """
+    if not np.isfinite(values).all():
+        raise DataError(f"{key} must hold finite numbers for a mean or a cast to integers, but some are not.")
 
 
 def no_mean(key: str) -> DataError:
@@ -164,12 +180,18 @@ def emptied_blocks(
 
     Yields:
         The bytes of the array as it should become.
+
+    Raises:
+        DataError: values that are to become integers are not finite.
     """
     emptied = ~edit.present
     for outer, items, block in blocks:
         here = emptied[items]
-        new = block.astype(dtype)
-        new[:, here] = 0 if value is None else value[outer, None]
+        if dtype.kind == "i" and block.dtype.kind == "f":
+            require_finite(edit.key, block)
+        with np.errstate(all="ignore"):  # a mean may be too great for its array's type
+            new = block.astype(dtype)
+            new[:, here] = 0 if value is None else value[outer, None]
         if edit.marker and placed.marker_inside:
             column = np.broadcast_to(here[None, :, None], (*new.shape[:2], 1))
             new = np.concatenate([new, column.astype(dtype)], axis=2)

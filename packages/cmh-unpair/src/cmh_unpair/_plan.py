@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import zlib
 from dataclasses import dataclass
@@ -392,7 +391,7 @@ class UnpairingPlan:
             raise ValueError(
                 f"text must be the JSON of an unpairing plan, but it is not: {_first(error)}"
             ) from None
-        except (binascii.Error, zlib.error, _WrongLengthError):
+        except (ValueError, OverflowError, zlib.error):
             raise ValueError(
                 "text must be the JSON of an unpairing plan, but its packed rows are damaged; make it again"
             ) from None

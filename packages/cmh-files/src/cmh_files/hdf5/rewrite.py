@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from cmh_files.blocks import no_mean
+from cmh_files.blocks import no_mean, require_finite
 from cmh_files.errors import CopyError, DataError
 from cmh_files.hdf5.chunks import stored_chunks
 from cmh_files.hdf5.open import open_hdf5
@@ -174,13 +174,16 @@ def mean_item(dataset: Any, edit: RowEdit) -> NDArray[Any] | None:
     if not count:
         raise no_mean(edit.key)
     total = np.zeros(shape, dtype=np.float64)
-    for slab in _slabs(dataset):
-        block = dataset[slab]
-        if edit.axis == 0:
-            total += block[averaged[slab]].sum(axis=0, dtype=np.float64)
-        else:
-            total[slab] += block.compress(averaged, axis=edit.axis).sum(axis=edit.axis, dtype=np.float64)
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        for slab in _slabs(dataset):
+            block = dataset[slab]
+            if edit.axis == 0:
+                total += block[averaged[slab]].sum(axis=0, dtype=np.float64)
+            else:
+                part = block.compress(averaged, axis=edit.axis)
+                total[slab] += part.sum(axis=edit.axis, dtype=np.float64)
     mean = total / count
+    require_finite(edit.key, mean)
     return (mean if dataset.dtype.kind == "f" else np.rint(mean)).astype(dataset.dtype)
 
 
@@ -479,6 +482,8 @@ def _recreated(
                 block = np.column_stack([block, emptied[slab]])
         else:
             np.moveaxis(block, edit.axis, 0)[emptied] = value[slab]
+        if edit.integers and block.dtype.kind == "f":
+            require_finite(edit.key, block)
         yield (slab,), block.astype(dtype)
     if edit.marker and edit.axis == 1:
         yield (slice(len(old), len(old) + 1),), emptied[None].astype(dtype)

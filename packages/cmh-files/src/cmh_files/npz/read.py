@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tokenize
+import warnings
 import zipfile
 import zlib
 from math import prod
@@ -60,7 +62,12 @@ def read_npy_header(path: Path, name: str, stream: Any) -> tuple[tuple[int, ...]
     }.get(version)
     if read_header is None:
         raise DataError(f"{path} holds {name} in npy version {version}; versions 1.0 and 2.0 are read.")
-    shape, fortran_order, dtype = read_header(stream)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            shape, fortran_order, dtype = read_header(stream)
+    except (ValueError, EOFError, SyntaxError, TypeError, RecursionError, tokenize.TokenError) as error:
+        raise DataError(f"{path} is damaged: {name} has a head that says no shape and dtype.") from error
     if dtype.hasobject:
         raise DataError(
             f"{path} holds Python objects (pickle) in {name}, which are never read; save plain arrays."
