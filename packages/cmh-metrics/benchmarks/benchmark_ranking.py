@@ -6,7 +6,7 @@ scikit-learn and faiss where they are installed, each on a part of the queries i
 
 Two clocks run: the wall's, and the processor time of all threads divided by the number of threads. On a
 machine that does nothing else both say the same. The slow ways rank only some of the queries, and their times
-are scaled up: the column queries_timed says how many. All take turns, --repeats times.
+are scaled up: queries_timed among the details says how many. All take turns, --repeats times.
 
     python benchmarks/benchmark_ranking.py --sizes mir nus --bits 16 32 64 128
     python benchmarks/benchmark_ranking.py --sizes large --repeats 3
@@ -18,11 +18,8 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import platform
 import sys
 import time
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import cmh_metrics
@@ -31,7 +28,9 @@ import torch
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
-import field_loop  # noqa: E402 - the tests' slow reference checks the loop below
+import field_loop  # noqa: E402 - the tests' slow reference
+from recording import RESULTS, append, versions  # noqa: E402
+from torch_field_loop import run_field_loop  # noqa: E402 - the baseline, which the tests check
 
 SIZES = {  # n_query, n_database, n_label
     "small": (200, 5_000, 24),
@@ -48,10 +47,6 @@ LIMIT_PAIRS = {  # the slow ways rank only as many queries as that
     "cmh index order": 4e8,
 }
 _SHORTEST_TURN = 0.25  # seconds
-COLUMNS = (
-    "date", "device", "threads", "size", "n_query", "n_database", "bits", "way", "queries_timed",
-    "p20_s", "p50_s", "p80_s", "cpu_p50_s", "pairs_per_s", "ratio", "cpu_ratio", "map", "versions",
-)  # fmt: skip
 
 
 def make_arrays(n_query: int, n_database: int, n_label: int, bits: int) -> dict[str, np.ndarray]:
@@ -79,22 +74,6 @@ def make_arrays(n_query: int, n_database: int, n_label: int, bits: int) -> dict[
         "query_labels": query_labels,
         "database_labels": database_labels,
     }
-
-
-def run_field_loop(query_codes, database_codes, query_labels, database_labels):  # noqa: ANN001, ANN201
-    """What the field's programs do: a float product, a float sort and nonzero for every query."""
-    total = 0.0
-    queries, database = torch.from_numpy(query_codes).float(), torch.from_numpy(database_codes).float()
-    wanted, offered = torch.from_numpy(query_labels).float(), torch.from_numpy(database_labels).float()
-    for code, label in zip(queries, wanted, strict=True):
-        relevant = (offered @ label > 0).float()
-        found = int(relevant.sum())
-        if found == 0:
-            continue
-        distance = 0.5 * (len(code) - database @ code)
-        ranks = relevant[torch.argsort(distance)].nonzero().squeeze(1).float() + 1
-        total += float((torch.arange(1, found + 1) / ranks).mean())
-    return total / len(queries)
 
 
 def run_torchmetrics(query_codes, database_codes, query_labels, database_labels):  # noqa: ANN001, ANN201
@@ -224,27 +203,6 @@ def end_of_ties(tables: cmh_metrics.RankingTables) -> float:
     return float((sums / np.maximum(found[:, -1], 1)).mean())
 
 
-def device_name() -> str:
-    """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def versions() -> str:
-    """Return the versions of what is compared."""
-    found = []
-    for name in ("cmh-metrics", "numpy", "numba", "torch", "torchmetrics", "scikit-learn", "faiss-cpu"):
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return "; ".join(found)
-
-
 def available(way: str) -> bool:
     """Whether the library behind a way is installed."""
     names = {"torchmetrics": "torchmetrics", "scikit-learn": "scikit-learn", "faiss": "faiss-cpu"}
@@ -267,30 +225,27 @@ def run(size: str, bits: int, ways: list[str], repeats: int, path: Path) -> None
         rows.append([way, timed, *np.quantile(wall, [0.2, 0.5, 0.8]), np.median(processor), values[way][1]])
     check(values, arrays)
     baseline = next((row[3:6:2] for row in rows if row[0] == "field loop"), (float("nan"), float("nan")))
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(COLUMNS)
-        for way, timed, p20, p50, p80, processor, found in rows:
-            ratio, processor_ratio, rate = baseline[0] / p50, baseline[1] / processor, pairs / p50
-            print(
-                f"{size:6} {bits:4} bits  {way:16} {p50:9.4f} s ({p20:.4f} to {p80:.4f})  "
-                f"{ratio:8.2f} x  (processor {processor:9.4f} s, {processor_ratio:8.2f} x)  "
-                f"{rate / 1e9:7.3f} G pairs/s  mAP {found:.4f} ({timed} queries)",
-                flush=True,
-            )
-            facts = [
-                datetime.now(UTC).date(),
-                device_name(),
-                torch.get_num_threads(),
-                size,
-                n_query,
-                n_database,
-            ]
-            times = [f"{value:.6f}" for value in (p20, p50, p80, processor)]
-            ratios = [f"{value:.4g}" for value in (rate, ratio, processor_ratio)]
-            writer.writerow([*facts, bits, way, timed, *times, *ratios, f"{found:.6f}", versions()])
+    measured = []
+    for way, timed, p20, p50, p80, processor, found in rows:
+        ratio, processor_ratio, rate = baseline[0] / p50, baseline[1] / processor, pairs / p50
+        print(
+            f"{size:6} {bits:4} bits  {way:16} {p50:9.4f} s ({p20:.4f} to {p80:.4f})  "
+            f"{ratio:8.2f} x  (processor {processor:9.4f} s, {processor_ratio:8.2f} x)  "
+            f"{rate / 1e9:7.3f} G pairs/s  mAP {found:.4f} ({timed} queries)",
+            flush=True,
+        )
+        measured.append({
+            "benchmark": "ranking", "case": f"{size}, {bits} bits", "way": way, "device": "cpu",
+            "threads": torch.get_num_threads(),
+            "p20_s": f"{p20:.6f}", "p50_s": f"{p50:.6f}", "p80_s": f"{p80:.6f}",
+            "ratio": f"{ratio:.4g}",
+            "details": {
+                "n_query": n_query, "n_database": n_database, "queries_timed": timed,
+                "cpu_p50_s": f"{processor:.6f}", "cpu_ratio": f"{processor_ratio:.4g}",
+                "pairs_per_s": f"{rate:.4g}", "map": f"{found:.6f}",
+            },
+        })  # fmt: skip
+    append(measured, path)
 
 
 def draw(path: Path, picture: Path) -> None:
@@ -301,8 +256,9 @@ def draw(path: Path, picture: Path) -> None:
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     with path.open() as file:
-        rows = [row for row in csv.DictReader(file) if row["bits"] == "64"]
-    newest = {(row["size"], row["way"]): float(row["ratio"]) for row in rows}
+        rows = [row for row in csv.DictReader(file) if row["benchmark"] == "ranking"]
+    newest = {(*row["case"].split(", "), row["way"]): float(row["ratio"]) for row in rows}
+    newest = {(size, way): ratio for (size, bits, way), ratio in newest.items() if bits == "64 bits"}
     sizes = [size for size in SIZES if (size, "field loop") in newest]
     figure, axes = plt.subplots(
         1, len(sizes), figsize=(4.2 * len(sizes), 2.9), sharey=True, layout="constrained"
@@ -331,7 +287,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=[way for way in WAYS if available(way)])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--csv", type=Path, default=HERE / "ranking.csv")
+    parser.add_argument("--csv", type=Path, default=RESULTS)
     parser.add_argument("--picture", type=Path, help="only draw the newest rows of the CSV file")
     options = parser.parse_args()
     if options.picture:

@@ -8,20 +8,14 @@ One process runs both in turns on the same packed codes and checks that the dist
 from __future__ import annotations
 
 import argparse
-import csv
+import os
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import cmh_metrics
 import faiss
 import numpy as np
-from benchmark_ranking import device_name, versions
-
-COLUMNS = (
-    "date", "device", "n_query", "n_database", "bits", "k", "faiss_p50_s", "p20_s", "p50_s", "p80_s", "ratio",
-    "versions",
-)  # fmt: skip
+from recording import RESULTS, append
 
 
 def main() -> None:
@@ -33,7 +27,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--database", type=int, default=200_000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--csv", type=Path, default=Path(__file__).parent / "search.csv")
+    parser.add_argument("--csv", type=Path, default=RESULTS)
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     rows = []
@@ -61,12 +55,16 @@ def main() -> None:
                 f"{bits:4} bits  k {k:5}  faiss {slow:.4f} s  ours {p50:.4f} s  {slow / p50:.2f} x",
                 flush=True,
             )
-            times = [f"{value:.6f}" for value in (slow, p20, p50, p80)]
-            facts = [datetime.now(UTC).date(), device_name(), options.queries, options.database, bits, k]
-            rows.append([*facts, *times, f"{slow / p50:.3f}", versions()])
-    new = not options.csv.exists()
-    with options.csv.open("a", newline="") as file:
-        csv.writer(file).writerows([COLUMNS, *rows] if new else rows)
+            rows.append({
+                "benchmark": "search", "case": f"{bits} bits, k {k}", "way": "cmh", "device": "cpu",
+                "threads": os.cpu_count(),
+                "p20_s": f"{p20:.6f}", "p50_s": f"{p50:.6f}", "p80_s": f"{p80:.6f}",
+                "ratio": f"{slow / p50:.3f}",
+                "details": {
+                    "n_query": options.queries, "n_database": options.database, "faiss_p50_s": f"{slow:.6f}"
+                },
+            })  # fmt: skip
+    append(rows, options.csv)
 
 
 if __name__ == "__main__":

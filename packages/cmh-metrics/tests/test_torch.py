@@ -4,7 +4,13 @@ import os
 
 import numpy as np
 import pytest
-from cmh_metrics import average_precision, hamming_distances, pack_codes, ranking_tables
+from cmh_metrics import (
+    average_precision,
+    hamming_distances,
+    mean_average_precision,
+    pack_codes,
+    ranking_tables,
+)
 from cmh_metrics._inputs import ranking_inputs
 from field_loop import tables as reference_tables
 
@@ -164,3 +170,11 @@ def test_faiss_finds_the_same_distances(make_arrays, bits):
     expected = hamming_distances(**codes)
     np.testing.assert_array_equal(found, np.sort(expected, axis=1))
     np.testing.assert_array_equal(np.take_along_axis(expected, rows, axis=1), found)
+
+
+def test_the_baseline_of_the_benchmark_measures_the_same(make_arrays):
+    from torch_field_loop import run_field_loop
+
+    arrays = make_arrays(7, 200, 16, 4)
+    worst, best = (mean_average_precision(**arrays, ties=ties) for ties in ("worst", "best"))
+    assert worst - 1e-6 <= run_field_loop(**arrays) <= best + 1e-6  # its sort leaves ties in any order

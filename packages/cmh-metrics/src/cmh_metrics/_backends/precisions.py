@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +66,8 @@ def hits_of_tables(tables: RankingTables, definition: Definition) -> Bits:
 
 def scores_of_tables(tables: RankingTables, definition: Definition, threads: int) -> Scores:
     """Return `(n_query,)` average precisions, NaN for a query without a relevant item."""
-    kernel = import_module("cmh_metrics._kernels.average_precision")
+    from cmh_metrics._kernels import average_precision as kernel  # noqa: PLC0415 - loads numba
+
     scores = np.empty(len(tables))
     harmonic = harmonic_numbers()
     whole = tables.retrieved.sum(axis=1).max() <= min(definition.cut, len(harmonic) - 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,7 +88,8 @@ def nearest(
 ) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
     """Return `hamming_topk` of checked inputs."""
     k = min(k, len(database))
-    kernel = import_module("cmh_metrics._kernels.pairs")
+    from cmh_metrics._kernels import pairs as kernel  # noqa: PLC0415 - loads numba
+
     distances = np.empty((len(query_words), k), np.int32)
     indices = np.empty((len(query_words), k), np.int64)
     filled = np.zeros(len(query_words), np.int64)

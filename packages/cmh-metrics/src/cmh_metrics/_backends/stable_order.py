@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +25,8 @@ def sum_of_precisions(
     Reads the database twice: the first time for the ranking tables, which say where each distance's items
     begin; the second time to give every item its rank.
     """
-    kernel = import_module("cmh_metrics._kernels.pairs")
+    from cmh_metrics._kernels import pairs as kernel  # noqa: PLC0415 - loads numba
+
     tables = tables_of_inputs(inputs, compute)
     rank = tables.retrieved.cumsum(axis=1) - tables.retrieved
     found = tables.relevant.cumsum(axis=1) - tables.relevant

@@ -36,13 +36,16 @@ def _add(slab: Slab, retrieved: Any, relevant: Any, n_label: int, device: str) -
         _bits(slab.query_words, n_bin - 1, device),
         _bits(slab.database_words, n_bin - 1, device),
     )
-    wanted, offered = _bits(slab.query_labels, n_label, device), _bits(slab.database_labels, n_label, device)
+    query_labels, database_labels = (
+        _bits(slab.query_labels, n_label, device),
+        _bits(slab.database_labels, n_label, device),
+    )
     step = max(1, _BLOCK_PAIRS // len(database))
     for start in range(0, len(query), step):
         part = slice(start, start + step)
         q = query[part]
         distance = q.sum(1, keepdim=True) + database.sum(1) - 2 * (q @ database.T)  # (block, n_database)
-        shares_label = (wanted[part] @ offered.T > 0).long()
+        shares_label = (query_labels[part] @ database_labels.T > 0).long()
         row = torch.arange(len(q), device=device)[:, None]
         cell = (2 * row + shares_label) * n_bin + distance.long()
         counts = (

@@ -78,7 +78,10 @@ def add_tables(
     n_bin = retrieved.shape[1]
     half = 1 << n_bin.bit_length()  # more than n_bin: the last bin stays free
     query, database = _words(slab.query_words, device), _words(slab.database_words, device).T.contiguous()
-    wanted, offered = _words(slab.query_labels, device), _words(slab.database_labels, device).T.contiguous()
+    query_label_words, database_label_words = (
+        _words(slab.query_labels, device),
+        _words(slab.database_labels, device).T.contiguous(),
+    )
     n_database = len(slab.database_words)
     counts = torch.zeros((len(query), 2 * half), dtype=torch.int64, device=device)
     tile, tiles = (TILE, TILES) if n_database >= TILE else (64, TILE // 64)
@@ -86,12 +89,12 @@ def add_tables(
         _histogram_kernel[(len(query), triton.cdiv(n_database, tile * tiles))](
             query,
             database,
-            wanted,
-            offered,
+            query_label_words,
+            database_label_words,
             counts,
             n_database,
             n_word=query.shape[1],
-            n_label_word=wanted.shape[1],
+            n_label_word=query_label_words.shape[1],
             half=half,
             tile=tile,
             tiles=tiles,

@@ -73,21 +73,21 @@ def excluded_rows(
         raise ValueError(
             "query_ids and database_ids must come together and without exclude_self, but they don't"
         )
-    wanted, offered = (
+    of_queries, of_database = (
         _ids(ids, name, n)
         for ids, name, n in (
             (query_ids, "query_ids", n_query),
             (database_ids, "database_ids", n_database),
         )
     )
-    if (wanted.dtype.kind in "iu") != (offered.dtype.kind in "iu"):
+    if (of_queries.dtype.kind in "iu") != (of_database.dtype.kind in "iu"):
         raise ValueError(
             "query_ids and database_ids must both be integers or both be strings, "
-            f"but they are {wanted.dtype} and {offered.dtype}"
+            f"but they are {of_queries.dtype} and {of_database.dtype}"
         )
-    order = np.argsort(offered, kind="stable")  # rows of one id stay ascending
-    ordered = offered[order]
-    first, last = np.searchsorted(ordered, wanted, "left"), np.searchsorted(ordered, wanted, "right")
+    order = np.argsort(of_database, kind="stable")  # rows of one id stay ascending
+    ordered = of_database[order]
+    first, last = np.searchsorted(ordered, of_queries, "left"), np.searchsorted(ordered, of_queries, "right")
     starts = np.concatenate([[0], (last - first).cumsum()])
     places = np.arange(starts[-1]) + np.repeat(first - starts[:-1], last - first)
     return starts, order[places]

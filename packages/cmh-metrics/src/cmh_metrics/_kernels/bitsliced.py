@@ -191,21 +191,21 @@ def find(items: int, values: int, end: int) -> int:
 
 
 @jit
-def count(n: int, items: int, value: int, wanted: int, digit: int) -> Any:
+def count(n: int, items: int, value: int, hits: int, digit: int) -> Any:
     """Call `count_relevant` with one of `LENGTHS`."""
     if n == 7:
-        return count_relevant(7, items, value, wanted, digit)
+        return count_relevant(7, items, value, hits, digit)
     if n == 11:
-        return count_relevant(11, items, value, wanted, digit)
+        return count_relevant(11, items, value, hits, digit)
     if n == 15:
-        return count_relevant(15, items, value, wanted, digit)
+        return count_relevant(15, items, value, hits, digit)
     if n == 19:
-        return count_relevant(19, items, value, wanted, digit)
+        return count_relevant(19, items, value, hits, digit)
     if n == 23:
-        return count_relevant(23, items, value, wanted, digit)
+        return count_relevant(23, items, value, hits, digit)
     if n == 27:
-        return count_relevant(27, items, value, wanted, digit)
-    return count_relevant(31, items, value, wanted, digit)
+        return count_relevant(27, items, value, hits, digit)
+    return count_relevant(31, items, value, hits, digit)
 
 
 @jit
@@ -249,8 +249,8 @@ def add_bitsliced(
     low = address(scratch)
     values = low + _BYTES
     high = values + 8 * _BYTES
-    wanted = high + n_high * _BYTES  # relevant items
-    zero = wanted + _BYTES
+    hits = high + n_high * _BYTES  # relevant items
+    zero = hits + _BYTES
     tree = zero + _BYTES  # two runs for each level
     for at in range(0, _BYTES, 64):
         store(zero + at, zeros())
@@ -291,13 +291,13 @@ def add_bitsliced(
             add_planes(sources, n_source, zeros_base, n_digit, end, high, low, values)
 
             for at in range(0, end, 64):
-                store(wanted + at, zeros())
+                store(hits + at, zeros())
             for word in range(query_labels.shape[1]):
                 ones = query_labels[i, word]
                 while ones:
                     label = label_base + (64 * word + lowest_one(ones)) * _BYTES
                     for at in range(0, end, 64):
-                        store(wanted + at, or_(load(wanted + at), load(label + at)))
+                        store(hits + at, or_(load(hits + at), load(label + at)))
                     ones &= ones - np.uint64(1)
 
             pending = 1  # nodes of a binary tree over the high digits, the highest at its root
@@ -320,7 +320,7 @@ def add_bitsliced(
                 for pair in range(8):
                     if (found >> pair) & 1 == 0:
                         continue
-                    n, n_one, m, m_one = count(length, items, values + pair * _BYTES, wanted, low)
+                    n, n_one, m, m_one = count(length, items, values + pair * _BYTES, hits, low)
                     similar = (32 * value + 4 * pair + odd[chunk] - weight) & modulus
                     next_similar = (similar + 2) & modulus
                     d = similar if complement else bits - similar

@@ -29,14 +29,14 @@ def fill_distances(query: Any, database_columns: Any, start: int, stop: int, out
 
 
 @jit
-def fill_shared(wanted: Any, label_columns: Any, start: int, stop: int, out: Any) -> None:
+def fill_shared(labels: Any, label_columns: Any, start: int, stop: int, out: Any) -> None:
     """Write how many labels database rows `start` to `stop` share with one query, to `out`, likewise."""
-    w = wanted[0]
+    w = labels[0]
     column = label_columns[0, start:stop]
     for row in range(stop - start):
         out[row] = popcount(w & column[row])
-    for word in range(1, wanted.shape[0]):
-        w = wanted[word]
+    for word in range(1, labels.shape[0]):
+        w = labels[word]
         column = label_columns[word, start:stop]
         for row in range(stop - start):
             out[row] += popcount(w & column[row])

@@ -182,8 +182,8 @@ COUNTED = 31  # the longest run of vectors that is counted at once: 8 * 31 still
 
 
 @intrinsic_of_literal
-def count_relevant(_: Any, n: Any, items: Any, value: Any, wanted: Any, digit: Any) -> Any:
-    """Count bits of m = `items` AND `value`, m AND `digit`, m AND `wanted`, and m AND `wanted` AND `digit`.
+def count_relevant(_: Any, n: Any, items: Any, value: Any, hits: Any, digit: Any) -> Any:
+    """Count bits of m = `items` AND `value`, m AND `digit`, m AND `hits`, and m AND `hits` AND `digit`.
 
     Each is a run of `n` vectors, a literal, at the given address. Popcounts are dear without hardware for
     vectors, so the vectors are first added up, place by place, into the few bit planes of a sum: a full adder

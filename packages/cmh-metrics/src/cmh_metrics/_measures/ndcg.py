@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -105,7 +104,8 @@ def _discounts_of_groups(counts: Table, discounts: Scores) -> Scores:
 
 def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Table, Scores, Table]:
     """Return items by distance, gains summed by distance, and items by grade, each with one row per query."""
-    kernel = import_module("cmh_metrics._kernels.pairs")
+    from cmh_metrics._kernels import pairs as kernel  # noqa: PLC0415 - loads numba
+
     retrieved = np.zeros((inputs.n_query, inputs.bits + 1), np.int64)
     gained = np.zeros((inputs.n_query, inputs.bits + 1))
     graded = np.zeros((inputs.n_query, len(gains)), np.int64)
