@@ -59,21 +59,20 @@ def joint_similarity_of_present(
     for i in places:
         rows.append([])
         for j in places:
-            parts = []
+            direct = []
             if has_image[i] and has_image[j]:
-                parts.append((image_share, of_image[i][j]))
+                direct.append((image_share, of_image[i][j]))
             if has_text[i] and has_text[j]:
-                parts.append((text_share, of_text[i][j]))
-            if has_image[i] and has_text[j] and complete:
-                left = unit([of_image[i][k] for k in complete])
-                right = unit([of_text[j][k] for k in complete])
-                parts.append((joint_share, dot(left, right)))
-            weight = sum(share for share, _ in parts)
+                direct.append((text_share, of_text[i][j]))
+            weight = sum(share for share, _ in direct)
             if not weight:
                 rows[-1].append(None)
                 continue
-            fused = sum(share * value for share, value in parts) / weight
-            rows[-1].append(scale * (image_share + text_share + joint_share) * fused)
+            left = of_image[i] if has_image[i] else of_text[i]
+            right = of_text[j] if has_text[j] else of_image[j]
+            joint = dot(unit([left[k] for k in complete]), unit([right[k] for k in complete]))
+            mean = sum(share * value for share, value in direct) / weight
+            rows[-1].append(scale * ((image_share + text_share) * mean + joint_share * joint))
     return rows
 
 

@@ -4,6 +4,7 @@ import cmh_cagan
 import plain_cagan
 import pytest
 import torch
+from cmh_cagan._similarity import enhance, joint_similarity_of_present, text_affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,7 +60,7 @@ def test_similarity_of_two_samples_by_hand():
 
 def test_binary_text_similarity_reaches_minus_three_where_a_cosine_is_negative():
     text = double([[1, 0], [-1, 0], [0, 1], [0, 0]])
-    assert cmh_cagan.text_affinity(text, "binary").tolist() == [
+    assert text_affinity(text, "binary").tolist() == [
         [1, -3, -1, -1],
         [-3, 1, -1, -1],
         [-1, -1, 1, -1],
@@ -90,7 +91,7 @@ def test_a_missing_sample_is_dissimilar_to_everything_itself_included():
 def test_joint_similarity_of_present_samples(case, text_similarity):
     image, text = awkward(case)
     has_image, has_text = image.any(dim=1), text.any(dim=1)
-    ours, known = cmh_cagan.joint_similarity_of_present(
+    ours, known = joint_similarity_of_present(
         image, text, has_image, has_text, **SHARES, text_similarity=text_similarity
     )
     plain = plain_cagan.joint_similarity_of_present(
@@ -100,22 +101,25 @@ def test_joint_similarity_of_present_samples(case, text_similarity):
     torch.testing.assert_close(ours, double([[value or 0 for value in row] for row in plain]), **CLOSE)
 
 
-def test_a_lone_image_and_a_lone_text_meet_through_complete_samples():
-    """Sample 0 has no text, sample 1 no image; samples 2 and 3 are complete and alike to 0 and 1 in turn."""
+def test_similarities_of_lone_samples_by_hand():
+    """Sample 0 has no text, sample 1 no image; samples 2 and 3 are complete, orthogonal in both."""
     image, text = double([[1, 0], [0, 0], [1, 0], [0, 1]]), double([[0, 0], [1, 0], [1, 0], [0, 1]])
     present = (torch.tensor([True, False, True, True]), torch.tensor([False, True, True, True]))
-    similarity, known = cmh_cagan.joint_similarity_of_present(image, text, *present, **SHARES)
-    assert known[0, 1]  # image of 0 and text of 1 stand to 2 and 3 alike
-    assert not known[1, 0]  # of 1 only the text is there, of 0 only the image
-    assert similarity[0, 1].item() == pytest.approx(1.4)
-    assert similarity[0, 3].item() == pytest.approx(1.4 * (0.5 * -1 + 0.3 * -1) / 0.8)
+    similarity, known = joint_similarity_of_present(image, text, *present, **SHARES)
+    assert not known[0, 1]
+    assert not known[1, 0]
+    assert known.sum() == 14
+    # 0 and 3 by their images: S_I = -1 with the weights of both; to 2 and 3 they stand as (1, -1), (-1, 1).
+    assert similarity[0, 3].item() == pytest.approx(1.4 * (-0.7 - 0.3))
+    assert similarity[2, 1].item() == pytest.approx(1.4 * (0.7 + 0.3))  # by their texts
+    assert similarity[0, 0].item() == similarity[1, 1].item() == pytest.approx(1.4)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_missing_makes_both_similarities_equal(case):
     image, text = awkward(case)
     everything = torch.ones(len(image), dtype=torch.bool)
-    ours, known = cmh_cagan.joint_similarity_of_present(image, text, everything, everything, **SHARES)
+    ours, known = joint_similarity_of_present(image, text, everything, everything, **SHARES)
     assert known.all()
     torch.testing.assert_close(ours, cmh_cagan.joint_similarity(image, text, **SHARES), **CLOSE)
 
@@ -124,7 +128,7 @@ def test_nothing_missing_makes_both_similarities_equal(case):
 def test_enhance(case):
     image, text = awkward(case)
     similarity = cmh_cagan.joint_similarity(image, text, **SHARES)
-    ours = cmh_cagan.enhance(similarity)
+    ours = enhance(similarity)
     if case in {"one", "all equal", "nothing left"}:  # mean and extremes differ by rounding only
         torch.testing.assert_close(ours, similarity, rtol=2, atol=0)
         assert ours.isfinite().all()
@@ -136,7 +140,7 @@ def test_enhance(case):
 
 def test_enhance_by_hand():
     """Mean 0, least -1, most 2: -1 shrinks by exp(-1/2), 2 grows by e, 1 by the root of e."""
-    ours = cmh_cagan.enhance(double([[-1, -1, 2], [0, 1, -1]]))
+    ours = enhance(double([[-1, -1, 2], [0, 1, -1]]))
     least, half = torch.tensor(-0.5).double().exp().item(), torch.tensor(0.5).double().exp().item()
     torch.testing.assert_close(ours, double([[-least, -least, 2 * half**2], [0, half, -least]]))
 
@@ -145,10 +149,8 @@ def test_enhance_looks_at_known_similarities_only():
     similarity = double([[-1, -1, 2], [0, 1, -1], [50, -50, 7]])
     known = torch.ones(3, 3, dtype=torch.bool)
     known[2] = False
-    torch.testing.assert_close(
-        cmh_cagan.enhance(similarity, known)[:2], cmh_cagan.enhance(similarity[:2]), **CLOSE
-    )
-    assert cmh_cagan.enhance(similarity, torch.zeros(3, 3, dtype=torch.bool)).isfinite().all()
+    torch.testing.assert_close(enhance(similarity, known)[:2], enhance(similarity[:2]), **CLOSE)
+    assert enhance(similarity, torch.zeros(3, 3, dtype=torch.bool)).isfinite().all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
@@ -196,7 +198,7 @@ def test_losses(case, left_out, text_graph_code):
     codes = [features(n, 8, seed, signed=True) for seed in range(3, 7)]
     everything = torch.ones(n, dtype=torch.bool)
     has_image, has_text = (image.any(dim=1), text.any(dim=1)) if left_out else (everything, everything)
-    target, known = cmh_cagan.joint_similarity_of_present(image, text, has_image, has_text, **SHARES)
+    target, known = joint_similarity_of_present(image, text, has_image, has_text, **SHARES)
     masks = {"known": known, "image_present": has_image, "text_present": has_text} if left_out else {}
     ours = cmh_cagan.similarity_losses(*codes, target, text_graph_code=text_graph_code, **masks)
     rows = [
@@ -222,7 +224,7 @@ def test_loss_gradient():
     image, text = awkward("missing")
     codes = [features(9, 8, seed, signed=True).requires_grad_() for seed in range(3, 7)]
     has_image, has_text = image.any(dim=1), text.any(dim=1)
-    target, known = cmh_cagan.joint_similarity_of_present(image, text, has_image, has_text, **SHARES)
+    target, known = joint_similarity_of_present(image, text, has_image, has_text, **SHARES)
     masks = {"known": known, "image_present": has_image, "text_present": has_text}
 
     def total(*codes):

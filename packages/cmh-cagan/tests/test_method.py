@@ -41,7 +41,7 @@ VARIANTS = (
         "text_graph_code": True,
     },
     {"missing": "left-out", "similarity_enhancement": True, "text_graph_code": True},
-    {"image_widths": (), "text_widths": (16, 8), "graph_widths": (8,), "standardise": True},
+    {"image_widths": (), "text_widths": (16, 8), "graph_widths": (8,), "standardise": "matrix"},
 )
 
 
@@ -179,7 +179,7 @@ def test_tanh_sharpens_with_the_epochs():
 
 def test_standardise_uses_the_statistics_of_the_data():
     spec = DataSpec(n_train=40, image_shape=(12,), text_width=9, image_mean=3.0, image_std=2.0)
-    method, image = built(spec, standardise=True), torch.rand(5, 12)
+    method, image = built(spec, standardise="matrix"), torch.rand(5, 12)
     torch.testing.assert_close(method.encode("image", image), torch.tanh(method.image_net((image - 3) / 2)))
 
 
@@ -314,7 +314,8 @@ def test_presets():
     assert (program.image_widths, program.text_widths) == ((4096,), (4096,))
     assert program.graph_widths == (2048, 1024)
     assert (program.attention, program.missing) == ("additive", "zero-filled")
-    assert not any((program.similarity_enhancement, program.text_graph_code, program.standardise))
+    assert (program.similarity_enhancement, program.text_graph_code) == (False, False)
+    assert program.standardise == "none"
 
 
 def test_it_is_found_by_the_name_of_its_first_paper():

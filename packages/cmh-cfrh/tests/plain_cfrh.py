@@ -31,14 +31,6 @@ def affinity(rows, text_similarity="cosine"):
     return [[2 * value - 1 for value in row] for row in cosines]
 
 
-def joint(of_image, of_text, i, j, columns, places, second_order):
-    """The second-order affinity of one pair; `columns` are looked at, `places` may stand in j's place."""
-    if second_order == "cosine":
-        return dot(unit([of_image[i][k] for k in columns]), unit([of_text[j][k] for k in columns]))
-    row = [sum(of_image[i][k] * of_text[k][place] for k in columns) for place in places]
-    return unit(row)[places.index(j)]
-
-
 def joint_similarity(
     image,
     text,
@@ -53,26 +45,30 @@ def joint_similarity(
 ):
     """Pairs one by one; None where nothing is known."""
     of_image, of_text = affinity(image), affinity(text, text_similarity)
-    samples = range(len(image))
-    complete = [k for k in samples if has_image[k] and has_text[k]]
-    with_text = [k for k in samples if has_text[k]]
+    places = range(len(image))
+    complete = [k for k in places if has_image[k] and has_text[k]]
+    left = [of_image[i] if has_image[i] else of_text[i] for i in places]
+    right = [of_text[j] if has_text[j] else of_image[j] for j in places]
+    left, right = ([[row[k] for k in complete] for row in rows] for rows in (left, right))
     rows = []
-    for i in samples:
+    for i in places:
         rows.append([])
-        for j in samples:
-            parts = []
+        if second_order == "cosine":
+            joint = [dot(unit(left[i]), unit(right[j])) for j in places]
+        else:
+            joint = unit([dot(left[i], right[j]) if has_image[j] or has_text[j] else 0 for j in places])
+        for j in places:
+            direct = []
             if has_image[i] and has_image[j]:
-                parts.append((image_share, of_image[i][j]))
+                direct.append((image_share, of_image[i][j]))
             if has_text[i] and has_text[j]:
-                parts.append((text_share, of_text[i][j]))
-            if has_image[i] and has_text[j] and complete:
-                parts.append((joint_share, joint(of_image, of_text, i, j, complete, with_text, second_order)))
-            weight = sum(share for share, _ in parts)
+                direct.append((text_share, of_text[i][j]))
+            weight = sum(share for share, _ in direct)
             if not weight:
                 rows[-1].append(None)
                 continue
-            fused = sum(share * value for share, value in parts) / weight
-            rows[-1].append(scale * (image_share + text_share + joint_share) * fused)
+            mean = sum(share * value for share, value in direct) / weight
+            rows[-1].append(scale * ((image_share + text_share) * mean + joint_share * joint[j]))
     return rows
 
 

@@ -4,6 +4,8 @@ import cmh_cfrh
 import plain_cfrh
 import pytest
 import torch
+from cmh_cfrh._losses import reconstruction_loss
+from cmh_cfrh._similarity import joint_similarity_of_present
 
 CLOSE = {"rtol": 1e-11, "atol": 1e-11}
 SHARES = {"image_share": 0.5, "text_share": 0.2, "joint_share": 0.3, "scale": 1.4}
@@ -60,9 +62,7 @@ def test_joint_similarity(case, text_similarity, second_order):
         image.tolist(), text.tolist(), everything, everything, *SHARES.values(), *forms.values()
     )
     torch.testing.assert_close(ours, double(plain), **CLOSE)
-    of_all, known = cmh_cfrh.joint_similarity_of_present(
-        image, text, everything, everything, **SHARES, **forms
-    )
+    of_all, known = joint_similarity_of_present(image, text, everything, everything, **SHARES, **forms)
     assert known.all()
     torch.testing.assert_close(of_all, ours, **CLOSE)
 
@@ -74,7 +74,7 @@ def test_joint_similarity_of_present_samples(case, text_similarity, second_order
     image, text = awkward(case)
     has_image, has_text = image.any(dim=1), text.any(dim=1)
     forms = {"text_similarity": text_similarity, "second_order": second_order}
-    ours, known = cmh_cfrh.joint_similarity_of_present(image, text, has_image, has_text, **SHARES, **forms)
+    ours, known = joint_similarity_of_present(image, text, has_image, has_text, **SHARES, **forms)
     plain = plain_cfrh.joint_similarity(
         image.tolist(), text.tolist(), has_image, has_text, *SHARES.values(), *forms.values()
     )
@@ -99,7 +99,7 @@ def test_losses(case, left_out):
     codes = [features(n, 8, seed, signed=True) for seed in (3, 4)]
     everything = torch.ones(n, dtype=torch.bool)
     has_image, has_text = (image.any(dim=1), text.any(dim=1)) if left_out else (everything, everything)
-    target, known = cmh_cfrh.joint_similarity_of_present(image, text, has_image, has_text, **SHARES)
+    target, known = joint_similarity_of_present(image, text, has_image, has_text, **SHARES)
     masks = {"known": known, "image_present": has_image, "text_present": has_text} if left_out else {}
     ours = cmh_cfrh.similarity_losses(*codes, target, **masks)
     rows = [
@@ -116,7 +116,7 @@ def test_losses(case, left_out):
 def test_reconstruction_loss(present):
     decoded, target = features(3, 4, 1), features(3, 4, 2)
     mask = None if present is None else torch.tensor(present)
-    ours = cmh_cfrh.reconstruction_loss(decoded, target, mask)
+    ours = reconstruction_loss(decoded, target, mask)
     plain = plain_cfrh.reconstruction_loss(decoded.tolist(), target.tolist(), present or [True] * 3)
     assert ours.item() == pytest.approx(plain)
 
@@ -134,13 +134,13 @@ def test_loss_gradient():
     image, text = awkward("missing")
     codes = [features(9, 8, seed, signed=True).requires_grad_() for seed in (3, 4)]
     has_image, has_text = image.any(dim=1), text.any(dim=1)
-    target, known = cmh_cfrh.joint_similarity_of_present(image, text, has_image, has_text, **SHARES)
+    target, known = joint_similarity_of_present(image, text, has_image, has_text, **SHARES)
     masks = {"known": known, "image_present": has_image, "text_present": has_text}
 
-    def total(code_image, code_text):
-        losses = cmh_cfrh.similarity_losses(code_image, code_text, target, **masks)
-        losses["reconstruction_image"] = cmh_cfrh.reconstruction_loss(code_image[:, :6], image, has_image)
-        losses["reconstruction_text"] = cmh_cfrh.reconstruction_loss(code_text[:, :5], text)
+    def total(image_codes, text_codes):
+        losses = cmh_cfrh.similarity_losses(image_codes, text_codes, target, **masks)
+        losses["reconstruction_image"] = reconstruction_loss(image_codes[:, :6], image, has_image)
+        losses["reconstruction_text"] = reconstruction_loss(text_codes[:, :5], text)
         return cmh_cfrh.total_loss(losses)
 
     assert torch.autograd.gradcheck(total, codes)

@@ -34,7 +34,7 @@ VARIANTS = (
     {"missing": "left-out"},
     {"text_similarity": "binary", "second_order": "cosine", "reconstruction_target": "raw"},
     {"missing": "left-out", "text_similarity": "binary", "second_order": "cosine"},
-    {"image_widths": (), "text_widths": (16, 8), "decoder_widths": (), "standardise": True},
+    {"image_widths": (), "text_widths": (16, 8), "decoder_widths": (), "standardise": "matrix"},
 )
 
 
@@ -167,7 +167,7 @@ def test_tanh_sharpens_with_the_epochs():
 
 def test_standardise_uses_the_statistics_of_the_data():
     spec = DataSpec(n_train=40, image_shape=(12,), text_width=9, image_mean=3.0, image_std=2.0)
-    method, image = built(spec, standardise=True), torch.rand(5, 12)
+    method, image = built(spec, standardise="matrix"), torch.rand(5, 12)
     torch.testing.assert_close(method.encode("image", image), torch.tanh(method.image_net((image - 3) / 2)))
 
 

@@ -3,8 +3,8 @@
 from cmh_cagan._config import PRESETS, CAGANConfig
 from cmh_cagan._losses import similarity_losses, total_loss
 from cmh_cagan._method import CAGAN, METHOD
-from cmh_cagan._networks import GraphLayer, GraphNetwork, hash_network
-from cmh_cagan._similarity import enhance, joint_similarity, joint_similarity_of_present, text_affinity
+from cmh_cagan._networks import GraphLayer, GraphNetwork
+from cmh_cagan._similarity import joint_similarity
 
 __all__ = [
     "CAGAN",
@@ -13,11 +13,7 @@ __all__ = [
     "CAGANConfig",
     "GraphLayer",
     "GraphNetwork",
-    "enhance",
-    "hash_network",
     "joint_similarity",
-    "joint_similarity_of_present",
     "similarity_losses",
-    "text_affinity",
     "total_loss",
 ]

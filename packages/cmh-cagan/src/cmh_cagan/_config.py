@@ -31,10 +31,10 @@ class CAGANConfig(MethodConfig):
         ge=1,
         description="samples in one step and size of the learned adjacency; program",
     )
-    standardise: bool = Field(
-        default=False,
-        description="subtract the images' scalar mean and divide by their deviation first; for features that "
-        "are not CLIP's and large (ours)",
+    standardise: Literal["none", "matrix"] = Field(
+        default="none",
+        description="what scales the images; none: nothing (program); matrix: one mean and deviation of the "
+        "whole matrix, for features that are not CLIP's and large (ours)",
     )
     image_widths: tuple[Width, ...] = Field(
         default=(4096,), description="widths of the image network's hidden layers; program"
@@ -106,8 +106,8 @@ PRESETS: Mapping[str, CAGANConfig] = MappingProxyType(
         "small": CAGANConfig(
             bits=64,
             epochs=30,
-            batch_size=64,
-            standardise=True,
+            learning_rate=0.02,
+            standardise="matrix",
             image_widths=(512,),
             text_widths=(512,),
             graph_widths=(256, 128),

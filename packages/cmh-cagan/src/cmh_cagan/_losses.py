@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def similarity_losses(
-    code_image: torch.Tensor,
-    code_text: torch.Tensor,
-    graph_code_image: torch.Tensor,
-    graph_code_text: torch.Tensor,
+    image_codes: torch.Tensor,
+    text_codes: torch.Tensor,
+    image_graph_codes: torch.Tensor,
+    text_graph_codes: torch.Tensor,
     target: torch.Tensor,
     *,
     text_graph_code: bool = False,
@@ -28,10 +28,10 @@ def similarity_losses(
     """Say how far the codes' cosines are from the target, as unweighted named losses.
 
     Args:
-        code_image: `(batch, bits)` floating point.
-        code_text: `(batch, bits)` floating point.
-        graph_code_image: `(batch, bits)` floating point, of the images' graph network.
-        graph_code_text: `(batch, bits)` floating point, of the texts' graph network.
+        image_codes: `(batch, bits)` floating point.
+        text_codes: `(batch, bits)` floating point.
+        image_graph_codes: `(batch, bits)` floating point, of the images' graph network.
+        text_graph_codes: `(batch, bits)` floating point, of the texts' graph network.
         target: `(batch, batch)` floating point, S.
         text_graph_code: compare the texts' codes with their own graph codes and not with the images', as the
             authors' program does.
@@ -51,9 +51,9 @@ def similarity_losses(
         >>> {name: round(losses[name].item(), 3) for name in ("intra_image", "pair")}  # a perfect fit
         {'intra_image': 0.0, 'pair': -1.0}
     """
-    image, text = normalize(code_image, dim=1), normalize(code_text, dim=1)  # B_I, B_T
-    graph_image = normalize(graph_code_image, dim=1)  # G_I
-    graph_text = normalize(graph_code_text, dim=1)  # G_T
+    image, text = normalize(image_codes, dim=1), normalize(text_codes, dim=1)  # B_I, B_T
+    graph_image = normalize(image_graph_codes, dim=1)  # G_I
+    graph_text = normalize(text_graph_codes, dim=1)  # G_T
     cosine = (image * text).sum(dim=1)
     if known is None:
         both = of_images = of_texts = swapped = None

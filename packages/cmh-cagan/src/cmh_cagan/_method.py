@@ -127,6 +127,7 @@ class CAGAN(HashingMethod):
                 for.
         """
         self._check_batch(batch)
+        self._optimiser.zero_grad()  # first, so that gradients and activations need no memory at once
         if len(batch.index) != self.training_batch_size:
             raise ValueError(
                 f"batch must have the {self.training_batch_size} samples that this CAGAN's learned adjacency "
@@ -136,20 +137,20 @@ class CAGAN(HashingMethod):
         with full_precision(image):
             target, known = self._target(image, batch)
         left_out = known is not None
-        code_image = self._code(self.image_net(image))
-        code_text = self._code(self.text_net(batch.text))
-        graph_code_image = self._code(
+        image_codes = self._code(self.image_net(image))
+        text_codes = self._code(self.text_net(batch.text))
+        image_graph_codes = self._code(
             self.image_graph(image, target, batch.image_present if left_out else None)
         )
-        graph_code_text = self._code(
+        text_graph_codes = self._code(
             self.text_graph(batch.text, target, batch.text_present if left_out else None)
         )
         with full_precision(image):
             losses = similarity_losses(
-                code_image,
-                code_text,
-                graph_code_image,
-                graph_code_text,
+                image_codes,
+                text_codes,
+                image_graph_codes,
+                text_graph_codes,
                 target,
                 text_graph_code=self.config.text_graph_code,
                 known=known,
@@ -162,7 +163,6 @@ class CAGAN(HashingMethod):
                 cross_weight=self.config.cross_weight,
                 graph_weight=self.config.graph_weight,
             )
-        self._optimiser.zero_grad()
         torch.autograd.backward(total)
         self._optimiser.step()
         return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
@@ -206,7 +206,7 @@ class CAGAN(HashingMethod):
         return torch.tanh(self.code_sharpness * at_least_float32(hidden))
 
     def _image_input(self, image: torch.Tensor) -> torch.Tensor:
-        if not self.config.standardise:
+        if self.config.standardise == "none":
             return image
         return (image - self.data_spec.image_mean) / self.data_spec.image_std
 
@@ -215,7 +215,7 @@ def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:
     return CAGAN(cast("CAGANConfig", config), data_spec)
 
 
-#: What the package announces: `cagan`.
+#: What the package announces in the entry-point group `cmh.methods`.
 METHOD = MethodSpec(
     name="cagan",
     title="CAGAN: adaptive graph attention hashing (APWeb-WAIM 2023; Sensors 2023)",

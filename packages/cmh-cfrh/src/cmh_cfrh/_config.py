@@ -29,10 +29,10 @@ class CFRHConfig(MethodConfig):
     bits: int = Field(default=64, ge=8, le=512, description="code length; [K] an option, [A] the default")
     epochs: int = Field(default=20, ge=1, description="passes over the training set; [I] CAGAN")
     batch_size: int = Field(default=32, ge=1, description="samples in one step; [I] CAGAN")
-    standardise: bool = Field(
-        default=False,
-        description="subtract the images' scalar mean and divide by their deviation first; for features that "
-        "are not CLIP's and large; ours",
+    standardise: Literal["none", "matrix"] = Field(
+        default="none",
+        description="what scales the images; none: nothing ([I] CAGAN); matrix: one mean and deviation of "
+        "the whole matrix, for features that are not CLIP's and large (ours)",
     )
     image_widths: tuple[Width, ...] = Field(
         default=(4096,),
@@ -118,8 +118,8 @@ PRESETS: Mapping[str, CFRHConfig] = MappingProxyType(
         "wikipedia": CFRHConfig(),
         "small": CFRHConfig(
             epochs=30,
-            batch_size=64,
-            standardise=True,
+            learning_rate=0.02,
+            standardise="matrix",
             image_widths=(512,),
             text_widths=(512,),
             decoder_widths=(512,),

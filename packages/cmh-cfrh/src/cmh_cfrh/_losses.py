@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def similarity_losses(
-    code_image: torch.Tensor,
-    code_text: torch.Tensor,
+    image_codes: torch.Tensor,
+    text_codes: torch.Tensor,
     target: torch.Tensor,
     *,
     known: torch.Tensor | None = None,
@@ -25,8 +25,8 @@ def similarity_losses(
     """Say how far the codes' cosines are from the target, as unweighted named losses.
 
     Args:
-        code_image: `(batch, bits)` floating point.
-        code_text: `(batch, bits)` floating point.
+        image_codes: `(batch, bits)` floating point.
+        text_codes: `(batch, bits)` floating point.
         target: `(batch, batch)` floating point, S.
         known: `(batch, batch)` bool, the pairs whose target counts; None: all, and all samples are present.
         image_present: `(batch,)` bool, given with `known`: a missing image takes no part.
@@ -43,7 +43,7 @@ def similarity_losses(
         >>> {name: round(loss.item(), 3) for name, loss in losses.items()}
         {'intra_image': 0.0, 'intra_text': 0.0, 'cross': 0.0, 'pair': -1.0}
     """
-    image, text = normalize(code_image, dim=1), normalize(code_text, dim=1)  # B_I, B_T
+    image, text = normalize(image_codes, dim=1), normalize(text_codes, dim=1)  # B_I, B_T
     cosine = (image * text).sum(dim=1)
     if known is None:
         both = of_images = of_texts = swapped = None

@@ -105,18 +105,19 @@ class CFRH(HashingMethod):
             ValueError: the features have another width than the method was built for.
         """
         self._check_batch(batch)
+        self._optimiser.zero_grad()  # first, so that gradients and activations need no memory at once
         config = self.config
         image = self._image_input(batch.image)
-        code_image = self._code(self.image_net(image))
-        code_text = self._code(self.text_net(batch.text))
-        decoded_image = at_least_float32(self.image_decoder(code_image))
-        decoded_text = at_least_float32(self.text_decoder(code_text))
+        image_codes = self._code(self.image_net(image))
+        text_codes = self._code(self.text_net(batch.text))
+        decoded_image = at_least_float32(self.image_decoder(image_codes))
+        decoded_text = at_least_float32(self.text_decoder(text_codes))
         with full_precision(image):
             target, known = self._target(image, batch)
             left_out = known is not None
             losses = similarity_losses(
-                code_image,
-                code_text,
+                image_codes,
+                text_codes,
                 target,
                 known=known,
                 image_present=batch.image_present,
@@ -135,7 +136,6 @@ class CFRH(HashingMethod):
                 pair_weight=config.pair_weight,
                 reconstruction_weight=config.reconstruction_weight,
             )
-        self._optimiser.zero_grad()
         torch.autograd.backward(total)
         self._optimiser.step()
         return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
@@ -182,7 +182,7 @@ class CFRH(HashingMethod):
         return torch.tanh(self.code_sharpness * at_least_float32(hidden))
 
     def _image_input(self, image: torch.Tensor) -> torch.Tensor:
-        if not self.config.standardise:
+        if self.config.standardise == "none":
             return image
         return (image - self.data_spec.image_mean) / self.data_spec.image_std
 
@@ -191,7 +191,7 @@ def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:
     return CFRH(cast("CFRHConfig", config), data_spec)
 
 
-#: What the package announces: `cfrh`.
+#: What the package announces in the entry-point group `cmh.methods`.
 METHOD = MethodSpec(
     name="cfrh",
     title="CFRH, reconstructed: CLIP-based fusion-modal reconstructing hashing (after Li et al., IJMIR 2023)",

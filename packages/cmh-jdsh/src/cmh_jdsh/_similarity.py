@@ -5,26 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch.nn.functional import normalize
+from cmh_train import affinity, second_order_affinity
 
 Variant = Literal["umml2022", "sigir2020"]
-
-_SHORTEST = 1e-12  # below it a row counts as zeros
-
-
-def affinity(features: torch.Tensor) -> torch.Tensor:
-    """`2 cos - 1` of all pairs of rows; a row of zeros has cosine 0 with everything, itself included.
-
-    Args:
-        features: `(batch, width)` floating point.
-
-    Returns:
-        `(batch, batch)` in -3..1, for non-negative features in -1..1.
-    """
-    # Products first, lengths from their diagonal: the wide features are read once and copied never.
-    products = features @ features.T
-    length = products.diagonal().sqrt().clamp(min=_SHORTEST)
-    return 2 * products / (length.unsqueeze(1) * length) - 1
 
 
 @torch.no_grad()
@@ -57,8 +40,8 @@ def joint_similarity(
     """
     image_affinity, text_affinity = affinity(image), affinity(text)  # S_I, S_T
     if variant == "umml2022":
-        both = normalize(image_affinity, dim=1) @ normalize(text_affinity, dim=1).T
+        both = second_order_affinity(image_affinity, text_affinity, "cosine")
         both = (both + both.T) / 2
     else:
-        both = normalize(image_affinity @ text_affinity, dim=1)
+        both = second_order_affinity(image_affinity, text_affinity, "product")
     return image_share * image_affinity + text_share * text_affinity + joint_share * both

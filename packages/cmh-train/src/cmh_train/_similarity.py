@@ -59,9 +59,9 @@ def second_order_affinity(
 
     Args:
         image_affinity: `(batch, batch)` floating point, S_I.
-        text_affinity: `(batch, batch)` floating point, S_T, symmetric.
-        form: "cosine": cosines of the rows of S_I with the rows of S_T; "product": S_I S_T with rows of unit
-            length.
+        text_affinity: `(batch, batch)` floating point, S_T.
+        form: "cosine": cosines of the rows of S_I with the rows of S_T; "product": their products, S_I S_T^T,
+            with rows of unit length.
 
     Returns:
         `(batch, batch)` floating point in -1..1, in general not symmetric. A row of zeros stays zeros.
@@ -72,7 +72,7 @@ def second_order_affinity(
     """
     if form == "cosine":
         return normalize(image_affinity, dim=1) @ normalize(text_affinity, dim=1).T
-    return normalize(image_affinity @ text_affinity.T, dim=1)  # .T: for rows that were left out
+    return normalize(image_affinity @ text_affinity.T, dim=1)
 
 
 def fuse_affinities(
@@ -119,9 +119,10 @@ def fuse_known_affinities(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fuse as `fuse_affinities` does, but leave missing images and texts out.
 
-    Of a pair (i, j) the images' affinity counts where both have an image, the texts' where both have a text,
-    the second-order one where i has an image and j a text; the last looks at complete samples only. What
-    counts is scaled up to the sum of all shares.
+    Of a pair (i, j) the images' affinity counts where both have an image, the texts' where both have a text;
+    one of them alone gets the shares of both. Where neither counts nothing is known. The second-order one
+    compares how i and j stand to the complete samples: i by its image if it has one, j by its text if it has
+    one, each by what it has otherwise.
 
     Args:
         image_affinity: `(batch, batch)` floating point, S_I.
@@ -146,20 +147,16 @@ def fuse_known_affinities(
         [[0.0, 1.0], [1.0, 1.0]]
     """
     image, text = image_present.to(image_affinity), text_present.to(image_affinity)  # (batch,)
-    complete = image * text
-    joint = second_order_affinity(
-        image_affinity * complete * image.unsqueeze(1), text_affinity * complete * text.unsqueeze(1), form
-    )
-    parts = (
-        (image_share * torch.outer(image, image), image_affinity),
-        (text_share * torch.outer(text, text), text_affinity),
-        (joint_share * torch.outer(image, text) * complete.amax(), joint),
-    )
-    weight = sum(share for share, _ in parts)  # (batch, batch)
-    assert isinstance(weight, torch.Tensor)
+    of_images, of_texts = image_share * torch.outer(image, image), text_share * torch.outer(text, text)
+    weight = of_images + of_texts  # (batch, batch)
     known = weight > 0
-    fused = sum(share * part for share, part in parts) * (image_share + text_share + joint_share)
-    return torch.where(known, fused / weight.clamp(min=_SHORTEST), 0.0), known
+    direct = (of_images * image_affinity + of_texts * text_affinity) / weight.clamp(min=_SHORTEST)
+    complete, anything = image * text, torch.maximum(image, text).unsqueeze(1)
+    # How a sample stands to the complete ones; what is missing in a row is what the other modality says.
+    by_image = torch.where(image_present.unsqueeze(1), image_affinity, text_affinity) * complete * anything
+    by_text = torch.where(text_present.unsqueeze(1), text_affinity, image_affinity) * complete * anything
+    joint = second_order_affinity(by_image, by_text, form)
+    return torch.where(known, (image_share + text_share) * direct + joint_share * joint, 0.0), known
 
 
 def similarity_loss(
