@@ -429,3 +429,22 @@ def test_rows_without_labels_do_no_harm(data):
 def test_a_class_refuses_the_options_of_another_variant(data):
     with pytest.raises(ValueError, match="variant must be 'umml2022' for DADH, but it is 'clean'; build the"):
         DADH(DADHConfig(bits=16, text_widths=(8, 4), variant="clean"), data.spec)
+
+
+class OwnItems:
+    """Partners under which every row keeps what it has."""
+
+    digest = "own"
+
+    def draw(self, _):
+        return np.arange(65), np.arange(65)
+
+
+@pytest.mark.parametrize(("factor", "margin"), [(2.0, 0.8), (1.0, 0.4)])
+def test_completed_rows_are_trained_with_the_margin_that_missing_items_make(data, factor, margin):
+    completed = build_method(METHOD, {**SMALL, "margin": 0.4, "completed_margin": factor}, data.spec, seed=0)
+    plain = build_method(METHOD, {**SMALL, "margin": margin}, data.spec, seed=0)
+    fit(completed, data, epochs=2, batch_size=16, seed=0, partners=OwnItems())
+    fit(plain, data, epochs=2, batch_size=16, seed=0)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, completed.state_dict()[name])

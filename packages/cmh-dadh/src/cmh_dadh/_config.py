@@ -100,6 +100,12 @@ class DADHConfig(MethodConfig):
         le=2.0,
         description="of the triplet loss, in cosine distance; program, both versions",
     )
+    completed_margin: float = Field(
+        default=2.0,
+        gt=0.0,
+        description="factor of margin where items of other rows stand in for missing ones (ours): missing "
+        "items, which share one code, double the margin by themselves; 1 switches it off",
+    )
     output_weight: float = Field(
         default=1e-5, ge=0.0, description="mu: weight of the networks' outputs in the code update; program"
     )
