@@ -17,9 +17,7 @@ ROOT = Path(__file__).parent
 PYTHONS = ["3.11", "3.12", "3.13"]
 PACKAGES = {path.parent.name: path.parent for path in sorted(ROOT.glob("*/*/pyproject.toml"))}
 # Their exported names still lack what tools/check_docstrings.py says; a package leaves when it passes.
-UNDOCUMENTED = {
-    "cmh-agah", "cmh-dadh", "cmh-data", "cmh-features", "cmh-files", "cmh-jdsh", "cmh-train", "cmh-unpair",
-}  # fmt: skip
+UNDOCUMENTED = {"cmh-data", "cmh-features", "cmh-files", "cmh-train", "cmh-unpair"}
 
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
@@ -89,8 +87,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Mypy, strict, over each package's sources."""
     sync(session, "--all-packages", "--all-extras", "--group", "types")
-    for folder in PACKAGES.values():
-        session.run("mypy", str(folder / "src"))
+    session.run("mypy", *(str(folder / "src") for folder in PACKAGES.values()))  # at once: torch is read once
 
 
 @nox.session(python=PYTHONS)

@@ -37,7 +37,26 @@ def public_lines(package: str, roots: list[Path]) -> list[str]:
         lines.add(name)
         if resolved is not None:
             lines |= described(name, resolved[1])
+            lines |= {f"{name} [{key}] keyword" for key in unpacked(found, *resolved)}
     return sorted(lines)
+
+
+def unpacked(found: sources.Sources, module: sources.Module, node: ast.stmt) -> set[str]:
+    """Return the keys of `**arguments: Unpack[SomeTypedDict]`, those of its bases too."""
+    given = node.args.kwarg if isinstance(node, ast.FunctionDef) else None
+    match given and given.annotation:
+        case ast.Subscript(value=ast.Name(id="Unpack"), slice=ast.Name(id=name)):
+            return keys_of(found, module, name)
+    return set()
+
+
+def keys_of(found: sources.Sources, module: sources.Module, name: str) -> set[str]:
+    """Return the keys of a TypedDict and of those that it extends."""
+    resolved = found.resolve(module, name)
+    if resolved is None or not isinstance(resolved[1], ast.ClassDef):
+        return set()
+    keys = {key for key, _ in sources.own_fields(resolved[1])}
+    return keys.union(*(keys_of(found, resolved[0], sources.last_word(base)) for base in resolved[1].bases))
 
 
 def described(name: str, node: ast.stmt) -> set[str]:
@@ -73,7 +92,8 @@ def parameter_lines(node: ast.FunctionDef | ast.AsyncFunctionDef, *, bound: bool
         f"{one.arg if default is None else f'[{one.arg}]'} keyword"
         for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
     ]
-    more = [f"[{mark}{one.arg}]" for mark, one in (("*", given.vararg), ("**", given.kwarg)) if one]
+    packed = given.kwarg if given.kwarg and sources.last_word(given.kwarg.annotation) != "Unpack" else None
+    more = [f"[{mark}{one.arg}]" for mark, one in (("*", given.vararg), ("**", packed)) if one]
     return [each for each in [*positional, *keyword, *more] if not each.strip("[]*").startswith("_")]
 
 

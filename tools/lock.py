@@ -123,7 +123,7 @@ def declared(root: Path) -> Iterator[tuple[Path, Requirement]]:
 def applies(marker: str, python: str) -> bool:
     """Say whether a marker holds for a version of Python, on this machine."""
     environment = default_environment() | {"python_version": python, "python_full_version": f"{python}.0"}
-    return not marker or Marker(marker).evaluate(environment)
+    return not marker or Marker(marker).evaluate(dict(environment))
 
 
 def broken_pins(root: Path, pins: list[Pin]) -> dict[str, str]:

@@ -1,3 +1,6 @@
+import importlib
+import inspect
+
 import check_docstrings
 import pytest
 
@@ -240,3 +243,15 @@ def test_a_name_without_definition_is_reported(tmp_path, capsys):
 def test_naming_no_package_is_an_error(capsys):
     assert check_docstrings.main([]) == 1
     assert "at least one package" in capsys.readouterr().out
+
+
+def test_arguments_that_a_decorator_describes_are_in_the_finished_docstring():
+    """The sources of `shared_arguments` functions do not show them, so they are looked at when imported."""
+    package = importlib.import_module("cmh_metrics")
+    functions = [
+        getattr(package, name) for name in package.__all__ if inspect.isfunction(getattr(package, name))
+    ]
+    assert len(functions) > 10
+    for function in functions:
+        entries = check_docstrings.take_apart(function.__doc__).entries("Args")
+        assert set(inspect.signature(function).parameters) <= entries.keys(), function.__name__
