@@ -145,7 +145,7 @@ def test_code_update(variant):
     torch.manual_seed(2)
     label = (torch.rand(N_TRAIN, 3) < 0.5).double()
     label[4] = 0
-    method.begin_training(SimpleNamespace(label=label))
+    method.begin_training(SimpleNamespace(label=label, completed=False))
     method.image_codes.copy_(torch.tanh(torch.randn(N_TRAIN, BITS)))
     method.text_codes.copy_(torch.tanh(torch.randn(N_TRAIN, BITS)))
     outputs = {

@@ -131,7 +131,10 @@ def test_without_any_image_the_matrix_tells(data):
     method = build_method(METHOD, SMALL | {"standardise": "feature"}, data.spec, 0)
     fit(method, data, epochs=1, batch_size=16, seed=0)
     absent = SimpleNamespace(
-        image=torch.from_numpy(data.image), image_present=torch.zeros(65, dtype=torch.bool), label=None
+        image=torch.from_numpy(data.image),
+        image_present=torch.zeros(65, dtype=torch.bool),
+        label=None,
+        completed=False,
     )
     method.begin_training(absent)
     assert torch.equal(method.image_mean, torch.full((10,), data.spec.image_mean))
@@ -140,7 +143,7 @@ def test_without_any_image_the_matrix_tells(data):
 
 def test_learning_rate_decays_after_epochs_0_100_200(data):
     method = build_method(METHOD, SMALL | {"learning_rate": 1.5e-6}, data.spec, 0)
-    method.begin_training(SimpleNamespace(label=torch.from_numpy(data.label).float()))
+    method.begin_training(SimpleNamespace(label=torch.from_numpy(data.label).float(), completed=False))
     seen = []
     for epoch in range(202):
         method.end_epoch(epoch)
