@@ -9,7 +9,18 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from umml_cli.commands import data, evaluate, methods, quickstart, report, reproduce, runs, train, unpair
+from umml_cli.commands import (
+    data,
+    evaluate,
+    methods,
+    new_method,
+    quickstart,
+    report,
+    reproduce,
+    runs,
+    train,
+    unpair,
+)
 from umml_cli.errors import RunsFailed, UserError, describe_os_error, describe_validation
 
 EXIT_USER, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
@@ -30,6 +41,7 @@ app.command()(report.report)
 app.add_typer(runs.runs, name="runs")
 app.command()(unpair.unpair)
 app.command()(methods.methods)
+app.command()(new_method.new_method)
 app.add_typer(data.data, name="data")
 
 

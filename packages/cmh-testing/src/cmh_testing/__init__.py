@@ -1,0 +1,10 @@
+"""The contract tests that every cross-modal hashing method passes."""
+
+import pytest
+
+pytest.register_assert_rewrite("cmh_testing._contract")
+
+from cmh_testing._contract import contract_tests  # noqa: E402 - its assertions explain themselves from now on
+from cmh_testing._data import example_data  # noqa: E402
+
+__all__ = ["contract_tests", "example_data"]
