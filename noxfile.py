@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
+import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nox
@@ -21,8 +24,15 @@ UNDOCUMENTED = {"cmh-data", "cmh-features", "cmh-files", "cmh-train", "cmh-unpai
 
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
-# The default stays under ten minutes; other Pythons, lowest versions, wheels and builds are the matrix of CI.
-nox.options.sessions = ["lint", "types", f"tests-{PYTHONS[0]}", "integration", "lock"]
+# The default stays under fifteen minutes on two cores; the rest is the matrix of CI.
+DEFAULT = [
+    "integration",
+    "types",
+    *(f"tests-{PYTHONS[0]}(package='{name}')" for name in PACKAGES),
+    "lint",
+    "lock",
+]
+nox.options.sessions = ["check"]
 # Without bytecode files every process compiles torch anew, about ten seconds each.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -63,6 +73,34 @@ def workspace_needs(package: str) -> list[str]:
         sources = read_project(PACKAGES[name]).get("tool", {}).get("uv", {}).get("sources", {})
         found += [need for need in sources if need in PACKAGES and need not in found]
     return found
+
+
+@nox.session(python=False)
+def check(session: nox.Session) -> None:
+    """Every default check, two at a time: lint, types, each package's tests, whole commands, pins."""
+    # One thread each, for what runs beside; and no two of them resolve the workspace at once.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    session.run("uv", "lock", "--quiet", external=True)
+
+    def run(name: str) -> tuple[str, subprocess.CompletedProcess, float]:
+        start = time.monotonic()
+        command = [sys.executable, "-m", "nox", "--noxfile", __file__, "--session", name]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return name, done, time.monotonic() - start
+
+    failed = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for finished in as_completed([pool.submit(run, name) for name in DEFAULT]):
+            name, done, seconds = finished.result()
+            session.log(f"{name}: {'FAILED' if done.returncode else 'green'}, {seconds:.0f} s")
+            if done.returncode:
+                failed.append(name)
+                print(done.stdout, flush=True)
+    if failed:
+        session.error(f'{", ".join(failed)}; alone: nox -s "{failed[0]}"')
 
 
 @nox.session(python=PYTHONS[0])
