@@ -5,8 +5,8 @@ from cmh_unpair._compare import PlanOverlap, compare_plans
 from cmh_unpair._donors import DonorCounts, DonorLists, Donors, find_donors
 from cmh_unpair._export import export_arrays
 from cmh_unpair._file import RewriteReport, RewrittenArray, unpair_file
-from cmh_unpair._make import pdr_plan, plan_unpairing
 from cmh_unpair._plan import CONDITIONS, PlanCounts, UnpairingPlan
+from cmh_unpair._planners import pdr_plan, plan_unpairing
 from cmh_unpair._published import published_2022_plan
 from cmh_unpair._rule import PlanRule
 

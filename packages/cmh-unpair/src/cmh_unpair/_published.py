@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmh_unpair._make import _choice, _count, _percentage
+from cmh_unpair._checks import as_count, as_percentage, one_of
 from cmh_unpair._plan import NO_IMAGE, NO_TEXT, UnpairingPlan
 from cmh_unpair._rule import EmptyScope, PlanRule, TextRows, exact
 
@@ -63,8 +63,8 @@ def published_2022_plan(
     Source:
         The unpairing script of the UMML repository, as it stood at the paper's publication.
     """
-    n_train = _count("n_train", n_train)
-    scope = _choice("empty_scope", empty_scope, EmptyScope)
+    n_train = as_count("n_train", n_train)
+    scope = one_of("empty_scope", empty_scope, EmptyScope)
     if scope != "train" and (n_rows is None or n_rows < n_train):
         raise ValueError(
             f"n_rows must be the rows of the whole data set, at least n_train = {n_train}, for "
@@ -76,16 +76,16 @@ def published_2022_plan(
         )
     rule = PlanRule(
         kind="published-2022",
-        unpaired_images=_percentage("unpaired_images", unpaired_images),
-        unpaired_text=_percentage("unpaired_text", unpaired_text),
+        unpaired_images=as_percentage("unpaired_images", unpaired_images),
+        unpaired_text=as_percentage("unpaired_text", unpaired_text),
         block=None,
-        text_rows=_choice("text_rows", text_rows, TextRows),
+        text_rows=one_of("text_rows", text_rows, TextRows),
         cycle=cycle,
         empty_scope=scope,
         integer_cast=integer_cast,
     )
-    n = n_train if n_rows is None else _count("n_rows", n_rows)
-    counter = np.arange(min(_count("cycle", cycle), n))
+    n = n_train if n_rows is None else as_count("n_rows", n_rows)
+    counter = np.arange(min(as_count("cycle", cycle), n))
     images = _repeat(_front(counter, unpaired_text), n)
     texts = _front(counter, unpaired_images) if text_rows == "front" else _back(counter, unpaired_images)
     state = images.view(np.uint8) * np.uint8(NO_IMAGE)

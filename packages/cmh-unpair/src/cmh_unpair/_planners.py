@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_unpair._order import Cut, number_labels, share_out, split_blocks, split_groups, spread
+from cmh_unpair._checks import as_count, as_percentage, as_seed, one_of
+from cmh_unpair._order import Cut, apportion, give_flags, number_labels, rank_rows, spread
 from cmh_unpair._plan import DROPPED, NO_IMAGE, NO_TEXT, SHUFFLED, UnpairingPlan
 from cmh_unpair._rule import Partial, PlanRule, RankFrom, Select, exact, round_half_down, round_half_up
 
@@ -85,20 +86,20 @@ def plan_unpairing(
         Unpaired Multimodal Learning, J. Imaging 2022, 8, 328, section 3: UI, UT, UIT and SD.
     """
     rule = PlanRule(
-        unpaired_images=_percentage("unpaired_images", unpaired_images),
-        unpaired_text=_percentage("unpaired_text", unpaired_text),
-        discard=_percentage("discard", discard),
-        shuffle=_percentage("shuffle", shuffle),
-        block=_count("block", block) if block is not None and stratify is None else None,
-        select=_choice("select", select, Select),
-        partial=_choice("partial", partial, Partial),
-        rank_from=_choice("rank_from", rank_from, RankFrom),
-        seed=_seed(seed),
+        unpaired_images=as_percentage("unpaired_images", unpaired_images),
+        unpaired_text=as_percentage("unpaired_text", unpaired_text),
+        discard=as_percentage("discard", discard),
+        shuffle=as_percentage("shuffle", shuffle),
+        block=as_count("block", block) if block is not None and stratify is None else None,
+        select=one_of("select", select, Select),
+        partial=one_of("partial", partial, Partial),
+        rank_from=one_of("rank_from", rank_from, RankFrom),
+        seed=as_seed(seed),
         stratified=stratify is not None,
         nested=nested,
         shuffle_labels=shuffle_labels,
     )
-    n = _count("n_train", n_train)
+    n = as_count("n_train", n_train)
     _check_rule(rule, scores=scores)
     keys = _keys(rule, n, scores=scores)
     head, tail = _shares(rule)
@@ -132,15 +133,15 @@ def pdr_plan(
         >>> counts.without_text, counts.without_image, counts.true_pairs
         (251, 250, 500)
     """
-    share = _percentage("incomplete", incomplete)
-    n = _count("n_train", n_train)
+    share = as_percentage("incomplete", incomplete)
+    n = as_count("n_train", n_train)
     rule = PlanRule(
         kind="pdr",
         unpaired_images=share / 2,
         unpaired_text=share / 2,
         block=None,
         select="random",
-        seed=_seed(seed),
+        seed=as_seed(seed),
         stratified=stratify is not None,
     )
     _check_rule(rule, scores=None)
@@ -149,37 +150,6 @@ def pdr_plan(
     keys = _keys(rule, n, scores=None)
     state = _split(rule, n, keys, until, (NO_IMAGE, number // 2), stratify=stratify)
     return UnpairingPlan(rule=rule, state=state)
-
-
-def _percentage(name: str, value: Any) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float, np.integer, np.floating))
-        or not 0 <= value <= 100
-    ):
-        raise ValueError(f"{name} must be a percentage from 0 to 100, but it is {value!r}; 20 means 20 %")
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a whole number of rows, at least 1, but it is {value!r}")
-    return int(value)
-
-
-def _seed(value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise ValueError(f"seed must be a whole number, 0 or greater, but it is {value!r}")
-    return int(value)
-
-
-def _choice(name: str, value: Any, choices: Any) -> Any:
-    allowed = get_args(choices)
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, but it is {value!r}")
-    return value
 
 
 def _check_rule(rule: PlanRule, *, scores: ArrayLike | None) -> None:
@@ -254,26 +224,23 @@ def _split(
     Returns:
         (n,) flags.
     """
-    group = None
     if stratify is not None:
         group, sizes = number_labels(_labels(stratify, n))
         offsets = spread(len(sizes))
     else:
-        block = n if rule.block is None else rule.block if rule.partial == "position" else min(rule.block, n)
+        block = n if rule.block is None else rule.block
+        if rule.partial != "position":
+            block = min(block, n)
         n_full, left = divmod(n, block)
+        group = np.arange(n) // block
         sizes = np.array([block] * n_full + [left] * (left > 0))
         offsets = np.append(spread(n_full), [0.5] * (left > 0))
     if rule.partial == "position":
         cuts = _cuts_by_position(rule, sizes)
     else:
-        cuts = [Cut(tail[0], share_out(sizes, offsets, n - tail[1]), others=True)] if tail[1] else []
-        cuts += [Cut(flag, share_out(sizes, offsets, count)) for flag, count in reversed(until) if count]
-    reverse = rule.select == "last"
-    if not cuts:
-        return np.zeros(n, dtype=np.uint8)
-    if stratify is not None or (keys is not None and len(sizes) == 1):
-        return split_groups(keys, group, cuts, n=n, reverse=reverse)
-    return split_blocks(keys, cuts, n=n, block=block, reverse=reverse)
+        cuts = [Cut(tail[0], apportion(sizes, offsets, n - tail[1]), others=True)] if tail[1] else []
+        cuts += [Cut(flag, apportion(sizes, offsets, count)) for flag, count in reversed(until) if count]
+    return give_flags(rank_rows(keys, group, sizes, reverse=rule.select == "last"), group, cuts)
 
 
 def _cuts_by_position(rule: PlanRule, sizes: NDArray[np.int64]) -> list[Cut]:
