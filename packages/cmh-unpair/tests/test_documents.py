@@ -17,11 +17,6 @@ def document(name):
     return path.read_text(encoding="utf-8")
 
 
-def test_the_example_of_the_readme_runs():
-    (example,) = re.findall(r"```python\n(.*?)```", document("README.md"), flags=re.DOTALL)
-    exec(compile(example, "README.md", "exec"), {})  # noqa: S102 - our own example
-
-
 def test_the_table_of_asked_and_actual_is_true():
     rows = list(csv.DictReader(document("docs/asked-and-actual.csv").splitlines()))
     assert [int(row["asked"]) for row in rows] == list(range(1, 101))

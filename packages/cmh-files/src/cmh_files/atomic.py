@@ -53,6 +53,14 @@ def remove_leftovers(folder: Path) -> None:
 
     Args:
         folder: where they lie; folders in it are left alone.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / f".a.{platform.node()}.999999999.tmp").touch()  # of a process that is no more
+        >>> remove_leftovers(folder)
+        >>> list(folder.iterdir())
+        []
     """
     for path in folder.glob(".*.tmp*"):
         _remove_leftover(path)

@@ -29,7 +29,22 @@ NPY_SIGNATURE = b"\x93NUMPY"
 
 
 def container(path: Path) -> str:
-    """Name a file's container by its first bytes: "mat5", "hdf5", "npz", "npy", "text" or "unknown"."""
+    """Name a file's container by its bytes, never by its name.
+
+    Args:
+        path: the file.
+
+    Returns:
+        "mat5", "hdf5" (MATLAB 7.3 or other), "npz", "npy", "text" or "unknown".
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "table.mat")
+        >>> _ = path.write_text("1 0 1")
+        >>> container(path)
+        'text'
+    """
     with path.open("rb") as file:
         head = file.read(1024)
     if is_hdf5(path):
@@ -66,7 +81,18 @@ def is_hdf5(path: Path) -> bool:
 
 
 def strings(values: Any) -> tuple[str, ...]:
-    """Names as Python strings, from unicode arrays, bytes or numbers."""
+    """Give names as Python strings.
+
+    Args:
+        values: an array of any shape and dtype: texts, bytes or numbers.
+
+    Returns:
+        The strings, in C order.
+
+    Example:
+        >>> strings([b"cat", b"dog"])
+        ('cat', 'dog')
+    """
     return tuple(
         value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
         for value in np.asarray(values).ravel().tolist()
@@ -74,7 +100,25 @@ def strings(values: Any) -> tuple[str, ...]:
 
 
 def variables(path: Path) -> list[Variable]:
-    """List the variables of one binary file, by its content; text files have none."""
+    """List the variables of one file, by its content.
+
+    Args:
+        path: the file; a text file has no variables.
+
+    Returns:
+        The variables; what cannot be read is among them, with the dtype object.
+
+    Raises:
+        DataError: the file is damaged, of no known container, or declares what it does not hold.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "codes.npz")
+        >>> np.savez(path, query=np.ones((2, 8)))
+        >>> [str(variable) for variable in variables(path)]
+        ['query (2, 8) float64']
+    """
     kind = container(path)
     if kind == "hdf5":
         return _hdf5_variables(path)
@@ -94,7 +138,26 @@ def variables(path: Path) -> list[Variable]:
 
 
 def attributes(path: Path) -> dict[str, Any]:
-    """The top attributes of an HDF5 file, as plain values."""
+    """Read the top attributes of an HDF5 file that are texts or whole numbers.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Their values by name.
+
+    Raises:
+        DataError: the file is damaged or reaches out of itself.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "a.h5")
+        >>> with h5py.File(path, "w") as file:
+        ...     file.attrs["name"] = "small"
+        >>> attributes(path)
+        {'name': 'small'}
+    """
     with open_hdf5(path) as file:
         return {
             str(key): value for key, value in file.attrs.items() if isinstance(value, (str, int, np.integer))

@@ -55,7 +55,19 @@ def is_disk_fault(error: OSError) -> bool:
 
 
 def shorten(words: Iterable[object], limit: int = 8) -> str:
-    """List the first names of a collection for a message: `a, b, c, ... (12 in all)`."""
+    """List the first names of a collection for a message.
+
+    Args:
+        words: the names, or what can be shown as such.
+        limit: how many are shown.
+
+    Returns:
+        One line.
+
+    Example:
+        >>> shorten("abcdef", limit=3)
+        'a, b, c, ... (6 in all)'
+    """
     names = [str(word)[:60] for word in words]
     shown = ", ".join(names[:limit]) or "none"
     return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
@@ -72,6 +84,14 @@ def check_declared_size(path: Path | str, name: str, declared: int, stored: int)
 
     Raises:
         DataError: the claim is out of proportion.
+
+    Example:
+        >>> check_declared_size("a.h5", "XAll", declared=10**9, stored=10**7)
+        >>> try:
+        ...     check_declared_size("a.h5", "XAll", declared=10**9, stored=100)
+        ... except DataError as error:
+        ...     print(str(error)[:57])
+        a.h5 declares 1000000000 bytes for XAll but stores 100; t
     """
     if declared > LARGEST_FREE_BYTES and declared > LARGEST_RATIO * max(stored, 1):
         raise DataError(

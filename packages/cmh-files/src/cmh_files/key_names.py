@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 Role = Literal["image", "text"]
 Shapes = dict[str, tuple[int, ...]]
 
-# In order of preference: features load before pixels. `YAll` is text, but `Y` (RoPH) is labels.
+#: The field's names by role, in order of preference: features load before pixels. `YAll` is text, but `Y`
+#: (RoPH) is labels.
 KEY_NAMES: Mapping[str, tuple[str, ...]] = {
     "image": ("image", "XAll", "images", "IAll", "FAll", "imgs", "img", "I", "X1"),
     "text": (
@@ -23,7 +24,8 @@ KEY_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "labels": ("labels", "LAll", "label", "L", "category", "Y"),
 }  # fmt: skip
-# Tables of the training rows alone, beside others of the test rows; RoPH keeps both in one struct.
+#: Names by role of tables of the training rows alone, beside others of the test rows; RoPH keeps both in one
+#: struct.
 TRAINING_TABLES: Mapping[str, tuple[str, ...]] = {
     "image": ("I_tr", "train_img", "VDatabase"),
     "text": ("T_tr", "train_txt", "YDatabase"),
@@ -40,6 +42,16 @@ def find_role(found: Mapping[str, Variable], role: str) -> Variable | None:
 
     Returns:
         The variable, or None. Words are neither image nor text: those are numbers.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from cmh_files import variables
+        >>> path = Path(tempfile.mkdtemp(), "a.npz")
+        >>> np.savez(path, XAll=np.ones((4, 2)), YAll=np.eye(4))
+        >>> str(find_role({variable.key: variable for variable in variables(path)}, "text"))
+        'YAll (4, 4) float64'
     """
     for name in KEY_NAMES[role]:
         variable = found.get(name)
@@ -62,6 +74,16 @@ def common_rows(roles: Mapping[str, Variable], n_rows: int | None = None) -> int
 
     Raises:
         DataError: no length is shared, or several are and `n_rows` does not choose.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from cmh_files import variables
+        >>> path = Path(tempfile.mkdtemp(), "a.npz")
+        >>> np.savez(path, image=np.ones((4, 2)), text=np.ones((3, 4)))  # the text lies sideways
+        >>> common_rows({variable.key: variable for variable in variables(path)})
+        4
     """
     candidates = [set(_row_candidates(variable)) for variable in roles.values()]
     shared = set.intersection(*candidates)

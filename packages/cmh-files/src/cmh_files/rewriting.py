@@ -85,6 +85,15 @@ def file_format(path: Path) -> Format:
 
     Raises:
         DataError: it is none of these, or no file.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "pairs.npz")
+        >>> numpy.savez(path, XAll=numpy.ones((3, 2)), YAll=numpy.ones((3, 4)))
+        >>> file_format(path)
+        'npz'
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist or is no file.")
@@ -114,6 +123,15 @@ def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
 
     Raises:
         DataError: the file is of another format, damaged, or reaches out of itself.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "pairs.npz")
+        >>> numpy.savez(path, XAll=numpy.ones((3, 2)), YAll=numpy.ones((3, 4)))
+        >>> list_arrays(path)
+        ({'XAll': (3, 2), 'YAll': (3, 4)}, {})
     """
     backend = _backend(path)
     with _as_data_error(path):
@@ -148,6 +166,22 @@ def rewrite_rows(
         DataError: the file is damaged.
         CopyError: the copy differs from what it should be.
         OSError: the disk is full, or the like.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy
+        >>> from cmh_files import RowEdit
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "pairs.npz")
+        >>> numpy.savez(path, XAll=numpy.ones((3, 2)), YAll=numpy.ones((3, 4)))
+        >>> edit = RowEdit(
+        ...     key="YAll", role="text", shape=(3, 4), axis=0, present=numpy.array([True, False, True]),
+        ...     training=numpy.ones(3, bool), marker=False, mean=False, integers=False,
+        ... )
+        >>> rewrite_rows(path, path.with_name("unpaired.npz"), [edit], {})
+        {}
+        >>> numpy.load(path.with_name("unpaired.npz"))["YAll"].sum(axis=1).tolist()
+        [4.0, 0.0, 4.0]
     """
     backend = _backend(source)
     with _as_data_error(source):

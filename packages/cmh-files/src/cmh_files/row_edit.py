@@ -16,16 +16,25 @@ if TYPE_CHECKING:
 class RowEdit:
     """One array of a file, and which of its items are emptied and how.
 
-    Attributes:
+    Args:
         key: Its name in the file.
         role: `"image"` or `"text"`.
         shape: Its shape, as h5py (HDF5, MATLAB 7.3) or SciPy (MATLAB 5) shows it.
         axis: The axis of the items.
-        present: (n,) items that are not emptied.
-        training: (n,) items that are training rows.
+        present: `(n,)` bool, items that are not emptied.
+        training: `(n,)` bool, items that are training rows.
         marker: Whether a marker is added to every item.
         mean: Whether emptied items hold the mean instead of zeros.
         integers: Whether values become int64.
+
+    Example:
+        >>> import numpy as np
+        >>> edit = RowEdit(
+        ...     key="YAll", role="text", shape=(13, 4), axis=1, present=np.arange(4) > 0,
+        ...     training=np.ones(4, bool), marker=False, mean=False, integers=False,
+        ... )
+        >>> edit.n, edit.averaged.tolist()
+        (4, [False, True, True, True])
     """
 
     key: str
@@ -45,5 +54,5 @@ class RowEdit:
 
     @property
     def averaged(self) -> NDArray[np.bool_]:
-        """(n,) items whose mean fills the emptied ones: the training rows that are still present."""
+        """`(n,)` bool, items whose mean fills the emptied ones: the training rows that are still present."""
         return self.present & self.training

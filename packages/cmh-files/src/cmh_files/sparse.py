@@ -24,13 +24,21 @@ def dense_from_columns(
 
     Args:
         name: file and table, for messages.
-        values: `(n_value,)` or more, by column.
-        rows: the row of each value.
-        starts: `(columns + 1,)`, where each column begins in `values`.
+        values: `(n_value,)` or more, any numeric dtype, by column.
+        rows: `(n_value,)` or more integers, the row of each value.
+        starts: `(columns + 1,)` integers, where each column begins in `values`.
         shape: rows and columns.
+
+    Returns:
+        `(rows, columns)` of the values' dtype.
 
     Raises:
         DataError: the parts do not fit each other, or the table would be out of proportion to them.
+
+    Example:
+        >>> ones, rows, starts = np.ones(2), np.array([1, 0]), np.array([0, 0, 1, 2])
+        >>> dense_from_columns("words", values=ones, rows=rows, starts=starts, shape=(2, 3)).tolist()
+        [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     height, width = shape
     declared = height * width * values.dtype.itemsize

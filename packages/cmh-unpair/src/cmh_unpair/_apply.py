@@ -22,16 +22,17 @@ class UnpairedArrays:
     """The training set a plan leaves.
 
     Attributes:
-        images: (n_kept, ...) images, emptied where `image_present` is False; same kind as the input, sparse
-            as CSR.
-        texts: (n_kept, ...) texts, emptied where `text_present` is False.
-        labels: (n_kept, ...) labels of the images, and of the texts unless these were shuffled with their
-            labels.
-        text_labels: (n_kept, ...) labels of the texts; the same object as `labels` where no label moved.
-        image_present: (n_kept,) bool.
-        text_present: (n_kept,) bool.
-        index: (n_kept,) int64 rows of the input arrays.
-        text_index: (n_kept,) int64 rows of the input arrays whose texts these are.
+        images: `(n_kept, ...)` images of the input's dtype, emptied where `image_present` is False; same kind
+            as the input, sparse as CSR.
+        texts: `(n_kept, ...)` texts of the input's dtype, emptied where `text_present` is False.
+        labels: `(n_kept, ...)` labels, of the input's dtype, of the images, and of the texts unless these
+            were shuffled with their labels.
+        text_labels: `(n_kept, ...)` labels, of the same dtype, of the texts; the same object as `labels`
+            where no label moved.
+        image_present: `(n_kept,)` bool.
+        text_present: `(n_kept,)` bool.
+        index: `(n_kept,)` int64 rows of the input arrays.
+        text_index: `(n_kept,)` int64 rows of the input arrays whose texts these are.
     """
 
     images: Any
@@ -54,11 +55,21 @@ class UnpairedView:
 
     Args:
         source: The lazy array, such as an open `h5py.Dataset`.
-        index: (n,) rows of `source`.
-        present: (n,) rows that are not emptied.
-        value: What an emptied row holds, of a row's shape without marker.
+        index: `(n,)` int64 rows of `source`.
+        present: `(n,)` bool, rows that are not emptied.
+        value: `(...)`, a row's shape without marker, of the source's dtype: what an emptied row holds.
         marker: Whether a column is added that is 1 for emptied rows.
         integers: Whether values are cast to int64.
+
+    Example:
+        >>> from cmh_unpair import plan_unpairing
+        >>> class OnDisk:  # anything with shape, dtype and access by row
+        ...     shape, dtype = (4, 2), np.dtype(float)
+        ...     def __getitem__(self, rows):
+        ...         return np.ones((4, 2))[rows]
+        >>> view = plan_unpairing(4, unpaired_text=50).apply(OnDisk(), None).images
+        >>> type(view).__name__, view[1:3].tolist()
+        ('UnpairedView', [[0.0, 0.0], [1.0, 1.0]])
     """
 
     def __init__(
@@ -113,7 +124,7 @@ class RowMasks(Protocol):
 
     @property
     def text_index(self) -> NDArray[np.int64] | None:
-        """(n_train,) the row whose text each row holds; None where no text moves."""
+        """`(n_train,)` the row whose text each row holds; None where no text moves."""
 
     @property
     def n_train(self) -> int:
@@ -121,15 +132,15 @@ class RowMasks(Protocol):
 
     @property
     def kept(self) -> NDArray[np.bool_]:
-        """(n_train,) rows that stay."""
+        """`(n_train,)` rows that stay."""
 
     @property
     def image_present(self) -> NDArray[np.bool_]:
-        """(n_train,) rows that have an image."""
+        """`(n_train,)` rows that have an image."""
 
     @property
     def text_present(self) -> NDArray[np.bool_]:
-        """(n_train,) rows that have a text."""
+        """`(n_train,)` rows that have a text."""
 
 
 def apply_plan(

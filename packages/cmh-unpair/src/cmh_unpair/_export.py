@@ -79,18 +79,18 @@ def export_arrays(
 ) -> list[Path]:
     """Write a data set, unpaired if wanted, as an original program reads it.
 
-    DADH reads 4,096 features of an image, AGAH and JDSH pixels (n, 3, width, height) of uint8. Arrays of one
-    file are written together; every file appears whole or not at all.
+    DADH reads 4,096 features of an image, AGAH and JDSH pixels `(n, 3, width, height)` of uint8. Arrays of
+    one file are written together; every file appears whole or not at all.
 
     Args:
         folder: An existing folder.
         program: `"dadh"`, `"agah"` or `"jdsh"`.
         data_set: `"mirflickr"` or `"nus-wide"`; names and keys differ.
-        images: (n, d) features or (n, 3, width, height) pixels; NumPy or lazy.
-        texts: (n, d_text) tags; NumPy, lazy or SciPy sparse (which is written dense).
-        labels: (n, n_label) 0/1.
+        images: `(n, d)` features or `(n, 3, width, height)` pixels, any numeric dtype; NumPy or lazy.
+        texts: `(n, d_text)` tags, any numeric dtype; NumPy, lazy or SciPy sparse (which is written dense).
+        labels: `(n, n_label)` 0/1, any numeric dtype.
         plan: What to empty; None leaves everything whole.
-        rows: (n_train,) row for each row of the plan, as for `unpair_file`.
+        rows: `(n_train,)` integers, the row for each row of the plan, as for `unpair_file`.
         overwrite: Replace existing files.
 
     Returns:

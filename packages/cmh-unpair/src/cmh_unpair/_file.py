@@ -105,13 +105,13 @@ def unpair_file(
         target: Where the copy goes. It is written under a temporary name beside it and renamed at the end, so
             a killed run leaves the old target or none. None only checks whether it could be written.
         plan: What to empty.
-        rows: (n_train,) row of the file for each row of the plan, from 0; None where the file holds exactly
-            the training rows. No other row is touched.
-        protect: Rows that must stay whole, such as the queries and the retrieval set. Where training rows are
-            retrieval rows as well, one file cannot hold both: use `plan.apply`, or leave this out as the
-            field's own files do.
-        keep: Rows whose values stay although they are training rows, because they are ranked as well; the
-            masks alone then say what they lose in training.
+        rows: `(n_train,)` integers, the row of the file for each row of the plan, from 0; None where the file
+            holds exactly the training rows. No other row is touched.
+        protect: `(m,)` integers, rows that must stay whole, such as the queries and the retrieval set. Where
+            training rows are retrieval rows as well, one file cannot hold both: use `plan.apply`, or leave
+            this out as the field's own files do.
+        keep: `(m,)` integers, rows whose values stay although they are training rows, because they are ranked
+            as well; the masks alone then say what they lose in training.
         image_key: Name or names of the image arrays; by default all with a name of the field (`IAll`,
             `images`, ...). No name at all, `[]`, says that the file holds no images.
         text_key: The same for texts (`YAll`, `text`, ...).

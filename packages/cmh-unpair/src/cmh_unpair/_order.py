@@ -28,7 +28,7 @@ class Cut:
 
     Attributes:
         flag: The flag.
-        counts: (n_block,) number of first rows of each block.
+        counts: `(n_block,)` number of first rows of each block.
         others: Whether all but the first rows get the flag.
     """
 
@@ -46,12 +46,12 @@ def apportion(sizes: NDArray[np.int64], offsets: NDArray[np.float64], total: int
     """How many of the rows with the smallest places lie in each block.
 
     Args:
-        sizes: (n_block,) rows of every block.
-        offsets: (n_block,) in (0, 1), where the places of a block start.
+        sizes: `(n_block,)` rows of every block.
+        offsets: `(n_block,)` in (0, 1), where the places of a block start.
         total: Rows of all blocks together.
 
     Returns:
-        (n_block,) counts with the sum `total`.
+        `(n_block,)` counts with the sum `total`.
     """
     n = int(sizes.sum())
     if len(sizes) == 1 or total in (0, n):
@@ -80,13 +80,13 @@ def rank_rows(
     """Rank the rows of every block.
 
     Args:
-        keys: (n,) sort keys, small first, equal ones in the order of rows; None for the rows' own order.
-        group: (n,) number of the block of every row.
-        sizes: (n_block,) rows of every block.
+        keys: `(n,)` sort keys, small first, equal ones in the order of rows; None for the rows' own order.
+        group: `(n,)` number of the block of every row.
+        sizes: `(n_block,)` rows of every block.
         reverse: With `keys=None`: last row of a block first.
 
     Returns:
-        (n,) ranks, from 0 in every block.
+        `(n,)` ranks, from 0 in every block.
     """
     order = np.argsort(group, kind="stable") if keys is None else np.lexsort((keys, group))
     rank = np.empty(len(group), dtype=np.int64)
@@ -98,12 +98,12 @@ def give_flags(rank: NDArray[np.int64], group: NDArray[np.int64], cuts: list[Cut
     """Give flags to the first rows of every block, or to the others.
 
     Args:
-        rank: (n,) rank of every row in its block.
-        group: (n,) number of its block.
+        rank: `(n,)` rank of every row in its block.
+        group: `(n,)` number of its block.
         cuts: What is given, later ones over earlier ones.
 
     Returns:
-        (n,) flags, 0 where no cut gives one.
+        `(n,)` flags, 0 where no cut gives one.
     """
     state = np.zeros(len(rank), dtype=np.uint8)
     for cut in cuts:
@@ -115,10 +115,10 @@ def number_labels(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.i
     """Number the different labels, in their order, and count them.
 
     Args:
-        labels: (n,) classes or (n, n_label) multi-hot labels.
+        labels: `(n,)` classes or `(n, n_label)` multi-hot labels.
 
     Returns:
-        (n,) number of every row's label, and the (n_group,) counts.
+        `(n,)` number of every row's label, and the `(n_group,)` counts.
     """
     _, group, counts = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
     return group.reshape(len(labels)), counts

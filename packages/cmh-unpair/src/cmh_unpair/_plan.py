@@ -25,7 +25,7 @@ NO_IMAGE = 2
 DROPPED = 4
 SHUFFLED = 8
 
-# What may become of a training row, in the order of `UnpairingPlan.condition`; fields of `PlanCounts`.
+#: What may become of a training row, in the order of `UnpairingPlan.condition`; fields of `PlanCounts`.
 CONDITIONS = ("true_pairs", "without_text", "without_image", "without_both", "shuffled", "dropped")
 _TITLES = {
     "true_pairs": "true pairs",
@@ -94,9 +94,9 @@ class UnpairingPlan:
 
     Attributes:
         rule: What was asked.
-        state: (n_train,) uint8 flags, read-only: 1 no text, 2 no image, 4 dropped, 8 shuffled.
-        text_index: (n_train,) int64, the row whose text each row holds; None where no text moves.
-        missing: (n_train,) uint8 flags of what is missing from the data already: 1 the text that the row
+        state: `(n_train,)` uint8 flags, read-only: 1 no text, 2 no image, 4 dropped, 8 shuffled.
+        text_index: `(n_train,)` int64, the row whose text each row holds; None where no text moves.
+        missing: `(n_train,)` uint8 flags of what is missing from the data already: 1 the text that the row
             would hold, 2 its image; None where nothing is.
     """
 
@@ -134,27 +134,27 @@ class UnpairingPlan:
 
     @cached_property
     def kept(self) -> NDArray[np.bool_]:
-        """(n_train,) rows that stay in the training set."""
+        """`(n_train,)` bool, rows that stay in the training set."""
         return np.asarray(self.state & DROPPED == 0)
 
     @cached_property
     def image_present(self) -> NDArray[np.bool_]:
-        """(n_train,) rows that have an image; False for dropped rows."""
+        """`(n_train,)` bool, rows that have an image; False for dropped rows."""
         return np.asarray(self.state & (NO_IMAGE | DROPPED) == 0)
 
     @cached_property
     def text_present(self) -> NDArray[np.bool_]:
-        """(n_train,) rows that have a text; False for dropped rows."""
+        """`(n_train,)` bool, rows that have a text; False for dropped rows."""
         return np.asarray(self.state & (NO_TEXT | DROPPED) == 0)
 
     @cached_property
     def true_pair(self) -> NDArray[np.bool_]:
-        """(n_train,) rows that keep both their own image and their own text."""
+        """`(n_train,)` bool, rows that keep both their own image and their own text."""
         return np.asarray(self.state == 0)
 
     @cached_property
     def condition(self) -> NDArray[np.uint8]:
-        """(n_train,) uint8, what becomes of each row, as its place in `CONDITIONS`; every row has one."""
+        """`(n_train,)` uint8, what becomes of each row, as its place in `CONDITIONS`; every row has one."""
         emptied = self.state & (NO_TEXT | NO_IMAGE)  # already the places of true pair, without text, ...
         shuffled = (self.state & SHUFFLED != 0) & (emptied == 0)
         condition = np.where(shuffled, CONDITIONS.index("shuffled"), emptied)
@@ -238,12 +238,12 @@ class UnpairingPlan:
         """Count the rows of every condition per label.
 
         Args:
-            labels: (n_train,) classes 0..n_label-1 or (n_train, n_label) multi-hot labels of the training
-                rows.
+            labels: `(n_train,)` integers, classes 0..n_label-1, or `(n_train, n_label)` multi-hot labels of
+                the training rows.
 
         Returns:
             `true_pairs`, `without_text`, `without_image`, `without_both`, `shuffled`, `dropped` and `all`,
-            each (n_label,) int64. A row with several labels counts for each of them.
+            each `(n_label,)` int64. A row with several labels counts for each of them.
 
         Raises:
             ValueError: If `labels` has another number of rows than the plan.
@@ -318,12 +318,12 @@ class UnpairingPlan:
         result.
 
         Args:
-            images: (n, ...) NumPy array, SciPy sparse matrix, torch tensor or lazy array (`h5py.Dataset`), or
-                None.
-            texts: (n, ...) the same kinds, or None.
-            labels: (n, ...) labels, or None.
-            rows: (n_train,) row of the arrays for each row of the plan; None where the arrays hold exactly
-                the training rows.
+            images: `(n, ...)` of any numeric dtype: NumPy array, SciPy sparse matrix, torch tensor or lazy
+                array (`h5py.Dataset`), or None.
+            texts: `(n, ...)` of any numeric dtype, the same kinds, or None.
+            labels: `(n, ...)` labels of any dtype, or None.
+            rows: `(n_train,)` integers, the row of the arrays for each row of the plan; None where the arrays
+                hold exactly the training rows.
             marker: Which modality gets one more column that is 1 where the item is emptied: `"none"`,
                 `"text"` (paper) or `"both"`.
             fill: What an emptied item holds: zeros, or the mean of the items that are still present.

@@ -43,11 +43,9 @@ def plan_unpairing(
     both.
 
     Counts are exact: a percentage p gives round(p n / 100) rows, a half up (for unpaired texts at the end of
-    the
-    order: down, so that 50/50 of an odd n leaves no pair and empties no row twice). Every full block gives
-        its
-    share; what is left over goes where the remainder is largest. Plans that differ in percentages only, with
-    the same kinds of unpairing, are nested: what is emptied at 20 % is emptied at 40 %.
+    the order: down, so that 50/50 of an odd n leaves no pair and empties no row twice). Every full block
+    gives its share; what is left over goes where the remainder is largest. Plans that differ in percentages
+    only, with the same kinds of unpairing, are nested: what is emptied at 20 % is emptied at 40 %.
 
     Args:
         n_train: Number of training rows.
@@ -58,10 +56,10 @@ def plan_unpairing(
         select: Which rows of a block come first: `"first"`, `"last"`, `"random"` (needs `seed`) or `"ranked"`
             (needs `scores`).
         seed: Seed of the random draws; needed by `select="random"` and `shuffle`.
-        scores: (n_train,) finite numbers, such as the training loss of every pair.
+        scores: `(n_train,)` finite floats or integers, such as the training loss of every pair.
         rank_from: Whether the `"highest"` (hardest) or `"lowest"` (easiest) scores come first.
-        stratify: (n_train,) classes or (n_train, n_label) multi-hot labels; rows with equal labels then form
-            the blocks instead of consecutive rows.
+        stratify: `(n_train,)` integers, classes, or `(n_train, n_label)` multi-hot labels; rows with equal
+            labels then form the blocks instead of consecutive rows.
         partial: Treatment of a last block of m < block rows: `"largest-remainder"` gives it p m / 100 rows,
             rounded; `"position"` takes the positions a full block would take, which is what programs of the
             field do and misses the percentage.
@@ -120,7 +118,7 @@ def pdr_plan(
         n_train: Number of training rows.
         incomplete: Percentage 0..100 of the rows that lose one modality.
         seed: Seed of the random order.
-        stratify: Labels as for `plan_unpairing`.
+        stratify: `(n_train,)` or `(n_train, n_label)` integers, as for `plan_unpairing`.
 
     Returns:
         The plan.
@@ -216,13 +214,13 @@ def _split(
     Args:
         rule: What was asked.
         n: Number of rows.
-        keys: (n,) sort keys, None for the rows' own order.
+        keys: `(n,)` sort keys, None for the rows' own order.
         until: Pairs (flag, rows up to and including this flag) from the start of the order, rising.
         tail: (flag, rows) from the end of the order.
         stratify: Labels of the rows, or None.
 
     Returns:
-        (n,) flags.
+        `(n,)` flags.
     """
     if stratify is not None:
         group, sizes = number_labels(_labels(stratify, n))

@@ -23,7 +23,30 @@ _PROBED: set[tuple[str, int, int, int]] = set()
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Open an HDF5 file for reading, refuse whatever reaches out of it, and turn damage into `DataError`."""
+    """Open an HDF5 file for reading, refuse whatever reaches out of it, and turn damage into `DataError`.
+
+    A child process touches the file first, because damaged bytes can crash the HDF5 library; a file is probed
+    once as long as it does not change.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The open file.
+
+    Raises:
+        DataError: the file is damaged, holds a link or array that leads out of it, or declares arrays out of
+            proportion to its size.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "a.h5")
+        >>> with h5py.File(path, "w") as file:
+        ...     file["codes"] = [1, -1]
+        >>> with open_hdf5(path) as file:
+        ...     file["codes"][()].tolist()
+        [1, -1]
+    """
     _probe(path)
     try:
         with h5py.File(path, "r") as file:
@@ -38,7 +61,17 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def trust(path: Path) -> None:
-    """Open this file without probing it, because this process wrote it, or it comes with a package."""
+    """Open this file without probing it, because this process wrote it, or it comes with a package.
+
+    Args:
+        path: the file, as it is now; once it changes it is probed again.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "a.h5")
+        >>> h5py.File(path, "w").close()
+        >>> trust(path)
+    """
     _PROBED.add(_state(path, path.stat()))
 
 

@@ -86,7 +86,7 @@ def copy_emptied(
         source: The file.
         target: A new file.
         edits: Which items of which arrays are emptied.
-        extra: (n,) vectors written beside the data.
+        extra: `(n,)` vectors written beside the data.
         verify: Read the copy again and compare it.
 
     Raises:
@@ -414,7 +414,7 @@ def write_extra(file: h5py.File, extra: Mapping[str, NDArray[np.uint8]], *, matl
 
     Args:
         file: The copy, writable.
-        extra: (n,) vectors by key.
+        extra: `(n,)` vectors by key.
         matlab: Whether MATLAB should see columns of its class uint8.
     """
     for key, values in extra.items():

@@ -32,6 +32,17 @@ class Hdf5Rows:
         path: the HDF5 file, checked before.
         key: the array in it.
         axes: which stored axis is the row, the colour, the height and the width.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp(), "a.h5")
+        >>> with h5py.File(path, "w") as file:
+        ...     file["IAll"] = np.zeros((5, 3, 8, 6), np.uint8)
+        >>> rows = Hdf5Rows(path, "IAll", axes=(0, 1, 3, 2))
+        >>> rows.shape, rows[[4, 0]].shape
+        ((5, 3, 6, 8), (2, 3, 6, 8))
+        >>> rows.close()
     """
 
     def __init__(self, path: Path, key: str, *, axes: tuple[int, int, int, int] = (0, 1, 2, 3)) -> None:

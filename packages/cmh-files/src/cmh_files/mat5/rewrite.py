@@ -346,7 +346,7 @@ def write_matrices(path: Path, matrices: dict[str, tuple[Any, NDArray[np.bool_]]
 
     Args:
         path: The file.
-        matrices: By name (n, d) values and the (n,) rows that are not emptied.
+        matrices: By name `(n, d)` values and the `(n,)` rows that are not emptied.
 
     Raises:
         DataError: a type has no place in a MATLAB 5 file.
