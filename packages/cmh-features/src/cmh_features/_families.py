@@ -67,3 +67,44 @@ MINILM = EncoderSpec(
     _late("minilm", extra="offline"),
     usage="minilm[:FOLDER]",
 )
+TINY_ALIGNED = EncoderSpec(
+    "tiny-aligned",
+    ("image", "text"),
+    "images and texts in one space of 256 numbers, learned from clip art and emoji; no CLIP",
+    _late("tiny_aligned", extra="offline"),
+)
+OPEN_CLIP = EncoderSpec(
+    "open_clip",
+    ("image", "text"),
+    "a CLIP model of open-clip-torch with your weights",
+    _late("open_clip", extra="clip"),
+    usage="open_clip:NAME:WEIGHTS",
+)
+TRANSFORMERS = EncoderSpec(
+    "transformers",
+    ("image", "text"),
+    "CLIP or SigLIP from your folder in the Hugging Face form",
+    _late("transformers", extra="transformers"),
+    usage="transformers:FOLDER",
+)
+TORCHVISION = EncoderSpec(
+    "torchvision",
+    ("image",),
+    "AlexNet and VGG up to fc7, ResNet up to its pooling, with your weights",
+    _late("torchvision", extra="torchvision"),
+    usage="torchvision:NAME:WEIGHTS",
+)
+CNNF = EncoderSpec(
+    "cnnf",
+    ("image",),
+    "CNN-F up to fc7, 4,096 numbers, from your imagenet-vgg-f.mat",
+    _late("cnnf", extra="cnnf"),
+    usage="cnnf:PATH",
+)
+ONNX = EncoderSpec(
+    "onnx",
+    ("image",),
+    "any image network in an ONNX file of yours",
+    _late("onnx", extra="onnx"),
+    usage="onnx:PATH",
+)
