@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,19 @@ def test_empty_texts_are_skipped_listed_and_counted(encoder):
         (4, "is of type int, no text"),
     ]
     assert encoded.present.tolist() == [True, False, False, False, False, True]
+
+
+def test_images_inside_a_zip_file_are_encoded(encoder, paths, tmp_path):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in paths:
+            if path.exists():
+                archive.write(path, path.name)
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        inside = [zipfile.Path(archive, path.name) for path in paths]
+        encoded = encoder.encode_images(inside, threads=1)
+    assert [one.row for one in encoded.skipped] == [3, 7, 9]
+    assert encoded.skipped[1].name.endswith("all.zip/image 7.png")
+    assert np.array_equal(encoded.features, encoder.encode_images(paths).features)
 
 
 def test_nothing_gives_nothing(encoder, tmp_path):

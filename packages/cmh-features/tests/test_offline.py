@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -151,3 +153,45 @@ def test_half_precision_needs_a_gpu():
 def test_an_unknown_device_is_named():
     with pytest.raises(EncoderUnavailableError, match="efficientnet-lite0 cannot compute on 'quantum'"):
         load_encoder("efficientnet-lite0", device="quantum")
+
+
+@pytest.fixture(scope="module")
+def aligned():
+    return load_encoder("tiny-aligned", device="cpu")
+
+
+def test_tiny_aligned_puts_images_and_texts_into_one_space(aligned):
+    assert aligned.width == 128
+    images = aligned.encode_images([drawing("ellipse", "red"), drawing("rectangle", "navy")]).features
+    texts = aligned.encode_texts(["a red circle", "a blue square"]).features
+    assert images.shape == texts.shape == (2, 128)
+    assert np.allclose(np.linalg.norm([*images, *texts], axis=1), 1, atol=1e-5)
+    assert np.diag(images @ texts.T).sum() > np.diag(images @ texts[::-1].T).sum()
+
+
+def test_the_heads_of_tiny_aligned_are_small_and_say_where_they_come_from():
+    folder = resources.files("cmh_features") / "tiny_aligned"
+    assert len((folder / "heads.safetensors").read_bytes()) < 500_000
+    provenance = (folder / "PROVENANCE.md").read_text(encoding="utf-8")
+    assert "It is no CLIP" in provenance
+    assert "CC BY-SA 4.0" in provenance
+
+
+def test_the_numbers_of_the_provenance_are_those_of_the_training():
+    folder = resources.files("cmh_features") / "tiny_aligned"
+    results = json.loads((folder / "results.json").read_text())
+    provenance = (folder / "PROVENANCE.md").read_text(encoding="utf-8")
+    for kind in ("openclipart", "emoji", "both"):
+        for names in ("by all names", "by the first name"):
+            found = results[kind][names]
+            row = " | ".join(
+                [
+                    f"{found['R@1']:.3f}",
+                    f"{found['R@10']:.3f}",
+                    f"{found['median rank']:g}",
+                    f"{found['mAP by group']:.3f}",
+                ]
+            )
+            assert row in provenance
+    assert results["both"]["by all names"]["R@10"] >= 0.56
+    assert results["both"]["by all names"]["mAP by group"] >= 0.46

@@ -70,7 +70,7 @@ MINILM = EncoderSpec(
 TINY_ALIGNED = EncoderSpec(
     "tiny-aligned",
     ("image", "text"),
-    "images and texts in one space of 256 numbers, learned from clip art and emoji; no CLIP",
+    "images and texts in one space of 128 numbers, learned from clip art and emoji; no CLIP",
     _late("tiny_aligned", extra="offline"),
 )
 OPEN_CLIP = EncoderSpec(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
+import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +29,8 @@ def open_image(source: Any, *, shrink_to: int | None = None, max_pixels: int = M
     """Return one image as RGB: turned as its EXIF data say, transparency on white, the first frame only.
 
     Args:
-        source: a path, the bytes of a file, a `PIL.Image.Image`, or an array: `(height, width)`,
+        source: a path, the bytes of a file, anything with `read_bytes()` such as a `zipfile.Path`, a
+            `PIL.Image.Image`, or an array: `(height, width)`,
             `(height, width, 1 | 3 | 4)` or `(3, height, width)`, uint8, or floats from 0 to 1.
         shrink_to: JPEG files may be decoded at a half, a quarter or an eighth of their size as long as both
             sides stay at least so many pixels; None: always at full size.
@@ -46,6 +50,8 @@ def open_image(source: Any, *, shrink_to: int | None = None, max_pixels: int = M
         return _as_rgb(source)
     if isinstance(source, (str, os.PathLike, bytes)):
         return _open_file(source, shrink_to, max_pixels)
+    if hasattr(source, "read_bytes"):
+        return _open_file(_read(source), shrink_to, max_pixels)
     return _from_array(np.asarray(source))
 
 
@@ -61,6 +67,9 @@ _DAMAGES = (
     SyntaxError,
     TypeError,
     ValueError,
+    Warning,  # where warnings are errors
+    struct.error,
+    zlib.error,
 )
 
 
@@ -82,6 +91,14 @@ def _open_file(source: str | os.PathLike[str] | bytes, shrink_to: int | None, ma
         raise UnreadableItemError(f"has more pixels than the limit of {max_pixels}") from error
     except _DAMAGES as error:
         raise UnreadableItemError(f"is damaged ({error})") from error
+
+
+def _read(source: Any) -> bytes:
+    try:
+        content: bytes = source.read_bytes()
+    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UnreadableItemError(f"cannot be read ({error})") from error
+    return content
 
 
 def _size(source: str | os.PathLike[str] | bytes) -> int:

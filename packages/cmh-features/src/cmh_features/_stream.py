@@ -197,7 +197,9 @@ def available_cores() -> int:
 
 def _name(item: Any) -> str:
     """Return the path of an item that is one."""
-    return os.fsdecode(item) if isinstance(item, (str, os.PathLike)) else ""
+    if isinstance(item, (str, os.PathLike)):
+        return os.fsdecode(item)
+    return str(item) if hasattr(item, "read_bytes") else ""
 
 
 def _digest(items: Sequence[Any]) -> str:
@@ -217,7 +219,9 @@ def _content(item: Any) -> bytes:
         return (
             os.fspath(item).encode("utf-8", "surrogatepass") if isinstance(item, str) else os.fsencode(item)
         )
-    return item.tobytes() if hasattr(item, "tobytes") else repr(item).encode()
+    if hasattr(item, "tobytes"):
+        return bytes(item.tobytes())
+    return str(item).encode("utf-8", "surrogatepass")
 
 
 class _InMemory:
