@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
 import json
 import linecache
 import os
@@ -27,6 +28,7 @@ import tempfile
 import time
 import traceback
 import warnings
+import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -72,6 +74,42 @@ def change_bytes(content: bytes, rng: np.random.Generator) -> bytes:
             place -= place % size
             changed[place : place + size] = word.to_bytes(size, "little" if kind == 6 else "big")
     return bytes(changed)
+
+
+def change_npz(content: bytes, rng: np.random.Generator) -> bytes:
+    """Change a member inside and pack it again: check sums stop most changes outside."""
+    if rng.integers(4) == 0:
+        return change_bytes(content, rng)
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        chosen = int(rng.integers(len(old.infolist())))
+        for place, info in enumerate(old.infolist()):
+            data = old.read(info)
+            # Most of what can be said wrongly stands in the head of a member.
+            head = data.index(b"\n") + 1 if b"\n" in data[:200] else 0
+            if place == chosen:
+                data = (
+                    change_bytes(data[:head], rng) + data[head:]
+                    if rng.integers(2)
+                    else change_bytes(data, rng)
+                )
+            new.writestr(info.filename, data)
+    return out.getvalue()
+
+
+def change_json(content: bytes, rng: np.random.Generator) -> bytes:
+    """Change one value of a JSON object, or its text."""
+    if rng.integers(2):
+        return change_bytes(content, rng)
+    record = json.loads(content)
+    values: list[Any] = [None, True, -1, 0, 10**30, 1e308, "", "x" * 9, [], {}, "AAAA", float("nan")]
+    holder = record
+    key = list(holder)[int(rng.integers(len(holder)))]
+    while isinstance(holder[key], dict) and holder[key] and rng.integers(3):
+        holder = holder[key]
+        key = list(holder)[int(rng.integers(len(holder)))]
+    holder[key] = values[int(rng.integers(len(values)))]
+    return json.dumps(record).encode()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import struct
-import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from cmh_files import attributes, container, variables
 from cmh_files.hdf5 import child
 from cmh_files.hdf5 import open as hdf5_open
 from cmh_unpair import UnpairingPlan, plan_unpairing, unpair_file
-from fuzz import Kind, change_bytes, register
+from fuzz import Kind, change_bytes, change_json, change_npz, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,27 +105,6 @@ def make_npz(folder: Path) -> None:
     )
 
 
-def change_npz(content: bytes, rng: np.random.Generator) -> bytes:
-    """Change a member inside and pack it again: check sums stop most changes outside."""
-    if rng.integers(4) == 0:
-        return change_bytes(content, rng)
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
-        chosen = int(rng.integers(len(old.infolist())))
-        for place, info in enumerate(old.infolist()):
-            data = old.read(info)
-            # Most of what can be said wrongly stands in the head of a member.
-            head = data.index(b"\n") + 1 if b"\n" in data[:200] else 0
-            if place == chosen:
-                data = (
-                    change_bytes(data[:head], rng) + data[head:]
-                    if rng.integers(2)
-                    else change_bytes(data, rng)
-                )
-            new.writestr(info.filename, data)
-    return out.getvalue()
-
-
 def change_mat5(content: bytes, rng: np.random.Generator) -> bytes:
     """Change an element inside and pack it again."""
     if rng.integers(4) == 0:
@@ -140,21 +118,6 @@ def change_mat5(content: bytes, rng: np.random.Generator) -> bytes:
     packed = zlib.compress(change_bytes(zlib.decompress(parts[chosen][8:]), rng))
     parts[chosen] = struct.pack("<II", 15, len(packed)) + packed
     return b"".join(parts)
-
-
-def change_json(content: bytes, rng: np.random.Generator) -> bytes:
-    """Change one value of a JSON object, or its text."""
-    if rng.integers(2):
-        return change_bytes(content, rng)
-    record = json.loads(content)
-    values: list[Any] = [None, True, -1, 0, 10**30, 1e308, "", "x" * 9, [], {}, "AAAA", float("nan")]
-    holder = record
-    key = list(holder)[int(rng.integers(len(holder)))]
-    while isinstance(holder[key], dict) and holder[key] and rng.integers(3):
-        holder = holder[key]
-        key = list(holder)[int(rng.integers(len(holder)))]
-    holder[key] = values[int(rng.integers(len(values)))]
-    return json.dumps(record).encode()
 
 
 def unpair(folder: Path) -> None:

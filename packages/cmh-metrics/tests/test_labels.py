@@ -71,6 +71,7 @@ def test_more_classes_than_a_word_has_bits(make_arrays):
         (EYE[CLASSES["query"]], CLASSES["database"], "database_labels must be a table of labels"),
         (CLASSES["query"], NAMES[CLASSES["database"]], "both be class numbers or both class names"),
         (CLASSES["query"] + 0.5, CLASSES["database"], "one class number or class name an item"),
+        ((CLASSES["query"] + 1) * np.inf, CLASSES["database"], "one class number or class name an item"),
         (EYE[CLASSES["query"]] * 2 - 1.0, EYE[CLASSES["database"]] * 2.0 - 1, None),
         (EYE[CLASSES["query"]] * 2.0 - 1, EYE[CLASSES["database"]], "database_labels has"),
         (

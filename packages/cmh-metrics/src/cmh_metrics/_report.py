@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cmh_metrics._definition import Definition
 from cmh_metrics._measures import MEASURES
+from cmh_metrics._report_json import NoReport, field_value, loaded, mapping, measure_value, text_of, texts
 from cmh_metrics._statistics import PairedTest, paired_randomisation_test
 
 if TYPE_CHECKING:
@@ -174,13 +173,16 @@ class RetrievalReport:
             ValueError: if the text is not such a report.
         """
         try:
-            content = json.loads(text)
-            tasks = {name: _task(task) for name, task in content["tasks"].items()}
-            return cls(tasks, Definition.parse(content["definition"]["text"]), content["provenance"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"the text must be a report written by to_json, but {error!r} went wrong"
-            ) from error
+            content = loaded(text)
+            tasks = {
+                name: _task(mapping(task, name))
+                for name, task in mapping(content.get("tasks"), "tasks").items()
+            }
+            definition = text_of(mapping(content.get("definition"), "definition").get("text"), "definition")
+            provenance = texts(content.get("provenance"), "provenance")
+        except NoReport as error:
+            raise ValueError(f"the text must be a report written by to_json, but {error}") from error
+        return cls(tasks, Definition.parse(definition), provenance)
 
     def to_markdown(self, *, tests: Tests | None = None) -> str:
         """Return tables of mAP and of the measures at k, and a sentence that says how they are defined.
@@ -342,23 +344,7 @@ def _in_latex(text: str) -> str:
 
 def _task(content: dict[str, Any]) -> TaskReport:
     """Undo what JSON does to keys, tuples and arrays; what is no field is a measure."""
-    names = {field.name for field in fields(TaskReport)}
-    own = {name: _from_json(value) for name, value in content.items() if name in names}
-    own["average_precision"] = np.array(content["average_precision"], np.float64)
-    own["readings"] = content["readings"]
-    measures = {name: _from_json(value) for name, value in content.items() if name not in names}
+    declared = {field.name: str(field.type) for field in fields(TaskReport) if field.name != "measures"}
+    own = {name: field_value(content.get(name), kind, name) for name, kind in declared.items()}
+    measures = {name: measure_value(v, name) for name, v in content.items() if name not in declared}
     return TaskReport(**own, measures=measures)
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return (
-            {None if k == "all" else int(k): v for k, v in value.items()}
-            if all(map(_is_cut, value))
-            else value
-        )
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _is_cut(key: str) -> bool:
-    return key == "all" or key.isdigit()

@@ -6,6 +6,7 @@ import zipfile
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, Literal
 
 import cmh_data
@@ -19,6 +20,9 @@ from umml_cli.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DAMAGED = (
+    EOFError, MemoryError, OSError, OverflowError, SyntaxError, TokenError, TypeError, ValueError
+)  # fmt: skip
 ARRAYS = ("query_codes", "query_labels", "database_codes", "database_labels")
 
 
@@ -177,7 +181,16 @@ def _array(path: str, key: str | None) -> Any:
     if key is None and Path(path).is_file() and container(Path(path)) == "npy":
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError, OSError, SyntaxError, TypeError, MemoryError, OverflowError):
+        except (
+            ValueError,
+            EOFError,
+            OSError,
+            SyntaxError,
+            TypeError,
+            MemoryError,
+            OverflowError,
+            TokenError,
+        ):
             pass  # an empty array can't be mapped; of a damaged file, the reader says what is wrong
     return cmh_data.read_array(path, key)
 

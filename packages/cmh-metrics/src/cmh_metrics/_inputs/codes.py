@@ -153,6 +153,10 @@ class PackedCodes:
             ValueError: if the file does not hold `words` and `bits`.
         """
         words, bits = read_arrays(path, "words", "bits")
+        if bits.shape or bits.dtype.kind not in "iu":
+            raise ValueError(
+                f"{path} must hold one integer as 'bits', but it is {bits.dtype} of {bits.shape}"
+            )
         return cls(words, int(bits))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from cmh_metrics._inputs.checks import as_matrix, as_numpy
 from cmh_metrics._inputs.packing import Bits, Block, Words, blocks, pack_rows, zero_one
 
+_EXACT = 2.0**53  # whole numbers below it are exact as floats
 _SHOWN = 8  # classes that a report names
 
 
@@ -132,7 +133,7 @@ def _class_values(labels: Any, name: str) -> Any:
     if array.dtype.kind == "S":
         return np.char.decode(array, "utf-8")
     array = as_numpy(array, name)
-    if array.dtype.kind == "f" and not (array == np.rint(array)).all():
+    if array.dtype.kind == "f" and not ((array == np.rint(array)) & (np.abs(array) < _EXACT)).all():
         raise ValueError(
             f"{name} must hold one class number or class name an item, but it holds other numbers"
         )
