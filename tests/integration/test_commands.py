@@ -1,9 +1,11 @@
 import csv
 import json
+import os
+import subprocess
 
 import numpy as np
 import pytest
-from running import SMALL
+from running import SMALL, UMML
 
 TINY = (
     "--preset", "small", "--set", "text_widths=[16, 16, 8]", "--set", "batch_size=20",
@@ -68,6 +70,47 @@ def test_the_other_methods_train_on_the_emoji(umml, tmp_path, method, options):
         assert value > 0.16, task  # untrained: about 0.14
         assert f"{value:.4f}" in trained.stdout
         assert f"{value:.4f}" in umml("evaluate", folder).stdout
+
+
+def test_runs_and_report_find_what_train_wrote(umml, tmp_path):
+    missing = umml("report", check=False)
+    assert missing.returncode == 2
+    assert "There are no runs here" in missing.stderr
+    umml("train", "emoji", "--preset", "small", "--epochs", 1)
+    (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
+    assert folder.name in umml("runs", "list").stdout
+    assert "seed: 0" in umml("runs", "show", folder.name[:6]).stdout
+    umml("report")
+    assert folder.name in (tmp_path / "runs" / "runs.csv").read_text()
+    assert (
+        "data:image/png" in (tmp_path / "runs" / "report.html").read_text()
+    )  # retrievals of the built-in data
+    (tmp_path / "umml-reproduce").mkdir()
+    both = umml("report", check=False)
+    assert both.returncode == 2
+    assert "There are runs in umml-reproduce and in runs; name the folder" in both.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_stream_without_arrows_does_not_end_a_training_as_an_error(save, arrays, tmp_path, encoding):
+    done = subprocess.run(
+        [UMML, "train", save(arrays), *TINY],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"image -> text" in done.stdout
+
+
+def test_a_plan_without_data_says_what_would_be_run(umml, tmp_path):
+    done = umml("reproduce", "table3", "figure8", "--plan", "--method", "DADH", "--bits", 32)
+    assert "table3" in done.stdout
+    assert "agah" not in done.stdout
+    assert "--data mirflickr25k=PATH" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert umml("reproduce", "table3", check=False).returncode == 2
 
 
 def test_a_batch_that_discarding_made_smaller_is_said(umml, save, arrays, tmp_path):

@@ -11,7 +11,7 @@ from umml_cli.grid.specify import specify
 from umml_cli.inputs.data_sources import open_sources
 from umml_cli.main import app
 from umml_cli.runs.cells import Cell
-from umml_cli.runs.completion import check_completion, choose_completion
+from umml_cli.runs.completion import choose_completion
 from umml_cli.runs.specification import RunSpecification
 
 
@@ -60,11 +60,6 @@ def test_auto_takes_what_the_method_is_made_for(choice, method, has_labels, n_pa
 def test_what_the_data_cannot_give_is_refused(choice, has_labels, n_pairs, says):
     with pytest.raises(UserError, match=says):
         choose_completion(choice, find_method("jdsh"), has_labels=has_labels, n_pairs=n_pairs)
-
-
-def test_an_unknown_choice_is_named():
-    with pytest.raises(UserError, match="--complete is none, auto, label, neighbour, not 'magic'"):
-        check_completion("magic")
 
 
 def test_a_completed_cell_has_a_name_of_its_own():
@@ -127,6 +122,7 @@ def test_what_cannot_be_completed_is_one_sentence(gaps, tmp_path):
 def test_completion_and_cell_must_agree():
     with pytest.raises(ValidationError, match="does not go with completion"):
         RunSpecification(
-            dataset="d", data_digest="x", method="jdsh", method_version="1", options={}, seed=0,
+            dataset="d", data_digest="x", method="jdsh", method_version="1",
+            bits=8, epochs=1, batch_size=8, options={}, seed=0,
             cell=Cell.of("UI", 20), completion="label",
         )  # fmt: skip

@@ -9,10 +9,17 @@ from umml_cli.runs.cells import Cell
     [
         ({"discard": 100}, "discarding 100 % of the training pairs leaves nothing to train on; discard less"),
         ({"discard": -1}, "discard: Input should be greater than or equal to 0 (got -1)"),
-        ({"colour": 1}, "colour: Extra inputs are not permitted (got 1)"),
+        ({"colour": 1}, "colour: there is no such entry"),
     ],
 )
 def test_findings_are_one_sentence(given, sentence):
     with pytest.raises(ValidationError) as found:
         Cell.model_validate(given)
     assert describe_validation(found.value) == sentence
+
+
+def test_an_unknown_entry_gets_the_nearest_name():
+    with pytest.raises(ValidationError) as found:
+        Cell.model_validate({"discrad": 1})
+    said = describe_validation(found.value, Cell.model_fields)
+    assert said == "discrad: there is no such entry; did you mean 'discard'"

@@ -45,7 +45,9 @@ def test_an_experiment_file_is_read(tmp_path):
         (GOOD.replace('title = "small"', ""), "title: Field required"),
         ('partial = "half"\n' + GOOD, "partial: Input should be 'largest-remainder' or 'position'"),
         ("seeds = 0\n" + GOOD, "seeds: Input should be greater than or equal to 1"),
-        ("colour = 1\n" + GOOD, "colour: Extra inputs are not permitted"),
+        ("colour = 1\n" + GOOD, "colour: there is no such entry"),
+        ("seed = 1\n" + GOOD, "seed: there is no such entry; did you mean 'seeds'"),
+        (GOOD.replace("preset =", "presset ="), r"methods\.dadh\.presset.*did you mean 'preset"),
         (
             'table = "classes"\n' + GOOD.replace("paired = [0]", "UT = [20]"),
             r"add paired = \[0\] to the cells",
@@ -81,7 +83,8 @@ def test_option_assignments():
 def make(**changes):
     base = {
         "dataset": "emoji", "data_digest": "0", "method": "dadh", "method_version": "1",
-        "options": {"bits": 64, "epochs": 2}, "cell": {"unpaired_images": 20}, "seed": 0,
+        "bits": 64, "epochs": 2, "batch_size": 128, "options": {"margin": 0.4, "mu": 0.1},
+        "cell": {"unpaired_images": 20}, "seed": 0,
     }  # fmt: skip
     return RunSpecification.model_validate(base | changes)
 
@@ -91,11 +94,12 @@ def test_a_run_is_named_by_all_that_decides_its_numbers():
         make(**change).run_id
         for change in (
             {}, {"seed": 1}, {"data_digest": "1"}, {"method_version": "2"}, {"precision": "bf16"},
-            {"options": {"bits": 32, "epochs": 2}}, {"cell": {"unpaired_text": 20}}, {"partial": "position"},
+            {"bits": 32}, {"options": {"margin": 0.5, "mu": 0.1}},
+            {"cell": {"unpaired_text": 20}}, {"partial": "position"},
         )
     }  # fmt: skip
-    assert len(names) == 8
-    assert make().run_id == make(options={"epochs": 2, "bits": 64}).run_id
+    assert len(names) == 9
+    assert make().run_id == make(options={"mu": 0.1, "margin": 0.4}).run_id
 
 
 def test_the_papers_experiments_in_order():
@@ -161,9 +165,9 @@ def test_settings_follow_the_paper_and_the_data():
     assert {key: run.epochs for key, run in runs.items() if key[1] == "mirflickr25k"} == {
         ("dadh", "mirflickr25k"): 300, ("agah", "mirflickr25k"): 20, ("jdsh", "mirflickr25k"): 300,
     }  # fmt: skip
-    assert runs["jdsh", "nuswide-tc21"].options["batch_size"] == 128
+    assert runs["jdsh", "nuswide-tc21"].batch_size == 128
     assert runs["dadh", "nuswide-tc21"].options["learning_rate"] == 1e-5
-    assert {run.options["bits"] for run in runs.values()} == {64}
+    assert {run.bits for run in runs.values()} == {64}
     assert [runs[method, "mirflickr25k"].evaluate_every for method in ("dadh", "agah", "jdsh")] == [1, 20, 20]
 
 
@@ -178,6 +182,17 @@ def test_overrides_of_every_method_or_of_one():
     assert {run.epochs for run in runs} == {3}
     (dadh,) = [run for run in runs if run.method == "dadh"]
     assert dadh.options["text_widths"] == [16, 8, 8]
+
+
+def test_methods_in_capitals_are_the_same_methods(tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text(GOOD.replace("[methods.dadh]", "[methods.DADH]"))
+    assert list(read_experiment(path).methods) == ["dadh"]
+
+
+def test_code_lengths_can_be_chosen():
+    experiment = built_in_experiment("table3").choose(bits=[16, 32, 16])
+    assert experiment.bits == (16, 32)
 
 
 def test_methods_and_seeds_can_be_chosen():
@@ -236,12 +251,12 @@ def test_a_batch_larger_than_the_data_is_refused():
 
 
 def test_a_batch_shrinks_only_where_discarding_left_fewer_rows():
-    run = make(options={"bits": 64, "epochs": 2, "batch_size": 128})
-    assert [run.batch_size(n_kept) for n_kept in (1000, 128, 20)] == [128, 128, 20]
+    run = make(batch_size=128)
+    assert [run.step_rows(n_kept) for n_kept in (1000, 128, 20)] == [128, 128, 20]
 
 
 def test_a_setting_is_all_but_cell_and_seed():
     run = make()
     assert run.setting_id == make(seed=1).setting_id == make(cell={"discard": 20}).setting_id
-    for change in ({"data_digest": "1"}, {"options": {"bits": 64, "epochs": 3}}, {"device": "cuda"}):
+    for change in ({"data_digest": "1"}, {"epochs": 3}, {"device": "cuda"}):
         assert make(**change).setting_id != run.setting_id

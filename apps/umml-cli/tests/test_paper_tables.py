@@ -181,7 +181,7 @@ def stored(tmp_path):
     ):
         spec = RunSpecification(
             dataset="mirflickr25k", data_digest="0", method="dadh", method_version="1",
-            options={"bits": 64}, cell=cell, seed=0,
+            bits=64, epochs=1, batch_size=8, options={}, cell=cell, seed=0,
         )  # fmt: skip
         folder = store.open(spec)
         values = np.array(precision)

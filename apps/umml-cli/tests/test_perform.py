@@ -33,9 +33,9 @@ def dataset(tmp_path_factory):
 
 def specify(dataset, cell, **options):
     given = {"bits": 16, "epochs": 1, "batch_size": 10, "text_widths": (8, 8, 8)} | options
-    return RunSpecification(
-        dataset=dataset.name, data_digest=dataset.digest, method="dadh", method_version="1",
-        options=make_config("dadh", options=given).model_dump(mode="json"), cell=cell, seed=0,
+    return RunSpecification.of(
+        "dadh", make_config("dadh", options=given), method_version="1",
+        dataset=dataset.name, data_digest=dataset.digest, cell=cell, seed=0,
     )  # fmt: skip
 
 

@@ -14,7 +14,10 @@ def make(seed, **cell):
         data_digest="0",
         method="dadh",
         method_version="1",
-        options={"bits": 64, "epochs": 10},
+        bits=64,
+        epochs=10,
+        batch_size=8,
+        options={},
         cell=cell,
         seed=seed,
     )
@@ -41,6 +44,23 @@ def test_time_left_follows_the_pace_and_ignores_what_came_from_a_checkpoint(monk
     clock.update(RunFinished(first.run_id))
     clock.update(RunFinished(second.run_id))
     assert clock.seconds_left == 0
+
+
+def test_a_log_says_every_half_minute_how_far_a_training_is(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    screen = io.StringIO()
+    run = make(0)
+    with grid_progress(Console(file=screen, width=40), [run], [run]) as on_event:
+        on_event(RunStarted(run.run_id, first_epoch=0))
+        for epoch in range(1, 7):
+            now += 12
+            on_event(EpochEnded(run.run_id, epoch))
+    lines = screen.getvalue().splitlines()
+    assert [line.split(": ")[1] for line in lines] == [
+        "epoch 3 of 10, about 1 min 26 s left",
+        "epoch 6 of 10, about 49 s left",
+    ]
 
 
 @pytest.mark.parametrize("terminal", [True, False])

@@ -11,7 +11,7 @@ from umml_cli.runs.store import RunStore
 def store_run(root, result, **changes):
     base = {
         "dataset": "mine", "data_digest": "0", "method": "dadh", "method_version": "1",
-        "options": {"bits": 64, "epochs": 3}, "cell": {}, "seed": 0,
+        "bits": 64, "epochs": 3, "batch_size": 8, "options": {}, "cell": {}, "seed": 0,
     }  # fmt: skip
     spec = RunSpecification.model_validate(base | changes)
     folder = RunStore(root).open(spec)

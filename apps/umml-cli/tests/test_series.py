@@ -25,7 +25,9 @@ def make_result(cell, seed, i2t, t2i, **options):
         data_digest="0",
         method="dadh",
         method_version="0.1.0",
-        options={"bits": 64, **options},
+        **{"bits": 64, "epochs": 1, "batch_size": 8}
+        | {name: options.pop(name) for name in ("bits", "epochs", "batch_size") if name in options},
+        options=options,
         cell=cell,
         seed=seed,
     )

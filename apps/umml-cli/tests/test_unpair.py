@@ -44,7 +44,7 @@ def test_the_training_rows_of_the_file_are_unpaired(plain, tmp_path):
     np.testing.assert_array_equal(np.flatnonzero(np.abs(image).sum(axis=1) == 0), np.arange(90, 100))
     assert dataset.digest != cmh_data.load(plain).digest
     again = tmp_path / "again.h5"
-    invoke(plain, again, "--plan", record)
+    invoke(plain, again, "--plan-file", record)
     assert cmh_data.load(again).digest == dataset.digest
     assert UnpairingPlan.from_json(record.read_text()) == plan_unpairing(
         100, unpaired_images=20, unpaired_text=10
@@ -139,10 +139,10 @@ def test_shuffled_rows_are_drawn_as_shuffled():
 def test_a_plan_with_shuffled_rows_is_drawn_but_not_written(plain, tmp_path):
     record = tmp_path / "plan.json"
     record.write_text(plan_unpairing(100, shuffle=30, seed=0).to_json())
-    output = invoke(plain, "--plan", record, "--dry-run", "--picture", tmp_path / "a.png")
+    output = invoke(plain, "--plan-file", record, "--dry-run", "--picture", tmp_path / "a.png")
     assert "text shuffled             30    30.00%" in output
     with pytest.raises(ValueError, match="plan must be one without shuffled rows"):
-        invoke(plain, tmp_path / "out.h5", "--plan", record)
+        invoke(plain, tmp_path / "out.h5", "--plan-file", record)
     assert not (tmp_path / "out.h5").exists()
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pydantic import ValidationError
 
@@ -32,11 +33,32 @@ class RunsFailed(Exception):  # noqa: N818 - some of the runs; the others are ke
         )
 
 
-def describe_validation(error: ValidationError) -> str:
-    """Put pydantic's findings into one sentence: `epochs: Input should be greater than 0 (got -1)`."""
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'bits'?`, or nothing where no known name is near.
+
+    Example:
+        >>> did_you_mean("bitz", ["bits", "epochs"])
+        "; did you mean 'bits'?"
+    """
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def describe_validation(error: ValidationError, known: Iterable[str] = ()) -> str:
+    """Put pydantic's findings into one sentence: `epochs: Input should be greater than 0 (got -1)`.
+
+    Args:
+        error: what pydantic found.
+        known: names that may stand where an unknown one was given.
+    """
+    known = list(known)
     parts = []
     for item in error.errors(include_url=False):
-        name = ".".join(str(part) for part in item["loc"])
+        name = ".".join(str(part) for part in item["loc"] if part != "[key]")
+        if item["type"] == "extra_forbidden":
+            near = did_you_mean(str(item["loc"][-1]), known).rstrip("?")
+            parts.append(f"{name}: there is no such entry{near}")
+            continue
         message = item["msg"].removeprefix("Value error, ")
         got = "" if item["type"] in {"missing", "value_error"} else f" (got {item['input']!r})"
         parts.append(f"{name}: {message}{got}" if name else f"{message}{got}")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
+from rich.text import Text
+from typer.exceptions import TyperException
 
 from umml_cli.commands import (
     data,
@@ -21,28 +24,48 @@ from umml_cli.commands import (
     train,
     unpair,
 )
+from umml_cli.commands.parser import Command, Group
+from umml_cli.console import accept_every_character, make_console
 from umml_cli.errors import RunsFailed, UserError, describe_os_error, describe_validation
 
 EXIT_USER, EXIT_FAILED, EXIT_INTERRUPTED = 2, 1, 130
 
 app = typer.Typer(
     name="umml",
-    help="Cross-modal hashing with unpaired data: train, evaluate and reproduce.",
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(quickstart.quickstart)
-app.command()(train.train)
-app.command()(evaluate.evaluate)
-app.command()(reproduce.reproduce)
-app.command()(report.report)
+for _command in (
+    quickstart.quickstart,
+    train.train,
+    evaluate.evaluate,
+    reproduce.reproduce,
+    report.report,
+    unpair.unpair,
+    methods.methods,
+    new_method.new_method,
+):
+    app.command(cls=Command)(_command)
 app.add_typer(runs.runs, name="runs")
-app.command()(unpair.unpair)
-app.command()(methods.methods)
-app.command()(new_method.new_method)
 app.add_typer(data.data, name="data")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"umml {version('umml-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def umml(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Cross-modal hashing with unpaired data: train, evaluate and reproduce."""
 
 
 def main() -> None:
@@ -50,28 +73,28 @@ def main() -> None:
 
     Set the environment variable UMML_DEBUG to see where an error came from.
     """
-    screen = Console(stderr=True, highlight=False, soft_wrap=True)
+    accept_every_character()
+    screen = make_console(stderr=True, soft_wrap=True)
     try:
-        app()
-    except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and end.code != EXIT_INTERRUPTED:  # typer's word for Ctrl-C
-            raise
-        screen.print("Stopped. What is complete is kept; run the same command again to continue.")
-        sys.exit(EXIT_INTERRUPTED)
-    except (UserError, RunsFailed, ValueError, OSError, MemoryError) as error:
+        status = app(standalone_mode=False) or 0
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPTED
+    except (TyperException, UserError, RunsFailed, ValueError, OSError, MemoryError) as error:
         if os.environ.get("UMML_DEBUG"):
             raise
         message, status = explain(error)
-        screen.print(
-            f"[bold red]Error:[/] {message}" if screen.is_terminal else f"Error: {message}",
-            markup=screen.is_terminal,
-        )
-        sys.exit(status)
+        if message:
+            screen.print(Text.assemble(("Error:", "bold red"), " ", message))
+    if status == EXIT_INTERRUPTED:
+        screen.print("Stopped. What is complete is kept; run the same command again to continue.")
+    sys.exit(status)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
     """The sentence and the exit status for an error."""
     match error:
+        case TyperException():
+            return _explain_usage(error), EXIT_USER
         case ValidationError():
             return f"{describe_validation(error)}.", EXIT_USER
         case UserError() | ValueError():
@@ -85,3 +108,13 @@ def explain(error: BaseException) -> tuple[str, int]:
                 "There is not enough memory; use a smaller batch, fewer workers or a smaller data set.",
                 EXIT_FAILED,
             )
+
+
+def _explain_usage(error: Any) -> str:
+    """What is wrong with the arguments; a command without any shows its help instead."""
+    context = error.ctx
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return ""
+    where = "" if context is None else f"; see {context.command_path} --help"
+    return f"{error.format_message().replace('Value error, ', '').rstrip('.?')}{where}."

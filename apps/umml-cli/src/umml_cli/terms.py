@@ -41,3 +41,10 @@ SELECTION_TITLES: dict[Selection, str] = {
     "last": "last epoch, none chosen on the queries",
     "paper": "best evaluated epoch, chosen on the test queries as the authors do",
 }
+
+
+Device = Literal["cpu", "cuda"]
+Precision = Literal["float32", "bf16", "float64"]
+Completion = Literal["none", "label", "neighbour"]
+CompletionChoice = Literal["none", "auto", "label", "neighbour"]
+PixelAxes = Literal["auto", "height-width", "width-height"]

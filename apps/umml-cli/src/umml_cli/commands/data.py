@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+
+from umml_cli.commands.parser import Command, Group
+from umml_cli.console import make_console
+from umml_cli.terms import PixelAxes
 
 data = typer.Typer(
+    cls=Group,
     help="Inspect, convert, build and simulate data sets.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -17,9 +21,7 @@ data = typer.Typer(
 RowsOption = Annotated[
     int | None, typer.Option("--rows", help="Number of rows, if square arrays leave it open.")
 ]
-PixelsOption = Annotated[
-    str, typer.Option(help="Stored order of pixels: height-width, width-height, or auto (by the keys).")
-]
+PixelsOption = Annotated[PixelAxes, typer.Option(help="Stored order of pixels; auto: by the keys.")]
 ViewsOption = Annotated[
     str, typer.Option(help="Which two views of a file with three are image and text, such as IP.")
 ]
@@ -30,7 +32,7 @@ MissingOption = Annotated[
 ]
 
 
-@data.command()
+@data.command(cls=Command)
 def inspect(
     path: Annotated[
         str, typer.Argument(help="A data file of any layout, a folder with the files of one set, or emoji.")
@@ -55,16 +57,14 @@ def inspect(
     import cmh_data
 
     report = cmh_data.inspect(path, n_rows=rows, pixel_axes=pixel_axes, views=views, missing=missing)  # type: ignore[arg-type] # checked there
-    Console(highlight=False, markup=False, soft_wrap=True).print(
-        report.to_json() if json else report.to_text()
-    )
+    make_console(soft_wrap=True).print(report.to_json() if json else report.to_text())
     if picture is not None:
         from umml_cli.report.label_figure import draw_labels
 
         draw_labels(report, picture)
 
 
-@data.command()
+@data.command(cls=Command)
 def convert(
     source: Annotated[str, typer.Argument(help="A data file or folder of any layout, or emoji.")],
     target: Annotated[Path, typer.Argument(help="The HDF5 file to write.")],
@@ -97,7 +97,7 @@ def convert(
     _write(dataset, target)
 
 
-@data.command()
+@data.command(cls=Command)
 def build(
     name: Annotated[
         str, typer.Argument(help="mirflickr25k, nuswide, coco, flickr30k, wikipedia, or folder (your own).")
@@ -159,7 +159,7 @@ def build(
         )
     built = builders[name](source, **how)
     for step in built.provenance["steps"]:
-        Console(highlight=False, markup=False, soft_wrap=True).print(step)
+        make_console(soft_wrap=True).print(step)
     image: Any = built.features(features) if features is not None else built.pixels(pixels or 0)
     dataset = built.dataset(
         image,
@@ -172,7 +172,7 @@ def build(
     _write(dataset, out)
 
 
-@data.command()
+@data.command(cls=Command)
 def sample(
     target: Annotated[
         Path | None, typer.Argument(help="Where to write it; without it, only show it.")
@@ -188,14 +188,14 @@ def sample(
     if target is not None:
         _write(dataset, target)
         return
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     split = dataset.split
     console.print(f"{len(dataset)} emoji, {dataset.text.shape[1]} words, {dataset.label.shape[1]} groups")
     console.print(f"train {len(split.train)}, query {len(split.query)}, retrieval {len(split.retrieval)}")
     console.print(f"digest {dataset.digest}")
 
 
-@data.command()
+@data.command(cls=Command)
 def simulate(
     like: Annotated[str, typer.Argument(help="Whose sizes and statistics: mirflickr25k or nuswide-tc21.")],
     out: Annotated[Path, typer.Option(help="The HDF5 file to write.")],
@@ -215,7 +215,7 @@ def simulate(
     _write(cmh_data.simulate(like, n=rows, image_width=width, strength=strength, seed=seed), out)  # type: ignore[arg-type]
 
 
-@data.command()
+@data.command(cls=Command)
 def protocols() -> None:
     """List the named splits, who uses them and the data sets they fit.
 
@@ -229,7 +229,7 @@ def protocols() -> None:
         table.add_row(
             protocol.name, ", ".join(protocol.makers), "yes" if protocol.seeded else "no", protocol.title
         )
-    Console(highlight=False).print(table)
+    make_console().print(table)
 
 
 def _columns(text: str) -> dict[str, str]:
@@ -247,7 +247,7 @@ def _write(dataset: Any, target: Path) -> None:
     import cmh_data
 
     path = cmh_data.save(dataset, target)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     shape = " x ".join(map(str, dataset.image.shape))
     console.print(f"{path}: {dataset.name}, images {shape}, {path.stat().st_size / 1e6:.1f} MB")
     for finding in dataset.findings:

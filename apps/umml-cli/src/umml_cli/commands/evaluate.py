@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+
+from umml_cli.console import make_console
 
 
 class Format(StrEnum):
@@ -73,9 +74,10 @@ def evaluate(
     definition: Annotated[
         str,
         typer.Option(
+            metavar="all|min@K|retrieved@K|relevant@K|first-relevant@K",
             help="Which mAP: all (the whole ranking), or min@K, retrieved@K, relevant@K, first-relevant@K: "
             "what the sum of precisions is divided by; first-relevant counts the first K relevant items. "
-            "Also as a report prints it: 'retrieved@50, ties index'."
+            "Also as a report prints it: 'retrieved@50, ties index'.",
         ),
     ] = "all",
     ties: Annotated[Ties | None, typer.Option(help="Order of equal distances, expected by default.")] = None,
@@ -194,10 +196,10 @@ def show(report: Any, tests: Any, format_: Format) -> None:
         case Format.latex:
             print(report.to_latex(tests=tests), end="")  # noqa: T201
         case Format.table:
-            console = Console(highlight=False)
+            console = make_console()
             console.print(report_table(report))
             for note in report.notes():
-                console.print(note, markup=False, soft_wrap=True)
+                console.print(note, soft_wrap=True)
             if tests is not None:
                 console.print(comparison_table(tests))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from umml_cli.console import make_console
 
 
 def methods(
@@ -21,7 +21,7 @@ def methods(
 
     from umml_cli.inputs.method_options import method_version
 
-    console = Console(highlight=False)
+    console = make_console()
     if name is None:
         table = Table("method", "version", "learns from labels", "presets", "what it is")
         for method in available_methods().values():
@@ -44,4 +44,4 @@ def methods(
     console.print(table)
     if name is None:
         for error in broken_methods().values():
-            console.print(f"[yellow]Not usable:[/] {escape(str(error))}")
+            console.print(f"Not usable: {error}", soft_wrap=True)

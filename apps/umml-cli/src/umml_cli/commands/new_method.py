@@ -13,8 +13,8 @@ from string import Template
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from umml_cli.console import make_console
 from umml_cli.errors import UserError
 
 # Of the template, and where each is written; `$module` is the name that Python imports.
@@ -52,7 +52,7 @@ def new_method(
         partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    Console(highlight=False, markup=False, soft_wrap=True).print(
+    make_console(soft_wrap=True).print(
         f"{out} holds the method {name}. Install it beside the app, then train it:\n"
         f"  uv pip install -e {out}\n"
         f"  umml train emoji --method {name} --preset small\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from umml_cli.console import make_console
 
 
 def quickstart(
@@ -20,7 +21,8 @@ def quickstart(
         int | None, typer.Option(min=1, help="Processes at once; one for each core if not given.")
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change an option of the method.")
+        list[str] | None,
+        typer.Option("--set", metavar="[METHOD.]NAME=VALUE", help="Change an option of the method."),
     ] = None,
 ) -> None:
     """Train DADH on emoji with pairs kept, broken and thrown away, and show what that costs.
@@ -36,16 +38,16 @@ def quickstart(
     from umml_cli.grid.local_executor import LocalExecutor
     from umml_cli.grid.specify import specify
     from umml_cli.inputs.data_sources import DataSource
-    from umml_cli.inputs.method_options import parse_options
+    from umml_cli.inputs.method_options import options_of
     from umml_cli.report.outputs import write_outputs
     from umml_cli.report.terminal_tables import series_tables
     from umml_cli.runs.files import folder_lock
     from umml_cli.runs.store import RUNS, RunStore
 
-    console = Console(highlight=False)
+    console = make_console()
     sources = {"emoji": DataSource(location="emoji", dataset=cmh_data.load("emoji"))}
     experiment = built_in_experiment("quickstart").model_copy(update={"seeds": seeds})
-    specifications = list(specify(experiment, sources, overrides={"": parse_options(set_ or [])}))
+    specifications = list(specify(experiment, sources, overrides={"": options_of(set_ or [], "dadh")}))
     with folder_lock(out):
         failed = run_grid(
             specifications, sources=sources, out=out, console=console, executor=LocalExecutor(workers)

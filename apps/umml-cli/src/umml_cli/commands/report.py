@@ -6,34 +6,36 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from umml_cli.console import make_console, print_notes
+from umml_cli.terms import Selection
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Output folder of umml reproduce.")] = Path("umml-reproduce"),
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Output folder of umml reproduce, quickstart or train; if not given, the one that is here."
+        ),
+    ] = None,
     selection: Annotated[
-        str | None,
-        typer.Option(help="Which epoch stands in the tables: last or paper; as before if not given."),
+        Selection | None,
+        typer.Option(
+            help="Which epoch stands in the tables: the last, or as in the paper the best on the queries; "
+            "if not given, the choice last used in this folder."
+        ),
     ] = None,
 ) -> None:
     """Write tables, figures and report from the runs that are complete, without running anything.
 
-    Data sets are read again for sample retrievals; one that is gone or has changed is done without.
+    Data sets are read again for sample retrievals; one that is missing or has changed is skipped.
 
     Example: umml report umml-reproduce --selection paper
     """
-    from umml_cli.errors import UserError
-    from umml_cli.grid.reproduction import Reproduction
-    from umml_cli.report.outputs import write_reproduction
+    from umml_cli.report.outputs import rewrite_outputs
+    from umml_cli.report.run_details import the_output_folder
 
-    if selection not in {None, "last", "paper"}:
-        raise UserError(f"--selection is last or paper, not {selection!r}.")
-    console = Console(highlight=False)
-    reproduction = Reproduction.load(folder)
-    if selection is not None:
-        reproduction = reproduction.model_copy(update={"selection": selection})
-    datasets, notes = reproduction.open_data({})
-    for note in notes:
-        console.print(f"Note: {note}", markup=False, soft_wrap=True)
-    write_reproduction(reproduction, folder, datasets)
+    console = make_console()
+    folder = the_output_folder(folder)
+    print_notes(console, rewrite_outputs(folder, selection))
     console.print(f"Tables: {folder / 'tables'}    Report: {folder / 'report.html'}", soft_wrap=True)

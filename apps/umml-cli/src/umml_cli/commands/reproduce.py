@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from umml_cli.console import make_console, print_notes
+from umml_cli.terms import CompletionChoice, Device, Precision, Selection
 
 
 def reproduce(
@@ -21,7 +23,11 @@ def reproduce(
         typer.Option(metavar="NAME=PATH", help="A data set; give it again for more. A built-in one: emoji."),
     ] = None,
     method: Annotated[
-        list[str] | None, typer.Option("--methods", help="Only these methods: dadh,agah.")
+        list[str] | None,
+        typer.Option("--method", "--methods", help="Only this method; give it again for more, or dadh,agah."),
+    ] = None,
+    bits: Annotated[
+        list[int] | None, typer.Option(min=1, help="Code length; give it again for more.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions, seeds 0, 1, ...")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of every method.")] = None,
@@ -32,20 +38,19 @@ def reproduce(
         ),
     ] = None,
     selection: Annotated[
-        str | None,
+        Selection | None,
         typer.Option(
-            help="Which epoch stands in the tables: last, or paper: the best on the queries; if not given, "
-            "as before in this folder."
+            help="Which epoch stands in the tables: the last, or as in the paper the best on the queries; "
+            "if not given, the choice last used in this folder."
         ),
     ] = None,
     evaluate_every: Annotated[
         int | None, typer.Option(min=0, help="Epochs between two evaluations; 0: only after the last.")
     ] = None,
     complete: Annotated[
-        str,
+        CompletionChoice,
         typer.Option(
-            help="Beside cells that miss items, also train them completed with items of other rows: none, "
-            "auto, label or neighbour."
+            help="Beside cells that miss items, also train them completed with items of other rows."
         ),
     ] = "none",
     executor: Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster.")] = "local",
@@ -56,9 +61,11 @@ def reproduce(
         float | None,
         typer.Option(min=0, help="On Ray: share of a GPU that a run asks for; with --device cuda 1."),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
+    device: Annotated[Device, typer.Option(help="Where to train.")] = "cpu",
     plan: Annotated[
-        bool, typer.Option("--plan", help="List the runs and what they take; run nothing.")
+        bool,
+        typer.Option("--plan", "--dry-run", help="Show what would be run and what it takes; run nothing."),
     ] = False,
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep the trained weights of every run.")
@@ -81,50 +88,50 @@ def reproduce(
     from umml_cli.grid.execution import run_grid
     from umml_cli.grid.executor import make_executor
     from umml_cli.grid.experiment import find_experiments
-    from umml_cli.grid.planning import plan_table
+    from umml_cli.grid.planning import outline, plan_table
     from umml_cli.grid.reproduction import Reproduction
     from umml_cli.grid.specify import refuse_unused
     from umml_cli.inputs.data_sources import open_sources
-    from umml_cli.inputs.method_options import parse_method_options
+    from umml_cli.inputs.method_options import named_method, parse_method_options
     from umml_cli.report.outputs import write_reproduction
-    from umml_cli.runs.completion import check_completion
     from umml_cli.runs.files import folder_lock
 
-    console = Console(highlight=False)
-    methods = [name for given in method or () for name in given.split(",")]
+    console = make_console()
+    methods = [named_method(name).name for given in method or () for name in given.split(",")]
     found = find_experiments(names)
-    if selection not in {None, "last", "paper"}:
-        raise UserError(f"--selection is last or paper, not {selection!r}.")
     sources = open_sources(data or [])
+    overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
+    refuse_unused(found, methods=methods, overrides=overrides, data=sources)
+    chosen = {
+        name: each
+        for name, experiment in found.items()
+        if (
+            each := experiment.choose(methods=methods, seeds=seeds, bits=bits or ()).completed(complete)
+        ).methods
+    }
     if not sources:
         needed = dict.fromkeys(each for experiment in found.values() for each in experiment.data)
         example = " ".join(f"--data {each}=PATH" for each in needed)
-        raise UserError(
-            f"Give the data, {example}, or data of your own in their place, for example --data emoji."
-        )
-    overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
-    refuse_unused(found, methods=methods, overrides=overrides, data=sources)
-    choice = check_completion(complete)
-    chosen = {
-        name: experiment.choose(methods=methods, seeds=seeds).completed(choice)
-        for name, experiment in found.items()
-    }
+        cure = f"Give the data, {example}, or data of your own in their place, for example --data emoji."
+        if not plan:
+            raise UserError(cure)
+        console.print(outline(chosen))
+        console.print(cure, soft_wrap=True)
+        return
     reproduction = Reproduction.of(
-        {name: experiment for name, experiment in chosen.items() if experiment.methods},
+        chosen,
         sources,
         overrides=overrides,
         device=device,
+        precision=precision,
         evaluate_every=evaluate_every,
         selection=selection or "last",
     )
-
-    def say(notes: list[str]) -> None:
-        for note in notes:
-            console.print(f"Note: {note}", markup=False, soft_wrap=True)
-
-    say([f"{name}: {finding}" for name, source in sources.items() for finding in source.dataset.findings])
+    print_notes(
+        console, (f"{name}: {note}" for name, source in sources.items() for note in source.dataset.findings)
+    )
     digests = {name: source.dataset.digest for name, source in sources.items()}
-    say(reproduction.beside(out).outdated(out, digests))
+    print_notes(console, reproduction.beside(out).outdated(out, digests))
     where = make_executor(executor, workers=workers, device=device, gpus_per_run=gpus_per_run)
     if plan:
         console.print(plan_table(reproduction, out=out, n_workers=where.n_workers))
@@ -142,7 +149,7 @@ def reproduce(
             checkpoint_minutes=checkpoint_minutes,
         )
         datasets, notes = folder.open_data({name: source.dataset for name, source in sources.items()})
-        say(notes)
+        print_notes(console, notes)
         write_reproduction(folder, out, datasets)
     console.print(
         f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}",

@@ -6,17 +6,29 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-runs = typer.Typer(help="List, show, compare and clean runs.", no_args_is_help=True)
+from umml_cli.commands.parser import Command, Group
+from umml_cli.console import make_console
 
-Folder = Annotated[Path, typer.Option("--out", help="Output folder, or its folder of runs.")]
-DEFAULT = Path("umml-reproduce")
+runs = typer.Typer(
+    cls=Group,
+    help="List, show, compare and clean runs.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Output folder of umml train, quickstart or reproduce; if not given, the one that is here.",
+    ),
+]
 
 
-@runs.command("list")
-def list_(out: Folder = DEFAULT) -> None:
+@runs.command("list", cls=Command)
+def list_(out: Folder = None) -> None:
     """List every run with its state and mAP.
 
     Example: umml runs list --out umml-reproduce
@@ -25,7 +37,7 @@ def list_(out: Folder = DEFAULT) -> None:
     from umml_cli.report.run_details import open_store
     from umml_cli.terms import TASKS
 
-    console = Console(highlight=False)
+    console = make_console()
     table = Table(
         "run", "method", "data set", "training pairs", "seed", "image → text", "text → image", "state"
     )
@@ -39,9 +51,9 @@ def list_(out: Folder = DEFAULT) -> None:
     console.print(table)
 
 
-@runs.command()
+@runs.command(cls=Command)
 def show(
-    run: Annotated[str, typer.Argument(help="A run's name, or its beginning.")], out: Folder = DEFAULT
+    run: Annotated[str, typer.Argument(help="A run's name, or its beginning.")], out: Folder = None
 ) -> None:
     """Show one run: its mAP, specification, times and environment.
 
@@ -50,20 +62,20 @@ def show(
     from umml_cli.report.run_details import describe_run, find_run, open_store
     from umml_cli.report.run_table import result_table
 
-    console = Console(highlight=False)
+    console = make_console()
     folder = find_run(open_store(out), run)
     result = folder.read_result()
     if result is not None:
         console.print(result_table(result))
     for name, value in describe_run(folder):
-        console.print(f"{name}: {value}", soft_wrap=True, markup=False)
+        console.print(f"{name}: {value}", soft_wrap=True)
 
 
-@runs.command()
+@runs.command(cls=Command)
 def compare(
     first: Annotated[str, typer.Argument(help="A run's name, or its beginning.")],
     second: Annotated[str, typer.Argument(help="Another.")],
-    out: Folder = DEFAULT,
+    out: Folder = None,
 ) -> None:
     """Compare two runs: what was specified differently, and whether their mAP differs by more than noise.
 
@@ -72,12 +84,12 @@ def compare(
     from umml_cli.report.run_details import compare_runs, find_run, open_store
 
     store = open_store(out)
-    Console(highlight=False).print(compare_runs(find_run(store, first), find_run(store, second)))
+    make_console().print(compare_runs(find_run(store, first), find_run(store, second)))
 
 
-@runs.command()
+@runs.command(cls=Command)
 def tensorboard(
-    out: Folder = DEFAULT,
+    out: Folder = None,
     to: Annotated[Path, typer.Option(help="Folder for TensorBoard's files.")] = Path("umml-tensorboard"),
 ) -> None:
     """Write the losses and mAP of every run for TensorBoard (extra: pip install 'umml-cli[tensorboard]').
@@ -88,12 +100,12 @@ def tensorboard(
     from umml_cli.report.tensorboard import write_events
 
     n_runs = write_events(open_store(out), to)
-    Console(highlight=False).print(f"{n_runs} runs are in {to}; look at them with: tensorboard --logdir {to}")
+    make_console().print(f"{n_runs} runs are in {to}; look at them with: tensorboard --logdir {to}")
 
 
-@runs.command()
+@runs.command(cls=Command)
 def clean(
-    out: Folder = DEFAULT,
+    out: Folder = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed.")] = False,
 ) -> None:
     """Remove runs that are not complete, and what killed processes left behind. Complete runs stay.
@@ -105,12 +117,12 @@ def clean(
     from umml_cli.report.run_details import leftovers, locked_folder, open_store
     from umml_cli.runs.files import folder_lock
 
-    console = Console(highlight=False)
+    console = make_console()
     store = open_store(out)
     with folder_lock(locked_folder(store)):
         found = leftovers(store)
         for path in found:
-            console.print(("Removed " if yes else "Would remove ") + str(path), soft_wrap=True, markup=False)
+            console.print(("Removed " if yes else "Would remove ") + str(path), soft_wrap=True)
             if yes:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     if not yes and found:

@@ -6,35 +6,38 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from umml_cli.console import make_console, print_notes
+from umml_cli.terms import CompletionChoice, Device, Precision
 
 
 def train(
     data: Annotated[
         str, typer.Argument(help="A data file (.npz, .h5, .mat), or the name of a built-in data set: emoji.")
     ],
-    method: Annotated[str, typer.Option(help="See `umml methods`.")] = "dadh",
+    method: Annotated[str, typer.Option(help="See `umml methods`; in upper or lower case.")] = "dadh",
     preset: Annotated[
         str | None, typer.Option(help="Option set of the method, for example small or mirflickr25k.")
     ] = None,
-    bits: Annotated[int | None, typer.Option(help="Code length.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training set.")] = None,
+    bits: Annotated[int | None, typer.Option(min=1, help="Code length.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training set.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change any option of the method.")
+        list[str] | None,
+        typer.Option("--set", metavar="[METHOD.]NAME=VALUE", help="Change any option of the method."),
     ] = None,
     unpaired_images: Annotated[float, typer.Option(help="Percent of training images that keep no text.")] = 0,
     unpaired_text: Annotated[float, typer.Option(help="Percent of training texts that keep no image.")] = 0,
     discard: Annotated[float, typer.Option(help="Percent of training pairs thrown away.")] = 0,
     complete: Annotated[
-        str,
+        CompletionChoice,
         typer.Option(
-            help="Train with items of other rows in the place of missing ones: none, auto, label (of rows "
-            "with the most similar labels) or neighbour (of the nearest pairs)."
+            help="Train with items of other rows in the place of missing ones: of rows with the most similar "
+            "labels, of the nearest pairs (neighbour), or what suits the method (auto)."
         ),
     ] = "none",
-    seed: Annotated[int, typer.Option(help="Decides everything that is drawn.")] = 0,
-    precision: Annotated[str, typer.Option(help="float32, bf16 or float64.")] = "float32",
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
+    device: Annotated[Device, typer.Option(help="Where to train.")] = "cpu",
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
 ) -> None:
     """Train a method, write its codes and weights, and print its mAP.
@@ -43,55 +46,48 @@ def train(
 
     Example: umml train wikipedia.npz --method dadh --preset small --unpaired-images 20
     """
-    from cmh_train import find_method, make_config
-
     from umml_cli.inputs.data_sources import open_data
-    from umml_cli.inputs.method_options import method_version, parse_options
+    from umml_cli.inputs.method_options import method_config, method_version, named_method, options_of
     from umml_cli.report.run_table import result_table
     from umml_cli.runs.cells import Cell
-    from umml_cli.runs.completion import check_completion, choose_completion
+    from umml_cli.runs.completion import choose_completion
     from umml_cli.runs.perform_here import perform_here
     from umml_cli.runs.specification import RunSpecification
     from umml_cli.runs.store import RunStore
 
-    console = Console(highlight=False)
+    console = make_console()
     cell = Cell(unpaired_images=unpaired_images, unpaired_text=unpaired_text, discard=discard)
     given = {"bits": bits, "epochs": epochs}
+    method = named_method(method).name  # an alias makes the same run
     options = {
-        **parse_options(set_ or []),
+        **options_of(set_ or [], method),
         **{name: value for name, value in given.items() if value is not None},
     }
-    method = find_method(method).name  # an alias makes the same run
-    config = make_config(method, preset=preset, options=options)
+    config = method_config(method, preset=preset, options=options)
     dataset = open_data(data)
-    for finding in dataset.findings:
-        console.print(f"Note: {finding}", markup=False, soft_wrap=True)
+    print_notes(console, dataset.findings)
     plan = cell.plan(len(dataset.split.train))
     completion = choose_completion(
-        check_completion(complete),
-        find_method(method),
+        complete,
+        named_method(method),
         has_labels=dataset.label.shape[1] > 0,
         n_pairs=plan.counts.true_pairs,
     )
     if complete == "auto" and completion == "none":
-        console.print(
-            f"Note: {method} is trained with missing items as they are; --complete label or neighbour "
-            "completes them all the same.",
-            markup=False,
-            soft_wrap=True,
-        )
-    specification = RunSpecification.model_validate({
-        "dataset": dataset.name,
-        "data_digest": dataset.digest,
-        "method": method,
-        "method_version": method_version(method),
-        "options": config.model_dump(mode="json"),
-        "cell": cell.model_copy(update={"completed": completion != "none"}),
-        "completion": completion,
-        "seed": seed,
-        "precision": precision,
-        "device": device,
-    })  # fmt: skip
+        left = f"{method} is trained with missing items as they are; --complete label or neighbour"
+        print_notes(console, [f"{left} completes them all the same."])
+    specification = RunSpecification.of(
+        method,
+        config,
+        method_version=method_version(method),
+        dataset=dataset.name,
+        data_digest=dataset.digest,
+        cell=cell.model_copy(update={"completed": completion != "none"}),
+        completion=completion,
+        seed=seed,
+        precision=precision,
+        device=device,
+    )
     result = perform_here(specification, dataset, out=out, console=console)
     console.print(result_table(result))
     console.print(f"Run folder: {RunStore(out).folder(specification).path}", soft_wrap=True)

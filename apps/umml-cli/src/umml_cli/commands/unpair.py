@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+
+from umml_cli.console import make_console
 
 if TYPE_CHECKING:
     from cmh_data import PairedDataset
@@ -61,11 +62,11 @@ def unpair(
     discard: Annotated[float, typer.Option(help="Percent of the training pairs that are removed.")] = 0,
     block: Annotated[int, typer.Option(min=0, help="Rows per block; 0 takes the whole set as one.")] = 100,
     select: Annotated[Select, typer.Option(help="Which rows of a block come first.")] = Select.first,
-    seed: Annotated[int | None, typer.Option(help="Decides what --select random draws.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed of --select random.")] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Take the rows that the paper's released script takes.")
     ] = False,
-    plan: Annotated[Path | None, typer.Option(help="A plan's JSON in place of the percentages.")] = None,
+    plan_file: Annotated[Path | None, typer.Option(help="A plan's JSON in place of the percentages.")] = None,
     plan_out: Annotated[Path | None, typer.Option(help="Also write the plan as JSON.")] = None,
     train: Annotated[
         str | None,
@@ -97,7 +98,7 @@ def unpair(
     ] = Marker.none,
     fill: Annotated[Fill, typer.Option(help="What an emptied item holds.")] = Fill.zero,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done, write nothing.")
+        bool, typer.Option("--plan", "--dry-run", help="Show what would be done, write nothing.")
     ] = False,
     picture: Annotated[
         Path | None, typer.Option(help="Also draw what every training row keeps (png, pdf, svg).")
@@ -118,7 +119,7 @@ def unpair(
     from umml_cli.report.plan_figure import label_table, strip_figure
     from umml_cli.runs.files import replacing, write_text
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     if target is None and not dry_run:
         raise UserError("Name the file to write, or pass --dry-run.")
     if target is not None and target.exists() and not dry_run and not overwrite:
@@ -126,8 +127,8 @@ def unpair(
     file_format(source)  # what cannot be rewritten need not be understood
     rows, dataset = training_rows(source, train=train, protocol=protocol)
     made = (
-        read_plan(plan)
-        if plan
+        read_plan(plan_file)
+        if plan_file
         else make_plan(
             len(rows),
             published=published,
@@ -151,7 +152,7 @@ def unpair(
     }
     if not (dry_run and made.text_index is not None):  # no file can hold shuffled rows, a figure can
         unpair_file(source, None, made, **options)
-    console.print(made.summary(), markup=False)
+    console.print(made.summary())
     if dataset is not None and len(rows) == len(made):
         labels = np.asarray(dataset.label[rows])
         console.print(label_table(made, labels, tuple(dataset.label_names)))
@@ -167,8 +168,8 @@ def unpair(
         return
     report = unpair_file(source, target, made, overwrite=overwrite, **options)
     for array in report.arrays:
-        console.print(f"{array.key}: {array.emptied} of {report.n_items} items emptied", markup=False)
-    console.print(f"{target} is written and checked.", markup=False)
+        console.print(f"{array.key}: {array.emptied} of {report.n_items} items emptied")
+    console.print(f"{target} is written and checked.")
 
 
 def training_rows(
@@ -253,11 +254,10 @@ def warn_of_ranked(plan: UnpairingPlan, rows: NDArray[Any], ranked: NDArray[Any]
     images, texts = (
         int(np.count_nonzero(among & ~present)) for present in (plan.image_present, plan.text_present)
     )
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
+    make_console(stderr=True, soft_wrap=True).print(
         f"Warning: {texts} texts and {images} images of training rows that are also in the retrieval set are "
         f"emptied, so they are ranked without them; {source} stays whole. Pass --ranked keep to keep their "
         "values here, or train on the source with the same percentages, which empties them in training only.",
-        markup=False,
     )
 
 

@@ -62,7 +62,7 @@ def run_grid(
     for note in small_batches(
         pending, {name: len(source.dataset.split.train) for name, source in sources.items()}
     ):
-        console.print(f"Note: {note}", markup=False, soft_wrap=True)
+        console.print(f"Note: {note}", soft_wrap=True)
     titles = {spec.run_id: spec.title for spec in specifications}
     failed: dict[str, str] = {}  # run to reason
     with grid_progress(console, specifications, pending) as show:

@@ -7,12 +7,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from umml_cli.errors import UserError, describe_validation
 from umml_cli.runs.cells import Cell, Partial
-from umml_cli.runs.completion import CompletionChoice
-from umml_cli.terms import UNPAIRED, CompletedScheme
+from umml_cli.terms import SCHEME_TITLES, UNPAIRED, CompletedScheme, CompletionChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,6 +84,11 @@ class Experiment(BaseModel):
     table: TableKind | None = None
     figure: Literal["curves", "classes"] | None = None
 
+    @field_validator("methods")
+    @classmethod
+    def _lower_case(cls, methods: dict[str, MethodChoice]) -> dict[str, MethodChoice]:
+        return {name.lower(): choice for name, choice in methods.items()}
+
     @model_validator(mode="after")
     def _can_be_shown(self) -> Self:
         cells = self.grid()
@@ -92,10 +104,15 @@ class Experiment(BaseModel):
         """The cells in the file's order."""
         return [Cell.of(scheme, percent) for scheme, percents in self.cells.items() for percent in percents]
 
-    def choose(self, *, methods: Iterable[str] = (), seeds: int | None = None) -> Experiment:
-        """The same experiment with some of its methods, or another number of seeds."""
+    def choose(
+        self, *, methods: Iterable[str] = (), seeds: int | None = None, bits: Iterable[int] = ()
+    ) -> Experiment:
+        """The same experiment with some of its methods, another number of seeds, or other code lengths."""
+        bits = tuple(dict.fromkeys(bits))
         kept = {name: choice for name, choice in self.methods.items() if not methods or name in methods}
-        return self.model_copy(update={"methods": kept, "seeds": seeds or self.seeds})
+        return self.model_copy(
+            update={"methods": kept, "seeds": seeds or self.seeds, "bits": bits or self.bits}
+        )
 
     def completed(self, complete: CompletionChoice) -> Experiment:
         """The same experiment with completed cells beside those that miss items."""
@@ -154,7 +171,8 @@ def read_experiment(path: Path) -> Experiment:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}.") from error
     except ValidationError as error:
-        raise UserError(f"{path}: {describe_validation(error)}.") from error
+        known = (*Experiment.model_fields, *MethodChoice.model_fields, *SCHEME_TITLES, "extends")
+        raise UserError(f"{path}: {describe_validation(error, known)}.") from error
 
 
 def find_experiments(names: Iterable[str]) -> dict[str, Experiment]:

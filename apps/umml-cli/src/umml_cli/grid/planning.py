@@ -14,9 +14,10 @@ from umml_cli.runs.progress import format_seconds
 from umml_cli.runs.store import RUNS, RunStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from umml_cli.grid.experiment import Experiment
     from umml_cli.grid.reproduction import Reproduction
     from umml_cli.runs.specification import RunSpecification
     from umml_cli.runs.store import RunFolder
@@ -68,7 +69,7 @@ class RunState:
         return (
             0
             if self.complete
-            else max(self.specification.epochs - self.epochs, 0) * self.specification.cell.kept_share
+            else max(self.specification.training_epochs - self.epochs, 0) * self.specification.cell.kept_share
         )
 
     def __str__(self) -> str:
@@ -76,7 +77,7 @@ class RunState:
             return "done"
         if self.failed:
             return "failed, will be tried again"
-        return f"at epoch {self.epochs} of {self.specification.epochs}" if self.epochs else "to do"
+        return f"at epoch {self.epochs} of {self.specification.training_epochs}" if self.epochs else "to do"
 
 
 def _size(path: Path) -> int:
@@ -95,6 +96,29 @@ def seconds_left(states: Sequence[RunState], kind: Kind, n_workers: int) -> floa
     if not left:
         return 0.0
     return None if not done else left * sum(state.seconds for state in alike) / done / n_workers
+
+
+def outline(experiments: Mapping[str, Experiment]) -> Table:
+    """What experiments train, before their data are known.
+
+    Args:
+        experiments: by name.
+    """
+    table = Table("experiment", "data sets", "methods", "training pairs", "code lengths", "seeds", "cells")
+    for name, experiment in experiments.items():
+        cells = experiment.grid()
+        lengths = max(len(experiment.bits), 1)
+        n_cells = len(experiment.data) * len(experiment.methods) * len(cells) * lengths * experiment.seeds
+        table.add_row(
+            name,
+            ", ".join(experiment.data),
+            ", ".join(experiment.methods),
+            ", ".join(cell.title for cell in cells),
+            ", ".join(map(str, experiment.bits)) or "the methods' own",
+            str(experiment.seeds),
+            str(n_cells),
+        )
+    return table
 
 
 def plan_table(reproduction: Reproduction, *, out: Path, n_workers: int) -> Group:

@@ -56,6 +56,7 @@ class Reproduction(BaseModel):
         *,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         device: str = "cpu",
+        precision: str = "float32",
         evaluate_every: int | None = None,
         selection: str = "last",
     ) -> Self:
@@ -66,13 +67,19 @@ class Reproduction(BaseModel):
             sources: data sets by name.
             overrides: method name, or "" for every method, to options.
             device: where to train.
+            precision: floating-point type of training.
             evaluate_every: epochs between two evaluations; None: as the experiments say.
             selection: "last" or "paper".
         """
         runs = {
             name: list(
                 specify(
-                    experiment, sources, overrides=overrides, device=device, evaluate_every=evaluate_every
+                    experiment,
+                    sources,
+                    overrides=overrides,
+                    device=device,
+                    precision=precision,
+                    evaluate_every=evaluate_every,
                 )
             )
             for name, experiment in experiments.items()

@@ -6,7 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
-from umml_cli.inputs.method_options import method_version
+from umml_cli.inputs.method_options import method_config, method_version
 from umml_cli.runs.completion import choose_completion
 from umml_cli.runs.specification import RunSpecification
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from umml_cli.grid.experiment import Experiment
     from umml_cli.inputs.data_sources import DataSource
     from umml_cli.runs.cells import Cell
-    from umml_cli.runs.completion import Completion
+    from umml_cli.terms import Completion
 
 
 def refuse_unused(
@@ -26,7 +26,7 @@ def refuse_unused(
     overrides: Iterable[str],
     data: Iterable[str],
 ) -> None:
-    """Refuse what was asked for and would change nothing, most likely a slip of the pen.
+    """Refuse what was asked for and would change nothing.
 
     Args:
         experiments: as in their files.
@@ -64,6 +64,7 @@ def specify(
     *,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     device: str = "cpu",
+    precision: str = "float32",
     evaluate_every: int | None = None,
 ) -> Iterator[RunSpecification]:
     """Every run of an experiment: seed by seed, so that a first whole table stands early.
@@ -73,34 +74,32 @@ def specify(
         sources: data sets by name; those of the experiment are taken, or all where it has none of them.
         overrides: method name, or "" for every method, to options that replace the experiment's.
         device: where to train.
+        precision: floating-point type of training.
         evaluate_every: replaces the methods' own.
     """
-    from cmh_train import make_config  # noqa: PLC0415 - brings torch
-
     alike: list[dict[str, Any]] = []  # what the cells and seeds of a method on a data set have in common
     for data, (method, choice), bits in product(
         experiment.data_sets(sources), experiment.methods.items(), experiment.bits or (None,)
     ):
         asked = {**(overrides or {}).get("", {}), **(overrides or {}).get(method, {})}
         options = {**({} if bits is None else {"bits": bits}), **choice.options, **asked}
-        config = make_config(method, preset=choice.presets.get(data, choice.preset), options=options)
+        config = method_config(method, preset=choice.presets.get(data, choice.preset), options=options)
         alike.append({
             "dataset": data,
             "data_digest": sources[data].dataset.digest,
             "method": method,
+            "config": config,
             "method_version": method_version(method),
-            "options": config.model_dump(mode="json"),
             "partial": experiment.partial,
             "device": device,
+            "precision": precision,
             "evaluate_every": choice.evaluate_every if evaluate_every is None else evaluate_every,
         })  # fmt: skip
     for seed, common, cell in product(range(experiment.seeds), alike, experiment.grid()):
         completion = _completion(experiment, common["method"], cell, sources[common["dataset"]])
         if completion is None:
             continue
-        run = RunSpecification.model_validate(
-            {**common, "cell": cell, "completion": completion, "seed": seed}
-        )
+        run = RunSpecification.of(**common, cell=cell, completion=completion, seed=seed)
         run.check_batch(len(sources[run.dataset].dataset.split.train))
         yield run
 

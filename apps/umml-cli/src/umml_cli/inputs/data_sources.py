@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cmh_data import PairedDataset
 
 
+BUILT_IN = ("emoji",)
+"""Data sets that come with cmh-data."""
+
+
 @dataclass(frozen=True)
 class DataSource:
     """A data set and where another process finds it: the path, or the name of a built-in one."""

@@ -1,4 +1,4 @@
-"""What the app adds to the methods of `cmh_train`: their versions, and options written as NAME=VALUE."""
+"""Methods and their options as a command names them: `dadh`, `DADH`, `epochs=5`, `dadh.margin=0.4`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,66 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from umml_cli.errors import UserError
+from umml_cli.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cmh_train import MethodConfig, MethodSpec
     from pydantic import JsonValue
 
 
 @cache
 def method_version(name: str) -> str:
-    """Version of the package that provides the method `name`."""
+    """Return the version of the package that provides the method `name`."""
     for point in entry_points(group="cmh.methods"):
         if point.name == name and point.dist is not None:
             return point.dist.version
     return "unknown"
+
+
+def named_method(name: str) -> MethodSpec:
+    """Return the installed method of this name or alias, in upper or lower case.
+
+    Raises:
+        UserError: there is none; the message names the nearest.
+    """
+    from cmh_train import UnknownMethodError, available_methods, find_method  # noqa: PLC0415 - brings torch
+
+    try:
+        return find_method(name)
+    except UnknownMethodError as error:
+        raise UserError(f"{error}{did_you_mean(name.lower(), available_methods())}") from None
+
+
+def method_config(name: str, *, preset: str | None, options: Mapping[str, JsonValue]) -> MethodConfig:
+    """Return a method's options: its defaults or a preset, with some replaced.
+
+    Args:
+        name: the method.
+        preset: one of its option sets.
+        options: values that replace the preset's.
+
+    Raises:
+        UserError: there is no such preset or option; the message names the nearest.
+        ValueError: a value is out of range.
+    """
+    from cmh_train import make_config  # noqa: PLC0415 - brings torch
+
+    spec = named_method(name)
+    if preset is not None and preset not in spec.presets:
+        near = did_you_mean(preset, spec.presets)
+        raise UserError(
+            f"Method {spec.name} has no preset {preset!r}; there are "
+            f"{', '.join(spec.presets) or 'none'}{near}"
+        )
+    fields = spec.config_type.model_fields
+    known = {*fields, *(field.alias for field in fields.values() if field.alias is not None)}
+    unknown = next((option for option in options if option not in known), None)
+    if unknown is not None:
+        near = did_you_mean(unknown, known) or f"; there are {', '.join(fields)}."
+        raise UserError(f"Method {spec.name} has no option {unknown!r}{near}")
+    return make_config(spec, preset=preset, options=options)
 
 
 def parse_method_options(assignments: list[str]) -> dict[str, dict[str, JsonValue]]:
@@ -27,19 +74,42 @@ def parse_method_options(assignments: list[str]) -> dict[str, dict[str, JsonValu
     options: dict[str, dict[str, JsonValue]] = {}
     for name, value in parse_options(assignments).items():
         method, _, option = name.rpartition(".")
-        options.setdefault(method, {})[option] = value
+        options.setdefault(named_method(method).name if method else "", {})[option] = value
     return options
+
+
+def options_of(assignments: list[str], method: str) -> dict[str, JsonValue]:
+    """Turn `["epochs=5", "dadh.margin=0.4"]` into the options of one method.
+
+    Raises:
+        UserError: one names another method.
+    """
+    by_method = parse_method_options(assignments)
+    others = [name for name in by_method if name not in {"", method}]
+    if others:
+        raise UserError(f"--set names the method {', '.join(others)}, but {method} is what is trained.")
+    return {**by_method.get("", {}), **by_method.get(method, {})}
 
 
 def parse_options(assignments: list[str]) -> dict[str, JsonValue]:
-    """Turn `["epochs=5", "text_widths=[64, 32]"]` into a mapping; a value that is not JSON is text."""
+    """Turn `["epochs=5", "text_widths=64,32"]` into a mapping; a value that is not JSON is text.
+
+    Numbers with commas between them are a list, with or without brackets.
+    """
     options: dict[str, JsonValue] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
-        if not equals or not name:
+        if not equals or not name.strip():
             raise UserError(f"--set takes NAME=VALUE, got {assignment!r}.")
-        try:
-            options[name.strip()] = json.loads(value)
-        except json.JSONDecodeError:
-            options[name.strip()] = value
+        options[name.strip()] = _value(value)
     return options
+
+
+def _value(text: str) -> JsonValue:
+    for candidate in (text, f"[{text}]") if "," in text else (text,):
+        try:
+            value: JsonValue = json.loads(candidate)
+        except ValueError:
+            continue
+        return value
+    return text

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from umml_cli.errors import UserError
+from umml_cli.grid.reproduction import FILE, Reproduction
+from umml_cli.inputs.data_sources import BUILT_IN, open_data
 from umml_cli.report.figures import class_figure, save_figure, scheme_figure, share_figure
 from umml_cli.report.paper_tables import paper_tables
 from umml_cli.report.paper_tables.table import one_of
+from umml_cli.report.run_details import open_store
 from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
 from umml_cli.results.paper_claims import find, findings_markdown
 from umml_cli.results.series import collect, data_of, runs_csv, summary_csv
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from umml_cli.grid.experiment import Experiment
-    from umml_cli.grid.reproduction import Reproduction
     from umml_cli.report.gallery import Gallery
     from umml_cli.report.page import Exhibit
     from umml_cli.results.series import Series
@@ -39,16 +42,18 @@ def write_outputs(
     out: Path,
     exhibited: Mapping[str, tuple[Experiment, Collection[str]]] | None = None,
     selection: Selection = "last",
+    store: RunStore | None = None,
 ) -> list[Series]:
     """Write numbers, tables and figures of experiments, and the report, from the runs that are complete.
 
     Args:
         title: heading of the report.
         results: finished runs.
-        datasets: data sets by name, for retrievals and label names; those that are missing are done without.
+        datasets: data sets by name, for retrievals and label names; those that are missing are skipped.
         out: output folder.
         exhibited: name to an experiment to show in the paper's layout, and the settings of its runs.
         selection: which epoch stands in tables and figures.
+        store: where the runs lie; None: in `out/runs`.
 
     Returns:
         The series, one for each data set, method and setting.
@@ -58,7 +63,7 @@ def write_outputs(
 
     for folder in (out, out / "tables", out / "figures"):
         remove_leftovers(folder)
-    store = RunStore(out / RUNS)
+    store = store or RunStore(out / RUNS)
     exhibits = []
     all_series = collect(results, selection=selection, store=store)
     for name, (experiment, settings) in (exhibited or {}).items():
@@ -94,6 +99,44 @@ def write_outputs(
     write_text(out / "summary.csv", summary_csv(all_series))
     write_text(out / "runs.csv", runs_csv(results))
     return all_series
+
+
+def rewrite_outputs(folder: Path, selection: Selection | None) -> list[str]:
+    """Write the outputs of a folder again, from its runs that are complete.
+
+    Args:
+        folder: of `umml reproduce`, which knows its experiments; or any other with runs.
+        selection: which epoch to show; None: as before.
+
+    Returns:
+        A sentence for each data set that is skipped.
+    """
+    if (folder / FILE).exists():
+        reproduction = Reproduction.load(folder)
+        if selection is not None:
+            reproduction = reproduction.model_copy(update={"selection": selection})
+        datasets, notes = reproduction.open_data({})
+        write_reproduction(reproduction, folder, datasets)
+        return notes
+    store = open_store(folder)
+    results = [result for each in store.folders() if (result := each.read_result()) is not None]
+    if not results:
+        raise UserError(f"{store.root} holds no complete run; train first.")
+    names = dict.fromkeys(result.specification.dataset for result in results)
+    datasets = {name: open_data(name) for name in names if name in BUILT_IN}
+    write_outputs(
+        "Runs of cross-modal hashing",
+        results,
+        datasets=datasets,
+        out=folder,
+        selection=selection or "last",
+        store=store,
+    )
+    return [
+        f"no retrievals of {name}: the runs do not say where it lies."
+        for name in names
+        if name not in datasets
+    ]
 
 
 def write_reproduction(

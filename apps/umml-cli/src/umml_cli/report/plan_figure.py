@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from cmh_unpair import CONDITIONS
-from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def label_table(plan: UnpairingPlan, labels: NDArray[Any], names: tuple[str, ...
         table.add_column(title, justify="right")
     for index in range(len(counts["all"])):
         cells = [str(counts[key][index]) for key in [*(key for key, _ in shown), "all"]]
-        table.add_row(escape(names[index]) if names else str(index), *cells)
+        table.add_row(names[index] if names else str(index), *cells)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -14,11 +15,31 @@ from umml_cli.terms import TASK_TITLES, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
-def open_store(out: Path) -> RunStore:
-    """The runs of an output folder, or of the folder of runs itself."""
+DEFAULT_FOLDERS = (Path("umml-reproduce"), Path("umml-quickstart"), Path("runs"))
+"""Where `umml reproduce`, `umml quickstart` and `umml train` write if nothing else is said."""
+
+
+def the_output_folder(given: Path | None) -> Path:
+    """Return the folder that was given, or the only one of `DEFAULT_FOLDERS` that is here.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    if given is not None:
+        return given
+    here = [folder for folder in DEFAULT_FOLDERS if folder.is_dir()]
+    if len(here) == 1:
+        return here[0]
+    if here:
+        raise UserError(f"There are runs in {' and in '.join(map(str, here))}; name the folder.")
+    raise UserError("There are no runs here; name the folder that umml train or umml reproduce wrote.")
+
+
+def open_store(out: Path | None) -> RunStore:
+    """The runs of an output folder, or of the folder of runs itself; None: of the one that is here."""
+    out = the_output_folder(out)
     root = out / RUNS if (out / RUNS).is_dir() else out
     if not root.is_dir():
         raise UserError(f"There is no folder {out}; name the folder of the runs with --out.")

@@ -30,6 +30,6 @@ def result_table(result: RunResult) -> Table:
             served = f"{counts['missing'] - counts['without_donor']:g} of {counts['missing']:g}"
             table.add_row(f"missing {side}s completed by {spec.completion}", served)
     if "batch" in pairs:
-        table.add_row("rows in a step", f"{pairs['batch']}, not {spec.options['batch_size']}")
+        table.add_row("rows in a step", f"{pairs['batch']}, not {spec.batch_size}")
     table.add_row("training time", format_seconds(result.seconds["training"]))
     return table

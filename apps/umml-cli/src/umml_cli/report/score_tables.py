@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ def report_table(report: RetrievalReport) -> Table:
     tasks = list(report.tasks.values())
     table = Table("measure", *(task.task for task in tasks))
     for title, values in report.rows():
-        table.add_row(title, *(f"[bold]{value}[/]" if title == "mAP" else value for value in values))
+        table.add_row(title, *(Text(value, style="bold") if title == "mAP" else value for value in values))
     return table
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from umml_cli.results.series import discarded_cell, spread_remark
 from umml_cli.runs.cells import Cell
@@ -77,10 +78,10 @@ def _tasks_table(series: Series, tasks: Sequence[str]) -> Table:
         if previous is not None and cell.scheme != previous:
             table.add_section()
         previous = cell.scheme
-        row = [cell.title]
+        row: list[str | Text] = [cell.title]
         for task in tasks:
             said = entry(series, cell, task)
-            score = f"[bold]★ {said.score}[/]" if said.best else said.score
+            score = Text(f"★ {said.score}", style="bold") if said.best else said.score
             row += [score, said.change, said.times_untrained, said.against_discarding]
         table.add_row(*row)
     return table

@@ -209,7 +209,7 @@ def collect(
 def _names(result: RunResult) -> tuple[str, str, int]:
     """Data set, method and code length of a run."""
     spec = result.specification
-    return spec.dataset, spec.method, int(str(spec.options["bits"]))
+    return spec.dataset, spec.method, spec.bits
 
 
 def _name_variants(all_series: Sequence[Series]) -> list[Series]:

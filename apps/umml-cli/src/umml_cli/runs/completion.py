@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING
 
 from umml_cli.errors import UserError
 
 if TYPE_CHECKING:
     from cmh_train import MethodSpec
 
-Completion = Literal["none", "label", "neighbour"]
-CompletionChoice = Literal["none", "auto", "label", "neighbour"]
-
-
-def check_completion(choice: str) -> CompletionChoice:
-    """Refuse what `--complete` does not know.
-
-    Raises:
-        UserError: naming what it knows.
-    """
-    for known in get_args(CompletionChoice):
-        if choice == known:
-            return cast("CompletionChoice", known)
-    raise UserError(f"--complete is {', '.join(get_args(CompletionChoice))}, not {choice!r}.")
+    from umml_cli.terms import Completion, CompletionChoice
 
 
 def choose_completion(

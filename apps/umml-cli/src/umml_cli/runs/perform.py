@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydantic import JsonValue
 
-    from umml_cli.runs.completion import Completion
     from umml_cli.runs.specification import RunSpecification
+    from umml_cli.terms import Completion
 
 DEFINITION = Definition()
 PACKAGES = ("umml-cli", "cmh-data", "cmh-metrics", "cmh-train", "cmh-unpair", "torch", "numpy")
@@ -125,8 +125,8 @@ class _Run:
             epochs = fit(
                 self._method,
                 self._data,
-                epochs=spec.epochs,
-                batch_size=spec.batch_size(self._data.spec.n_train),
+                epochs=spec.training_epochs,
+                batch_size=spec.step_rows(self._data.spec.n_train),
                 device=spec.device,
                 precision=spec.precision,
                 seed=spec.seed,
@@ -179,9 +179,8 @@ class _Run:
 
     def _smaller_batch(self) -> dict[str, int]:
         """The rows in a step, where discarding left fewer than the options ask for."""
-        used = self._spec.batch_size(self._data.spec.n_train)
-        asked = self._spec.options["batch_size"]
-        return {} if used == asked or not self._spec.cell.trained else {"batch": used}
+        used = self._spec.step_rows(self._data.spec.n_train)
+        return {} if used == self._spec.batch_size or not self._spec.cell.trained else {"batch": used}
 
     def _end_epoch(self, record: EpochRecord) -> None:
         """Evaluate where it is due, and append the epoch to `metrics.jsonl`; epochs may come once more."""
@@ -198,7 +197,7 @@ class _Run:
             if record.epoch:
                 self._on_event(RunStarted(self._spec.run_id, first_epoch=record.epoch))
         every = self._spec.evaluate_every
-        if every and epoch % every == 0 and epoch < self._spec.epochs:
+        if every and epoch % every == 0 and epoch < self._spec.training_epochs:
             codes, precision = self._evaluate()
             self._evaluations[epoch] = _means(precision)
             if max(self._evaluations, key=self._merit) == epoch:

@@ -37,6 +37,6 @@ def perform_here(
         result = store.folder(specification).read_result()
         pending = [specification] if result is None else []
         for note in small_batches(pending, {specification.dataset: len(dataset.split.train)}):
-            console.print(f"Note: {note}", markup=False, soft_wrap=True)
+            console.print(f"Note: {note}", soft_wrap=True)
         with grid_progress(console, [specification], pending) as on_event:
             return result or perform(specification, dataset, store=store, on_event=on_event)

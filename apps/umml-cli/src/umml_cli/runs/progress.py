@@ -21,6 +21,10 @@ FIXED_WORK = 0.02
 """Cost of building, encoding and evaluating a run, as a share of its training."""
 
 
+SECONDS_BETWEEN_LINES = 30
+"""In a log a line says at least this often how far training is."""
+
+
 def format_seconds(seconds: float) -> str:
     """Whole seconds as a person says them: `48 s`, `2 min 05 s`, `1 h 20 min`."""
     seconds = round(seconds)
@@ -46,7 +50,7 @@ class GridClock:
     def update(self, event: RunEvent) -> None:
         """Take in what a worker reports."""
         spec = self._specs[event.run_id]
-        share = spec.work / max(spec.epochs, 1)
+        share = spec.work / max(spec.training_epochs, 1)
         match event:
             case RunStarted():
                 self._done[event.run_id] = self._skipped[event.run_id] = event.first_epoch * share
@@ -93,11 +97,11 @@ def _bars(
     pending: Sequence[RunSpecification],
 ) -> Iterator[Callable[[RunEvent], None]]:
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}"),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[unit]}", markup=False),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[left]}", markup=False),
         console=console,
         transient=True,
     )
@@ -107,7 +111,7 @@ def _bars(
     with progress:
         n_complete = len(specifications) - len(pending)
         whole = progress.add_task(
-            "[bold]all runs",
+            "all runs",
             total=len(specifications),
             completed=n_complete,
             unit="runs",
@@ -123,7 +127,7 @@ def _bars(
                         progress.remove_task(bars[event.run_id])
                     bars[event.run_id] = progress.add_task(
                         spec.title,
-                        total=max(spec.epochs, 1),
+                        total=max(spec.training_epochs, 1),
                         completed=event.first_epoch,
                         unit="epochs",
                         left="",
@@ -150,19 +154,26 @@ def _lines(
 ) -> Iterator[Callable[[RunEvent], None]]:
     specs = {spec.run_id: spec for spec in pending}
     n_complete = len(specifications) - len(pending)
-
     over: set[str] = set()
+    last = time.monotonic()
 
     def on_event(event: RunEvent) -> None:
+        nonlocal last
         clock.update(event)
-        if isinstance(event, RunFinished | RunFailed):
-            over.add(event.run_id)
-            left = clock.seconds_left
-            failed = f" failed: {event.reason}" if isinstance(event, RunFailed) else ""
-            rest = f", about {format_seconds(left)} left" if left else ""
-            console.print(
-                f"[{n_complete + len(over)}/{len(specifications)}] {specs[event.run_id].title}{failed}{rest}",
-                markup=False,
-            )
+        spec = specs[event.run_id]
+        match event:
+            case RunFinished() | RunFailed():
+                over.add(event.run_id)
+                state = f" failed: {event.reason}" if isinstance(event, RunFailed) else ""
+            case EpochEnded() if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
+                state = f": epoch {event.epoch} of {spec.epochs}"
+            case _:
+                return
+        last = time.monotonic()
+        left = clock.seconds_left
+        rest = f", about {format_seconds(left)} left" if left else ""
+        console.print(
+            f"[{n_complete + len(over)}/{len(specifications)}] {spec.title}{state}{rest}", soft_wrap=True
+        )
 
     yield on_event

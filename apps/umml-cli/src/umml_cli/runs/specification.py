@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from umml_cli.errors import UserError
 from umml_cli.runs.cells import Cell, Partial
-from umml_cli.runs.completion import Completion
+from umml_cli.terms import Completion, Device, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,10 @@ class RunSpecification(BaseModel):
         data_digest: its content digest, so that a changed file is another run.
         method: the method's name.
         method_version: version of the package that provides it.
-        options: every option of the method, defaults included.
+        bits: code length.
+        epochs: passes over the training set.
+        batch_size: training rows in a step.
+        options: every other option of the method, defaults included.
         cell: what is done to the training pairs.
         partial: what a last, partial block of a hundred rows gives to the cell, as in cmh-unpair.
         completion: which items of other rows stand in for missing ones in training.
@@ -44,13 +47,16 @@ class RunSpecification(BaseModel):
     data_digest: str
     method: str
     method_version: str
+    bits: int = Field(ge=1)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
     options: dict[str, JsonValue]
     cell: Cell
     partial: Partial = "largest-remainder"
     completion: Completion = "none"
     seed: int = Field(ge=0, lt=2**31)
-    precision: Literal["float32", "bf16", "float64"] = "float32"
-    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Precision = "float32"
+    device: Device = "cpu"
     evaluate_every: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
@@ -74,15 +80,26 @@ class RunSpecification(BaseModel):
         """The run in one line of progress."""
         return f"{self.method} · {self.dataset} · {self.cell.title} · seed {self.seed}"
 
+    @classmethod
+    def of(cls, method: str, config: MethodConfig, **others: Any) -> Self:
+        """Return the specification of a run with these options of its method.
+
+        Args:
+            method: the method's name.
+            config: its options.
+            others: the other fields.
+        """
+        return cls.model_validate({"method": method, **others, **_split_options(config)})
+
     @property
-    def epochs(self) -> int:
-        """Epochs of training that this run takes."""
-        return int(str(self.options["epochs"])) if self.cell.trained else 0
+    def training_epochs(self) -> int:
+        """Epochs of training that this run takes: none for an untrained network."""
+        return self.epochs if self.cell.trained else 0
 
     @property
     def work(self) -> float:
         """Expected cost, in epochs over the whole training set."""
-        return self.epochs * self.cell.kept_share
+        return self.training_epochs * self.cell.kept_share
 
     def check_batch(self, n_rows: int) -> None:
         """Refuse a batch larger than the data set's training rows; what discarding leaves may be less.
@@ -90,16 +107,15 @@ class RunSpecification(BaseModel):
         Raises:
             UserError: with the largest batch that is possible.
         """
-        batch_size = int(str(self.options["batch_size"]))
-        if self.cell.trained and batch_size > n_rows:
+        if self.cell.trained and self.batch_size > n_rows:
             raise UserError(
-                f"batch_size of {self.method} is {batch_size}, but {self.dataset} has only {n_rows} training "
-                f"rows; make it smaller, for example --set batch_size={n_rows}."
+                f"batch_size of {self.method} is {self.batch_size}, but {self.dataset} has only {n_rows} "
+                f"training rows; make it smaller, for example --set batch_size={n_rows}."
             )
 
-    def batch_size(self, n_kept: int) -> int:
+    def step_rows(self, n_kept: int) -> int:
         """Rows in a step: as the options say, or all that discarding left where that is less."""
-        return min(int(str(self.options["batch_size"])), n_kept)
+        return min(self.batch_size, n_kept)
 
     def plan(self, n_train: int) -> UnpairingPlan:
         """What is done to which of the training rows."""
@@ -109,7 +125,14 @@ class RunSpecification(BaseModel):
         """The method's own options."""
         from cmh_train import make_config  # noqa: PLC0415 - brings torch
 
-        return make_config(self.method, options=self.options)
+        own = {"bits": self.bits, "epochs": self.epochs, "batch_size": self.batch_size}
+        return make_config(self.method, options={**self.options, **own})
+
+
+def _split_options(config: MethodConfig) -> dict[str, Any]:
+    """The options that every method has, and under `options` those that only this one has."""
+    options = config.model_dump(mode="json")
+    return {**{name: options.pop(name) for name in ("bits", "epochs", "batch_size")}, "options": options}
 
 
 def _digest(values: Any) -> str:
@@ -129,9 +152,9 @@ def small_batches(specifications: Iterable[RunSpecification], rows: Mapping[str,
         if not spec.cell.trained or spec.dataset not in rows or not spec.cell.discard:
             continue
         kept = int(spec.plan(rows[spec.dataset]).kept.sum())
-        if kept < int(str(spec.options["batch_size"])):
+        if kept < spec.batch_size:
             said[spec.method, spec.dataset, spec.cell] = (
                 f"{spec.method} on {spec.dataset}, {spec.cell.title}: discarding leaves {kept} training "
-                f"rows, fewer than a batch of {spec.options['batch_size']}; a step takes all of them."
+                f"rows, fewer than a batch of {spec.batch_size}; a step takes all of them."
             )
     return list(said.values())
