@@ -52,7 +52,7 @@ IN_CHILD = """
 import json, resource, sys, time
 import cmh_data
 from pathlib import Path
-from cmh_data._read import read_raw
+from cmh_data._layouts.read import read_raw
 start = time.perf_counter()
 {work}
 seconds = time.perf_counter() - start
@@ -122,7 +122,7 @@ def opening(folder: Path) -> None:
 def converting(source: Path, target: Path, rows: int) -> None:
     copied = source.with_name("bench_copy.mat")
     work = (
-        "import numpy as np; from cmh_data._from_raw import from_raw; "
+        "import numpy as np; from cmh_data._layouts.from_raw import from_raw; "
         f"raw = read_raw(Path({str(source)!r})); raw.train, raw.query = np.arange(1, {rows}), np.arange(1); "
         f"cmh_data.save(from_raw(raw), {str(target)!r})"  # flushes by itself
     )

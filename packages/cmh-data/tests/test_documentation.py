@@ -9,18 +9,18 @@ from pathlib import Path
 import cmh_data
 import pytest
 
-MODULES = [module.name for module in pkgutil.iter_modules(cmh_data.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(cmh_data.__path__, "cmh_data.")]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_docstrings_run(name):
-    result = doctest.testmod(importlib.import_module(f"cmh_data.{name}"))
+    result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
 
 
 def test_there_are_examples():
     finder = doctest.DocTestFinder(exclude_empty=True)
-    modules = [importlib.import_module(f"cmh_data.{name}") for name in MODULES]
+    modules = [importlib.import_module(name) for name in MODULES]
     assert sum(bool(test.examples) for module in modules for test in finder.find(module)) >= 8
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.io
 import scipy.sparse
-from cmh_data._layouts import ReadOptions
-from cmh_data._read import read_raw
+from cmh_data._layouts.options import ReadOptions
+from cmh_data._layouts.read import read_raw
 
 N = 12
 
@@ -330,9 +330,7 @@ def test_a_single_part_is_shown_but_does_not_load(tmp_path, truth):
     dcmh_triple(tmp_path, truth)
     path = tmp_path / "mirflickr25k-yall.mat"
     assert read_raw(path).text.shape == (N, 10)
-    with pytest.raises(
-        cmh_data.DataError, match=r"holds text but no image, labels, train, query .* give the folder"
-    ):
+    with pytest.raises(cmh_data.DataError, match=r"lacks image, labels, train, query .* give the folder"):
         cmh_data.load(path)
 
 
@@ -365,8 +363,8 @@ BAD = [
         "share no number of rows: XAll",
     ),
     (
-        {"XAll": np.ones((3, 2)), "YAll": np.ones((3, 5)), "LAll": np.full((3, 1), 7)},
-        "class numbers counted from 0 or 1",
+        {"XAll": np.ones((3, 2)), "YAll": np.ones((3, 5)), "LAll": np.full((3, 1), -7)},
+        "class numbers from 0 on",
     ),
     ({"IAll": np.ones((3, 4, 5, 6), np.uint8), "LAll": np.eye(3)}, "must hold pixels of 3 colours, not 4"),
 ]

@@ -94,7 +94,7 @@ def test_a_protocol_gives_a_file_its_split(tmp_path):
     labels = np.eye(10, dtype=np.uint8)[rng.integers(0, 10, 2866)]
     tables = {"images": rng.normal(size=(2866, 4)), "YAll": rng.normal(size=(2866, 3)), "LAll": labels}
     scipy.io.savemat(path, tables)
-    with pytest.raises(cmh_data.DataError, match=r"but no train, query .* choose a protocol="):
+    with pytest.raises(cmh_data.DataError, match=r"has no train and query rows .* choose a protocol="):
         cmh_data.load(path)
     data = cmh_data.load(path, protocol="wikipedia")
     assert len(data.split.query) == 693

@@ -11,7 +11,7 @@ import pytest
 def test_one_thread_or_many_write_the_same_bytes(tmp_path, monkeypatch, pixel_size):
     contents = []
     for count in (1, 8):
-        monkeypatch.setattr("cmh_data._threads.os.cpu_count", lambda count=count: count)
+        monkeypatch.setattr("cmh_data._dataset.threads.os.cpu_count", lambda count=count: count)
         data = cmh_data.simulate(n=150, image_width=600, pixel_size=pixel_size, seed=3)
         contents.append(cmh_data.save(data, tmp_path / "a.h5").read_bytes())
     assert contents[0] == contents[1]

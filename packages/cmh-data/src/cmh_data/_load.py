@@ -5,21 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from cmh_data._dataset.assemble import check_labels
 from cmh_data._errors import DataError
-from cmh_data._from_raw import from_raw
-from cmh_data._layouts import ReadOptions
-from cmh_data._presence import mark_missing
+from cmh_data._layouts.from_raw import from_raw
+from cmh_data._layouts.options import ReadOptions
+from cmh_data._layouts.presence import mark_missing
+from cmh_data._layouts.read import read_raw
 from cmh_data._protocols import find_protocol
-from cmh_data._read import read_raw
 from cmh_data._sample import sample
 
 if TYPE_CHECKING:
     import os
 
-    from cmh_data._assemble import Unlabelled
-    from cmh_data._dataset import PairedDataset
-    from cmh_data._presence import Missing
-    from cmh_data._raw import RawData
+    from cmh_data._dataset.assemble import Unlabelled
+    from cmh_data._dataset.dataset import PairedDataset
+    from cmh_data._dataset.drawn_split import DrawnSplit
+    from cmh_data._layouts.presence import Missing
+    from cmh_data._layouts.raw import RawData
 
 
 def load(
@@ -32,6 +36,8 @@ def load(
     pixel_axes: str = "auto",
     views: str = "IT",
     missing: Missing = "stated",
+    split: DrawnSplit | None = None,
+    first_row: int | None = None,
 ) -> PairedDataset:
     """Load a data set by its path, or the built-in one by the name "emoji".
 
@@ -49,7 +55,14 @@ def load(
         missing: which values mean that a row has no image or no text, besides what the file's `image_present`
             and `text_present` say: "stated": none, "nan": rows that are all NaN, "zero-rows": rows that are
             all zero or NaN.
+        split: a random split in place of the file's own.
+        first_row: from which number the file's split counts rows, 0 or 1; None: from 1 where its numbers
+            reach the number of rows and hold no 0.
         views: which views of a file with three (UCI digits) are image and text: "IT", "IP", "PT" and so on.
+
+    A file of this package's own format states a digest. Where its arrays are read whole, the digest is
+    computed again; of pixels, which stay on disk, at most 256 evenly spread rows are compared, besides texts,
+    labels, split and names. A file that was edited in place is refused.
 
     Returns:
         The checked data set. What is suspicious though not wrong stands in its `findings`: empty rows,
@@ -69,14 +82,38 @@ def load(
             raise DataError(
                 f"the emoji data set has its own split only, so the protocol {protocol} does not fit."
             )
-        return sample()
+        data = sample()
+        return data if split is None else data.with_split(split.draw(data.image, data.label))
     path = Path(path_or_name)
-    raw = read_raw(path, ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views))
+    raw = read_raw(path, ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views, first_row=first_row))
     mark_missing(raw, missing)
+    if protocol is not None and split is not None:
+        raise DataError("either a protocol or a drawn split can be asked for, but both are.")
     if protocol is not None:
         _apply_protocol(raw, protocol, seed)
+    if split is not None:
+        _draw(raw, split)
     kept = raw.attributes.get("unlabelled") == "keep"  # when the file was made
     return from_raw(raw, unlabelled="keep" if kept else unlabelled)
+
+
+def _draw(raw: RawData, split: DrawnSplit) -> None:
+    if raw.image is None:
+        raise DataError(f"{raw.path} holds no images, so no split is drawn: a query needs both sides.")
+    labels = np.zeros((raw.image.shape[0], 0), np.uint8) if raw.labels is None else raw.labels
+    try:
+        drawn = split.draw(
+            raw.image,
+            check_labels(labels),
+            image_present=raw.present.get("image"),
+            text_present=raw.present.get("text"),
+        )
+    except DataError as error:
+        raise DataError(f"{raw.path}: {error}") from error
+    raw.train, raw.query, raw.retrieval = drawn.train, drawn.query, drawn.retrieval
+    raw.attributes = {key: value for key, value in raw.attributes.items() if key != "digest"}
+    raw.warnings = [warning for warning in raw.warnings if "row 0" not in warning]
+    raw.notes.append(f"split: {split}.")
 
 
 def _apply_protocol(raw: RawData, protocol: str, seed: int) -> None:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_data._assemble import check_labels, check_split
+from cmh_data._dataset.assemble import check_labels, check_split
 from cmh_data._errors import DataError
-from cmh_data._known import KNOWN, identify
+from cmh_data._layouts.known import KNOWN, identify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import Split
+    from cmh_data._dataset.dataset import Split
 
     Rows = NDArray[np.int64]
     Stated = tuple[Rows | None, Rows | None]  # query and retrieval rows as the file states them

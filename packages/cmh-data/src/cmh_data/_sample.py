@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from cmh_files import trust
 
-from cmh_data._from_raw import from_raw
-from cmh_data._read import read_raw
+from cmh_data._layouts.from_raw import from_raw
+from cmh_data._layouts.read import read_raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from cmh_data._dataset import PairedDataset
+    from cmh_data._dataset.dataset import PairedDataset
 
 _FOLDER = files("cmh_data") / "emoji"
 

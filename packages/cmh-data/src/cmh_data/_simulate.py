@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_data._assemble import assemble
+from cmh_data._dataset.assemble import assemble
+from cmh_data._dataset.random_split import random_split
 from cmh_data._errors import DataError
-from cmh_data._random_split import random_split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import PairedDataset
+    from cmh_data._dataset.dataset import PairedDataset
 
 Like = Literal["mirflickr25k", "nuswide-tc21"]
 

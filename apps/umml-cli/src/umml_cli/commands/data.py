@@ -27,6 +27,9 @@ ViewsOption = Annotated[
 ]
 ProtocolOption = Annotated[str | None, typer.Option(help="A named split, see `umml data protocols`.")]
 SeedOption = Annotated[int, typer.Option(help="Random seed.")]
+FirstRowOption = Annotated[
+    int | None, typer.Option("--first-row", help="From which number the file's split counts rows: 0 or 1.")
+]
 MissingOption = Annotated[
     str, typer.Option(help="Values that mean missing: nan or zero-rows; stated: only what the file says.")
 ]
@@ -77,12 +80,35 @@ def convert(
     pixel_axes: PixelsOption = "auto",
     views: ViewsOption = "IT",
     missing: MissingOption = "stated",
+    first_row: FirstRowOption = None,
+    split_seed: Annotated[
+        int | None, typer.Option("--split-seed", help="Draw a split by this random seed instead.")
+    ] = None,
+    queries: Annotated[
+        int | None, typer.Option("--query", help="Queries of a drawn split; default a tenth.")
+    ] = None,
+    training: Annotated[
+        int | None, typer.Option(help="Training rows of a drawn split; default all others.")
+    ] = None,
+    stratified: Annotated[
+        bool, typer.Option("--stratified", help="Draw from each class in proportion.")
+    ] = False,
 ) -> None:
     """Write a data set to one HDF5 file that opens fast and carries split, names and digest.
 
     Example: umml data convert FLICKR-25K.mat mirflickr.h5 --protocol umml
+
+    Example: umml data convert mine.npz mine.h5 --split-seed 0 --query 500 --stratified
     """
     import cmh_data
+
+    from umml_cli.errors import UserError
+
+    if split_seed is None and (queries is not None or training is not None or stratified):
+        raise UserError("--query, --training and --stratified describe a drawn split: give --split-seed too.")
+    split = None
+    if split_seed is not None:
+        split = cmh_data.DrawnSplit(n_query=queries, n_train=training, seed=split_seed, stratified=stratified)
 
     dataset = cmh_data.load(
         source,
@@ -93,6 +119,8 @@ def convert(
         pixel_axes=pixel_axes,
         views=views,
         missing=missing,  # type: ignore[arg-type] # checked there
+        first_row=first_row,
+        split=split,
     )
     _write(dataset, target)
 

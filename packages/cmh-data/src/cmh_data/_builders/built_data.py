@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from cmh_files import strings, variables
 
-from cmh_data._assemble import assemble
 from cmh_data._builders.pictures import ImageFiles, identical_groups
+from cmh_data._dataset.assemble import assemble
+from cmh_data._dataset.random_split import random_split
 from cmh_data._errors import DataError
 from cmh_data._protocols import find_protocol
-from cmh_data._random_split import random_split
 
 KeepTogether = Literal["same", "identical", "near-identical"]
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cmh_data._builders.archive import Archive
-    from cmh_data._dataset import PairedDataset, RowArray, Split
+    from cmh_data._dataset.dataset import PairedDataset, RowArray, Split
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

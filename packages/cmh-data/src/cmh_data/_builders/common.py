@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cmh_data._assemble import check_split
 from cmh_data._builders.built_data import BuiltData
+from cmh_data._dataset.assemble import check_split
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:

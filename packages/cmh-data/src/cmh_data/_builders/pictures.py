@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cmh_data._dataset.threads import in_order
 from cmh_data._errors import DataError
-from cmh_data._threads import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cmh_data._errors import DataError
-from cmh_data._raw import RawData, numbers, one_hot
+from cmh_data._layouts.raw import RawData, class_table, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,8 +55,7 @@ def deephash(path: Path, files: Iterable[Path]) -> RawData | None:
     raw.chosen = {"ids": "first column", "labels": "other columns"}
     sides = {"train": "train", "test": "query", "query": "query", "database": "retrieval"}
     for list_name, positions in members.items():
-        if list_name in sides:
-            setattr(raw, sides[list_name], numbers(positions))
+        _set_side(raw, sides.get(list_name, ""), numbers(positions))
     if {"train", "database"} <= set(members):
         inside = len(set(members["train"]) & set(members["database"]))
         raw.notes.append(f"{inside} of {len(members['train'])} training rows lie in the database.")
@@ -127,13 +126,13 @@ def ugach(path: Path, files: Iterable[Path]) -> RawData | None:
                 "but each name needs one line of labels."
             )
         tables.append(_numbers_table(by_name[f"{side}_label.txt"], labels))
-        setattr(raw, UGACH_SIDES[side], numbers(range(len(ids), len(ids) + len(names))))
+        _set_side(raw, UGACH_SIDES[side], numbers(range(len(ids), len(ids) + len(names))))
         ids += names
     widths = {table.shape[1] for table in tables}
     if len(widths) > 1:
         raise DataError(f"{path}: the lists have different numbers of label columns, {sorted(widths)}.")
     raw.ids = tuple(ids)
-    raw.labels = one_hot(np.concatenate(tables), raw.notes, key=f"{sides[0]}_label.txt")
+    raw.labels = class_table([np.concatenate(tables)], raw, key=f"{sides[0]}_label.txt")[0]
     raw.chosen = {"ids": f"{sides[0]}_img.txt", "labels": f"{sides[0]}_label.txt"}
     raw.notes.append("the lists hold image names, not images: encode them and join by ids.")
     return raw
@@ -166,6 +165,15 @@ def wikipedia_lists(raw: RawData, files: Iterable[Path]) -> None:
 def read_lists(path: Path, files: list[Path]) -> RawData | None:
     """Read text lists by the first layout that knows them."""
     return mith(path, files) or ugach(path, files) or deephash(path, files)
+
+
+def _set_side(raw: RawData, side: str, rows: NDArray[np.int64]) -> None:
+    if side == "train":
+        raw.train = rows
+    elif side == "query":
+        raw.query = rows
+    elif side == "retrieval":
+        raw.retrieval = rows
 
 
 def _path_and_labels(file: Path) -> tuple[list[str], NDArray[np.uint8]] | None:

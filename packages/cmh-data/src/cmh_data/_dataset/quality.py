@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmh_data._alignment import LARGEST_ALIGNED, LEAST_ROWS, alignment_p_value
-from cmh_data._dataset import row_blocks
+from cmh_data._dataset.alignment import LARGEST_ALIGNED, LEAST_ROWS, alignment_p_value
+from cmh_data._dataset.dataset import row_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import PairedDataset, RowArray, Split
+    from cmh_data._dataset.dataset import PairedDataset, RowArray, Split
 
 
 def find_suspicious(dataset: PairedDataset) -> tuple[str, ...]:

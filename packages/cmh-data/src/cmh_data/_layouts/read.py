@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cmh_files import attributes, container, variables
 
 from cmh_data._errors import DataError, shorten
-from cmh_data._layouts import ReadOptions, recognise
-from cmh_data._lists import read_lists, wikipedia_lists
+from cmh_data._layouts.lists import read_lists, wikipedia_lists
+from cmh_data._layouts.options import ReadOptions
+from cmh_data._layouts.recognise import recognise
+from cmh_data._layouts.splits import SIDES, words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cmh_files import Variable
 
-    from cmh_data._raw import RawData
+    from cmh_data._layouts.raw import RawData
 
 LARGEST_FOLDER = 64
 
@@ -40,9 +45,8 @@ def read_raw(path: Path, options: ReadOptions | None = None) -> RawData:
                 head = file.read(60)
             raise DataError(f"{path} is text of no known layout; it begins with {head!r}.")
         return raw
-    raw = recognise(path, variables(path), options)
-    if container(path) == "hdf5":
-        raw.attributes = attributes(path)
+    stated = attributes(path) if container(path) == "hdf5" else {}
+    raw = recognise(path, variables(path), options, stated)
     if raw.labels is None:
         wikipedia_lists(raw, _files(path.parent))
     return raw
@@ -57,19 +61,9 @@ def _read_folder(path: Path, options: ReadOptions) -> RawData:
             f"{path} holds {len(files)} files; a folder to load holds the few files of one data set."
         )
     texts = [file for file in files if container(file) == "text"]
-    found: list[Variable] = []
-    origin: dict[str, Path] = {}
-    for file in files:
-        if file in texts or container(file) == "unknown":
-            continue
-        for variable in variables(file):
-            if variable.key in origin:
-                raise DataError(
-                    f"{path} holds {variable.key} in {origin[variable.key].name} and in {file.name}; "
-                    "give the path of one file, or keep one data set in a folder."
-                )
-            origin[variable.key] = file
-            found.append(variable)
+    found = _without_clashes(
+        path, {file: variables(file) for file in files if file not in texts and container(file) != "unknown"}
+    )
     if not found:
         raw = read_lists(path, texts)
         if raw is None:
@@ -80,6 +74,30 @@ def _read_folder(path: Path, options: ReadOptions) -> RawData:
     raw = recognise(path, found, options)
     wikipedia_lists(raw, texts)
     return raw
+
+
+def _without_clashes(path: Path, by_file: Mapping[Path, list[Variable]]) -> list[Variable]:
+    """The variables of all files; where files repeat keys, a file's name must say which side it is."""
+    counts = Counter(variable.key for found in by_file.values() for variable in found)
+    result: list[Variable] = []
+    origin: dict[str, Path] = {}
+    for file, found in by_file.items():
+        sides = (word for word in words_of(file.stem) if SIDES.get(word, "validation") != "validation")
+        side = next(sides, "")
+        for variable in found:
+            key = variable.key
+            if counts[key] > 1 and {"indptr", "row"} & {key, *(one.key for one in found)}:
+                key = f"{file.stem}_{key}"  # several sparse tables, one a file
+            elif counts[key] > 1 and side:
+                key = f"{key}_{side}"
+            if key in origin:
+                raise DataError(
+                    f"{path} holds {variable.key} in {origin[key].name} and in {file.name}; "
+                    "give the path of one file, or keep one data set in a folder."
+                )
+            origin[key] = file
+            result.append(variable if key == variable.key else replace(variable, key=key))
+    return result
 
 
 def _files(folder: Path) -> list[Path]:

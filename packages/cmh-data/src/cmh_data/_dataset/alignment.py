@@ -11,7 +11,7 @@ from cmh_data._errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import RowArray
+    from cmh_data._dataset.dataset import RowArray
 
 ROWS = 300
 LEAST_ROWS = 20  # fewer show nothing

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmh_data._assemble import Unlabelled, assemble
+from cmh_data._dataset.assemble import Unlabelled, assemble
 from cmh_data._errors import DataError, MissingPartsError, shorten
+from cmh_data._layouts.tables import PLAIN
 
 if TYPE_CHECKING:
-    from cmh_data._dataset import PairedDataset
-    from cmh_data._raw import RawData
+    from cmh_data._dataset.dataset import PairedDataset
+    from cmh_data._layouts.raw import RawData
 
 
 @np.errstate(all="ignore")  # damaged files hold numbers that NumPy warns of
@@ -22,7 +24,7 @@ def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", find_warnings: 
     assert raw.image is not None and raw.text is not None and raw.labels is not None  # noqa: PT018 - one condition
     assert raw.train is not None and raw.query is not None  # noqa: PT018 - likewise
     try:
-        return assemble(
+        dataset = assemble(
             image=raw.image,
             text=raw.text,
             labels=raw.labels,
@@ -43,6 +45,23 @@ def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", find_warnings: 
         )
     except DataError as error:
         raise DataError(f"{raw.path}: {error}") from error
+    if dataset.stored_digest is not None and find_warnings:
+        _verify(raw, dataset)
+    return replace(dataset, findings=(*raw.warnings, *dataset.findings)) if find_warnings else dataset
+
+
+def _verify(raw: RawData, dataset: PairedDataset) -> None:
+    """Refuse a file whose content is not what its digest says; see `load` for what is compared."""
+    in_memory = isinstance(dataset.image, np.ndarray) and isinstance(dataset.text, np.ndarray)
+    changed = in_memory and dataset.compute_digest() != dataset.stored_digest
+    rows_digest = raw.attributes.get("rows_digest")
+    if not in_memory and rows_digest is not None:
+        changed = dataset.sampled_digest() != rows_digest
+    if changed:
+        raise DataError(
+            f"{raw.path} states a digest that its content has not: it was edited after it was made. Write the "
+            "file again, or take the attributes format and digest out of it, so that it is new data."
+        )
 
 
 def _require_parts(raw: RawData) -> None:
@@ -50,17 +69,20 @@ def _require_parts(raw: RawData) -> None:
     missing = [name for name in ("image", "text", "labels", "train", "query") if parts.get(name) is None]
     if not missing:
         return
-    there = [name for name, part in parts.items() if part is not None]
-    if raw.layout.startswith("plain"):
+    parts_there = [name for name, part in parts.items() if part is not None]
+    there = shorten(raw.keys or parts_there, 16)
+    if set(missing) <= {"train", "query"}:
         raise MissingPartsError(
-            f"{raw.path} lacks {', '.join(missing)}: expected the keys image, text, labels, train, query "
-            f"and, if wanted, retrieval; found {shorten(there)}."
+            f"{raw.path} has no {' and '.join(missing)} rows ({raw.layout}); "
+            f"it holds {there}. Name the arrays of row numbers or masks train, query and, if wanted, retrieval, "
+            "or draw a split: --split-seed 0 (split=DrawnSplit(seed=0)), "
+            "or choose a protocol= (--protocol) that fits."
         )
-    cure = (
-        "choose a protocol=" if set(missing) <= {"train", "query"} else "give the folder that holds all parts"
-    )
+    cure = "name the arrays so" if raw.layout == PLAIN else "give the folder that holds all parts"
     raise MissingPartsError(
-        f"{raw.path} holds {shorten(there)} but no {', '.join(missing)} ({raw.layout}): {cure}."
+        f"{raw.path} lacks {', '.join(missing)} ({raw.layout}); it holds {there}. Expected are arrays such "
+        f"as image, text, labels, train, query and, if wanted, retrieval: {cure}."
+        + "".join(f" The array {warning}" for warning in raw.warnings)
     )
 
 

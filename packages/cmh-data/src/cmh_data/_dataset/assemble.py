@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_data._dataset import PairedDataset, RowArray, Split, row_blocks
+from cmh_data._dataset.dataset import PairedDataset, RowArray, Split, row_blocks
+from cmh_data._dataset.quality import find_suspicious
 from cmh_data._errors import DataError
-from cmh_data._findings import find_suspicious
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -178,7 +178,12 @@ def check_split(
         if len(shared):
             raise DataError(
                 f"{name} and query must not share rows, but {len(shared)} rows are in both, "
-                f"the first is row {shared[0]}."
+                f"the first is row {shared[0]}: take them out of {name}"
+                + (
+                    ", or leave retrieval out, then all rows but the queries are ranked."
+                    if name == "retrieval"
+                    else "."
+                )
             )
         if not len(rows):
             raise DataError(f"{name} must hold at least one row, but it is empty.")

@@ -10,16 +10,16 @@ import numpy as np
 from cmh_files import container
 from pydantic import BaseModel, ConfigDict
 
-from cmh_data._alignment import LARGEST_ALIGNED, LEAST_ROWS, alignment_p_value
-from cmh_data._assemble import check_labels, check_split
-from cmh_data._dataset import row_blocks
+from cmh_data._dataset.alignment import LARGEST_ALIGNED, LEAST_ROWS, alignment_p_value
+from cmh_data._dataset.assemble import check_labels, check_split
+from cmh_data._dataset.dataset import row_blocks
+from cmh_data._dataset.quality import not_aligned
 from cmh_data._errors import DataError
-from cmh_data._findings import not_aligned
-from cmh_data._from_raw import from_raw
-from cmh_data._known import identify
-from cmh_data._layouts import ReadOptions
-from cmh_data._presence import mark_missing
-from cmh_data._read import read_raw
+from cmh_data._layouts.from_raw import from_raw
+from cmh_data._layouts.known import identify
+from cmh_data._layouts.options import ReadOptions
+from cmh_data._layouts.presence import mark_missing
+from cmh_data._layouts.read import read_raw
 from cmh_data._sample import sample_file
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import RowArray, Split
-    from cmh_data._presence import Missing
-    from cmh_data._raw import RawData
+    from cmh_data._dataset.dataset import RowArray, Split
+    from cmh_data._layouts.presence import Missing
+    from cmh_data._layouts.raw import RawData
 
 CONTAINERS = {
     "mat5": "MATLAB 5",
@@ -212,7 +212,7 @@ def inspect(
 def _report(path: Path, options: ReadOptions, missing: Missing) -> FileReport:
     raw = read_raw(path, options)
     mark_missing(raw, missing)
-    problems: list[str] = []
+    problems = list(raw.warnings)
     labels = _labels(raw, problems)
     lengths = {name: array.shape[0] for name, array in raw.parts.items()}
     lengths |= {name: len(getattr(raw, name)) for name in ("ids", "captions") if getattr(raw, name)}

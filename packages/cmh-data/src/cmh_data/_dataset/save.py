@@ -14,15 +14,15 @@ import h5py
 import numpy as np
 from cmh_files import atomic_write
 
-from cmh_data._dataset import ContentDigest, row_blocks
-from cmh_data._threads import in_order
+from cmh_data._dataset.dataset import ContentDigest, row_blocks
+from cmh_data._dataset.threads import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import PairedDataset, RowArray
+    from cmh_data._dataset.dataset import PairedDataset, RowArray
 
 FORMAT = "cmh-data"
 FORMAT_VERSION = 1
@@ -99,6 +99,10 @@ def _write(file: h5py.File, dataset: PairedDataset) -> None:
     file.attrs["name"] = dataset.name
     file.attrs["provenance"] = json.dumps(dict(dataset.provenance), ensure_ascii=False, sort_keys=True)
     file.attrs["digest"] = digest.finish(dataset)
+    if len(dataset.image.shape) == 4:
+        file.attrs["rows_digest"] = (
+            dataset.sampled_digest()
+        )  # what `load` compares without reading all pixels
     if not dataset.label.any(axis=1).all():
         file.attrs["unlabelled"] = "keep"  # such rows were kept on purpose
     if dataset.provenance.get("simulated"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_data._dataset import row_blocks
+from cmh_data._dataset.dataset import row_blocks
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cmh_files import Variable
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import RowArray
-    from cmh_data._raw import RawData
+    from cmh_data._dataset.dataset import RowArray
+    from cmh_data._layouts.raw import RawData
 
 Missing = Literal["stated", "nan", "zero-rows"]
 # Last parts of keys, in small letters. True means present under the first names, missing under the second.

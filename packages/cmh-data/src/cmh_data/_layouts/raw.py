@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_data._errors import DataError
+from cmh_data._layouts.labels import read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import RowArray
+    from cmh_data._dataset.dataset import RowArray
 
 
 @dataclass(kw_only=True)
@@ -36,6 +36,8 @@ class RawData:
         captions: running texts per row, of layouts that hold no word vectors.
         chosen: which key became which part, for the report.
         notes: what was turned, expanded or ignored, one sentence each.
+        warnings: what is suspicious about how the file was read; it becomes findings.
+        keys: everything that the file holds, for messages.
         attributes: the file's own attributes.
         present: from "image" and "text" to `(n,)` bool, which rows have it; a side that is not there has all.
     """
@@ -55,6 +57,8 @@ class RawData:
     captions: tuple[str, ...] = ()
     chosen: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    keys: tuple[str, ...] = ()
     attributes: dict[str, Any] = field(default_factory=dict)
     present: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
@@ -65,25 +69,21 @@ class RawData:
         return {name: array for name, array in named if array is not None}
 
 
-def one_hot(labels: NDArray[Any], notes: list[str], *, key: str = "labels") -> NDArray[Any]:
-    """Expand class numbers, counted from 0 or 1, to one column per class; tables pass unchanged."""
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        return labels
-    column = labels.ravel()
-    if column.dtype.kind not in "iufb" or not len(column):
-        raise DataError(
-            f"{key} must hold class numbers, but it has {len(column)} rows of dtype {column.dtype}."
-        )
-    if not np.isfinite(column.astype(np.float64)).all() or (column != np.floor(column)).any():
-        raise DataError(f"{key} must hold whole class numbers, but some values are not whole.")
-    base, last = int(column.min()), int(column.max())
-    if base not in {0, 1} or last > 10_000:
-        raise DataError(
-            f"{key} must hold class numbers counted from 0 or 1, but they run from {base} to {last}."
-        )
-    notes.append(f"{key}: class numbers {base} to {last} were expanded to {last - base + 1} columns.")
-    table: NDArray[np.bool_] = column[:, None] == np.arange(base, last + 1)
-    return table.astype(np.uint8)
+def class_table(labels: list[NDArray[Any]], raw: RawData, *, key: str) -> list[NDArray[np.uint8]]:
+    """Turn the labels of a file into zeros and ones, see `read_labels`; names and notes go into `raw`.
+
+    Args:
+        labels: one array, or one for each side.
+        raw: the parts found so far.
+        key: what messages call them.
+
+    Returns:
+        One table for each array.
+    """
+    found = read_labels(*labels, name=key)
+    raw.notes += found.notes
+    raw.label_names = raw.label_names or found.names
+    return list(found.tables)
 
 
 def numbers(values: Iterable[int]) -> NDArray[np.int64]:

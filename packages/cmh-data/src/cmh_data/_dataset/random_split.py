@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmh_data._assemble import check_split
+from cmh_data._dataset.assemble import check_split
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import Split
+    from cmh_data._dataset.dataset import Split
 
 
 def random_split(

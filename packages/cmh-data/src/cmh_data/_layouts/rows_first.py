@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from cmh_files import Variable
     from numpy.typing import NDArray
 
-    from cmh_data._dataset import RowArray
+    from cmh_data._dataset.dataset import RowArray
 
 
 # Keys under which MATLAB-made files keep pixels, which Python then sees as (row, colour, width, height).
 WIDTH_BEFORE_HEIGHT = frozenset({"IAll", "images", "FAll", "imgs", "I"})
 
 
-def read_rows_first(variable: Variable, n: int, notes: list[str]) -> NDArray[Any]:
-    """Read a table and turn it so that the `n` rows come first."""
+def read_rows_first(variable: Variable, n: int | None, notes: list[str]) -> NDArray[Any]:
+    """Read a table and turn it so that the `n` rows come first; vectors, and any table for None, stay."""
     array = variable.read()
+    if n is None or array.ndim == 1 or (array.ndim == 2 and array.shape == (1, n) and n != 1):
+        return array
     if array.ndim != 2:
         raise DataError(f"{variable} in {variable.file.name} must be a table with {n} rows.")
     if array.shape[0] != n and array.shape[1] == n:

@@ -1,0 +1,1 @@
+"""What a file holds, as a report, as text and as JSON."""

@@ -1,0 +1,1 @@
+"""The layouts of data files, one file a layout; `recognise` lists them."""
