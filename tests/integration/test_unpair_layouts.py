@@ -122,7 +122,7 @@ def test_files_without_a_split(tmp_path, write, wikipedia_sized):
     assert emptied == {"image": plan.counts.without_image, "text": plan.counts.without_text}
     after = cmh_data.load(target, protocol="wikipedia")
     assert_unpaired(before, after, plan)
-    assert cmh_data.inspect(target).parts["text"].empty_rows == plan.counts.without_text
+    assert cmh_data.inspect(target).parts["text"].missing_rows == plan.counts.without_text
 
 
 def wikipedia(folder, data):

@@ -100,8 +100,7 @@ def edit_constant(arrays):
         (edit_rows, "the parts have different numbers of rows: image 60, text 59, labels 60."),
         (
             edit_overlap,
-            "train and query must not share rows, but 1 rows are in both, the first is row 3: "
-            "take them out of train.",
+            "train and query must not share rows, but 1 rows are in both, the first is row 3: take them out",
         ),
         (edit_outside, "query must hold row numbers from 0 to 59, but it holds 99."),
         (edit_constant, "image is the same in every row."),

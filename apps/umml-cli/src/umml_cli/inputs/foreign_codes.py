@@ -58,7 +58,8 @@ Side = tuple[Orientation, Orientation]  # codes, labels
 def split_location(location: str) -> tuple[str, str | None]:
     """Path and key of `PATH:KEY`; a colon that belongs to the path of an existing file stays in it."""
     path, colon, key = location.rpartition(":")
-    return (path, key) if colon and key and not Path(location).exists() else (location, None)
+    is_drive = len(path) == 1 and path.isalpha() and key.startswith(("\\", "/"))  # C:\codes.npy
+    return (path, key) if colon and key and not is_drive and not Path(location).exists() else (location, None)
 
 
 def read_arrays(

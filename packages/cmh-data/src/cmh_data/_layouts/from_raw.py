@@ -59,8 +59,8 @@ def _verify(raw: RawData, dataset: PairedDataset) -> None:
         changed = dataset.sampled_digest() != rows_digest
     if changed:
         raise DataError(
-            f"{raw.path} states a digest that its content has not: it was edited after it was made. Write the "
-            "file again, or take the attributes format and digest out of it, so that it is new data."
+            f"{raw.path} states a digest that its content has not: it was edited after it was made. "
+            "Write the file again, or take its attributes format and digest away, so that it is new data."
         )
 
 
@@ -74,8 +74,8 @@ def _require_parts(raw: RawData) -> None:
     if set(missing) <= {"train", "query"}:
         raise MissingPartsError(
             f"{raw.path} has no {' and '.join(missing)} rows ({raw.layout}); "
-            f"it holds {there}. Name the arrays of row numbers or masks train, query and, if wanted, retrieval, "
-            "or draw a split: --split-seed 0 (split=DrawnSplit(seed=0)), "
+            f"it holds {there}. Name the arrays of row numbers or masks train, query and, "
+            "if wanted, retrieval, or draw a split: --split-seed 0 (split=DrawnSplit(seed=0)), "
             "or choose a protocol= (--protocol) that fits."
         )
     cure = "name the arrays so" if raw.layout == PLAIN else "give the folder that holds all parts"
