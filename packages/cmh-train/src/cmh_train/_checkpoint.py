@@ -54,6 +54,18 @@ def save_checkpoint(
         method: its state dict and its optimisers' states are saved.
         epochs: what happened so far.
         run: settings that must be the same when the run continues; anything that JSON can hold.
+
+    Example:
+        >>> import tempfile
+        >>> from cmh_train import HashingMethod, MethodConfig
+        >>> class Bias(HashingMethod):
+        ...     def __init__(self, config):
+        ...         super().__init__(config)
+        ...         self.bias = torch.nn.Parameter(torch.zeros(2))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_checkpoint(f"{folder}/run", Bias(MethodConfig()), run={"seed": 3})
+        ...     load_checkpoint(f"{folder}/run", Bias(MethodConfig()), run={"seed": 3})
+        ()
     """
     tensors = {_METHOD + name: tensor for name, tensor in method.state_dict().items()}
     groups: dict[str, Any] = {}
@@ -93,6 +105,21 @@ def load_checkpoint(
     Raises:
         FileNotFoundError: if there is no file.
         ValueError: if the file is no checkpoint, or belongs to another run or method.
+
+    Example:
+        >>> import tempfile
+        >>> from cmh_train import HashingMethod, MethodConfig
+        >>> class Bias(HashingMethod):
+        ...     def __init__(self, config):
+        ...         super().__init__(config)
+        ...         self.bias = torch.nn.Parameter(torch.zeros(2))
+        >>> saved, loaded = Bias(MethodConfig()), Bias(MethodConfig())
+        >>> _ = saved.bias.data.fill_(7)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_checkpoint(f"{folder}/run", saved)
+        ...     _ = load_checkpoint(f"{folder}/run", loaded)
+        >>> loaded.bias.tolist()
+        [7.0, 7.0]
     """
     header, tensors = _read(Path(path))
     if run is not None:

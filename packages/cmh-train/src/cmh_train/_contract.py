@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+#: The two kinds of items: "image" or "text".
 Modality = Literal["image", "text"]
 Completion = Literal["label", "neighbour", "none"]
 
@@ -65,7 +66,7 @@ class TrainingRows:
     Args:
         image: `(n_train, *image_shape)` raw images in the type they came in, for example uint8 pixels. A
             sample whose image was removed holds the fill value.
-        text: `(n_train, text_width)` raw texts in the type they came in. Likewise.
+        text: `(n_train, text_width)` raw texts in the type they came in, any real dtype. Likewise.
         label: `(n_train, n_label)` zeros and ones, floating point as the weights, or None.
         image_present: `(n_train,)` bool, False where the image was removed.
         text_present: `(n_train,)` bool, False where the text was removed.
@@ -165,8 +166,9 @@ class HashingMethod(torch.nn.Module):
             batch: `image` is `(batch, *image_shape)`, and so on.
 
         Returns:
-            Named losses: detached scalars, of the same names in every step. Their weighted sum is called
-            `total` and comes after its parts, so that the part that became NaN is named.
+            Named losses: detached scalars `()`, floating point, of the same names in every step. Their
+            weighted sum is called `total` and comes after its parts, so that the part that became NaN is
+            named.
 
         Raises:
             NotImplementedError: if a method has no training.

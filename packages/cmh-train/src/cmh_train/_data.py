@@ -23,9 +23,11 @@ class TrainingData:
     """The training rows: what `fit` trains on. Make one with `TrainingData.from_arrays`.
 
     Args:
-        image: `(n_train, *image_shape)` features or pixels; a removed image holds the fill value.
-        text: `(n_train, text_width)`; a removed text holds the fill value.
-        label: `(n_train, n_label)` zeros and ones, or None. Rows of removed samples keep their labels.
+        image: `(n_train, *image_shape)` features or pixels, any real dtype; a removed image holds the fill
+            value.
+        text: `(n_train, text_width)`, any real dtype; a removed text holds the fill value.
+        label: `(n_train, n_label)` zeros and ones, any real dtype, or None. Rows of removed samples keep
+            their labels.
         image_present: `(n_train,)` bool, False where the image was removed.
         text_present: `(n_train,)` bool, False where the text was removed.
         spec: shapes and scaling statistics.
@@ -55,9 +57,9 @@ class TrainingData:
         Args:
             image: `(n_train, d_image)` features or `(n_train, 3, height, width)` pixels, any real dtype.
             text: `(n_train, text_width)`, any real dtype.
-            label: `(n_train, n_label)` zeros and ones; None for unsupervised training.
+            label: `(n_train, n_label)` zeros and ones, any real dtype; None for unsupervised training.
             image_present: `(n_train,)` bool; None: all present.
-            text_present: likewise.
+            text_present: `(n_train,)` bool, likewise.
             image_mean: scalar mean over the whole original image matrix (all rows, nothing removed), as
                 `image_statistics` gives it. None: over the training images that are present.
             image_std: scalar standard deviation over the same entries, `> 0`. Give both or neither.
@@ -116,7 +118,7 @@ def image_statistics(image: npt.ArrayLike) -> tuple[float, float]:
     before any sample was emptied.
 
     Args:
-        image: `(n, ...)` real numbers; read in pieces, so a memory-mapped array stays on disk.
+        image: `(n, ...)` of any real dtype; read in pieces, so a memory-mapped array stays on disk.
 
     Returns:
         Mean and population standard deviation; the deviation is 1 where all entries are equal.

@@ -9,6 +9,7 @@ import torch
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+#: "float32"; "bf16": float32 weights, matrix products in bfloat16; "float64".
 Precision = Literal["float32", "bf16", "float64"]
 
 
@@ -57,7 +58,7 @@ def full_precision(like: torch.Tensor) -> AbstractContextManager[object]:
     Inside, operations keep the type of their inputs, so give them `at_least_float32`.
 
     Args:
-        like: any shape; autocast is switched off on its device.
+        like: `(...)` of any dtype; autocast is switched off on its device.
 
     Returns:
         A context manager.
@@ -74,10 +75,10 @@ def at_least_float32(values: torch.Tensor) -> torch.Tensor:
     """Return bfloat16 and float16 values as float32, others as they are.
 
     Args:
-        values: any shape, floating point.
+        values: `(...)` floating point.
 
     Returns:
-        The same shape, float32 or float64.
+        `(...)` float32 or float64.
 
     Example:
         >>> at_least_float32(torch.ones(2, dtype=torch.bfloat16)).dtype

@@ -34,7 +34,8 @@ def encode_dataset(
     Args:
         method: a method, trained or not. Its mode is restored afterwards.
         modality: "image" or "text".
-        features: `(n, *image_shape)` or `(n, text_width)` raw features; a memory-mapped array stays on disk.
+        features: `(n, *image_shape)` or `(n, text_width)` raw features, any real dtype; a
+            memory-mapped array stays on disk.
         batch_size: rows at a time; None: 2,048, fewer where a row has more than 4,096 entries, such as
             pixels. Ignored by a method whose codes depend on it (`encode_batch_size`).
         precision: "bf16" multiplies matrices in bfloat16; otherwise the type of the weights counts.
@@ -45,6 +46,19 @@ def encode_dataset(
     Raises:
         ValueError: for an unknown modality, features of another width than the method was built for, or a
             method whose `encode` gives another shape than it must.
+
+    Example:
+        >>> from cmh_train import DataSpec, HashingMethod, MethodConfig
+        >>> class FirstColumns(HashingMethod):
+        ...     def __init__(self, config, data_spec):
+        ...         super().__init__(config, data_spec)
+        ...         self.shift = torch.nn.Parameter(torch.zeros(self.bits))
+        ...
+        ...     def encode(self, modality, features):
+        ...         return features[:, : self.bits] + self.shift
+        >>> spec = DataSpec(n_train=2, image_shape=(9,), text_width=9)
+        >>> encode_dataset(FirstColumns(MethodConfig(bits=8), spec), "text", np.ones((3, 9))).shape
+        (3, 8)
     """
     features = np.asanyarray(features)
     check_precision(precision)

@@ -107,7 +107,26 @@ def fit(
         ValueError: for settings that do not fit the data, the device or the checkpoint.
 
     Example:
-        >>> fit(method, data, epochs=20, batch_size=128, checkpoint="run.safetensors")  # doctest: +SKIP
+        >>> from cmh_train import HashingMethod, MethodConfig, TrainingData
+        >>> class Bias(HashingMethod):
+        ...     def __init__(self, config, data_spec):
+        ...         super().__init__(config, data_spec)
+        ...         self.bias = torch.nn.Parameter(torch.zeros(()))
+        ...         self.adam = torch.optim.Adam(self.parameters())
+        ...
+        ...     def update(self, batch):
+        ...         total = (self.bias - batch.image.mean()).square()
+        ...         self.adam.zero_grad()
+        ...         total.backward()
+        ...         self.adam.step()
+        ...         return {"total": total.detach()}
+        ...
+        ...     def optimisers(self):
+        ...         return {"adam": self.adam}
+        >>> data = TrainingData.from_arrays(image=[[1.0, 2.0]] * 4, text=[[1.0]] * 4)
+        >>> method = Bias(MethodConfig(), data.spec)
+        >>> [round(loss, 2) for loss in fit(method, data, epochs=2, batch_size=4).losses["total"]]
+        [2.25, 2.25]
     """
     target = find_device(device)
     check_precision(precision)
@@ -163,7 +182,19 @@ def prepare_untrained(method: HashingMethod, data: TrainingData, *, seed: int = 
         ValueError: if the method was built for other data.
 
     Example:
-        >>> prepare_untrained(method, data)  # doctest: +SKIP
+        >>> from cmh_train import HashingMethod, MethodConfig, TrainingData
+        >>> class Centred(HashingMethod):
+        ...     def __init__(self, config, data_spec):
+        ...         super().__init__(config, data_spec)
+        ...         self.scale = torch.nn.Parameter(torch.ones(()))
+        ...
+        ...     def begin_training(self, rows):
+        ...         self.centre = rows.image.mean(dim=0)
+        >>> data = TrainingData.from_arrays(image=[[1.0, 2.0], [3.0, 4.0]], text=[[1.0]] * 2)
+        >>> method = Centred(MethodConfig(), data.spec)
+        >>> prepare_untrained(method, data)
+        >>> method.centre.tolist()
+        [2.0, 3.0]
     """
     check_seed(seed)
     _check_spec(method, data)

@@ -44,7 +44,7 @@ def gradient_penalty(discriminator: torch.nn.Sequential, inputs: torch.Tensor) -
         inputs: `(batch, width)` floating point, usually between real and fake rows.
 
     Returns:
-        Scalar, unweighted, with a gradient for the weights.
+        Scalar `()` floating point, unweighted, with a gradient for the weights.
 
     Source: Gulrajani et al., "Improved Training of Wasserstein GANs", NeurIPS 2017, eq. 3.
 

@@ -12,7 +12,7 @@ def frobenius_norm(features: torch.Tensor) -> torch.Tensor:
         features: `(batch, width)` floating point.
 
     Returns:
-        Scalar of the same dtype; the smallest positive normal number for a batch of zeros.
+        Scalar `()` of the same dtype; the smallest positive normal number for a batch of zeros.
 
     Example:
         >>> frobenius_norm(torch.tensor([[3.0, 0.0], [0.0, 4.0]])).item()

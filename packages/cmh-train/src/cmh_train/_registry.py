@@ -68,8 +68,9 @@ def find_method(name: str) -> MethodSpec:
         BrokenMethodError: if it cannot be loaded.
 
     Example:
-        >>> find_method("dadh").supervised  # doctest: +SKIP
-        True
+        >>> find_method("dahd")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        cmh_train._registry.UnknownMethodError: there is no method 'dahd'; installed methods: ...
     """
     points = _announced()
     if name in points:
@@ -98,8 +99,17 @@ def make_config(
         ValueError: for an unknown preset or option, or a value out of range; the message names it.
 
     Example:
-        >>> make_config("dadh", preset="small", options={"bits": 32}).bits  # doctest: +SKIP
-        32
+        >>> from cmh_train import HashingMethod
+        >>> linear = MethodSpec(
+        ...     name="linear",
+        ...     title="Two linear layers",
+        ...     config_type=MethodConfig,
+        ...     build=HashingMethod,
+        ...     supervised=False,
+        ...     presets={"small": {"epochs": 5}},
+        ... )
+        >>> make_config(linear, preset="small", options={"bits": 32})
+        MethodConfig(bits=32, epochs=5, batch_size=128)
     """
     spec = find_method(method) if isinstance(method, str) else method
     if preset is not None and preset not in spec.presets:
@@ -137,8 +147,17 @@ def build_method(
         BrokenMethodError: if the specification's `build` returns something else than a method.
 
     Example:
-        >>> spec = DataSpec(n_train=8, image_shape=(4,), text_width=3, n_label=2)
-        >>> build_method("dadh", {"bits": 16}, spec, seed=0).bits  # doctest: +SKIP
+        >>> from cmh_train import DataSpec, HashingMethod
+        >>> linear = MethodSpec(
+        ...     name="linear",
+        ...     title="Two linear layers",
+        ...     config_type=MethodConfig,
+        ...     build=HashingMethod,
+        ...     supervised=False,
+        ...     presets={"small": {"epochs": 5}},
+        ... )
+        >>> spec = DataSpec(n_train=8, image_shape=(4,), text_width=3)
+        >>> build_method(linear, {"bits": 16}, spec, seed=0).bits
         16
     """
     check_seed(seed)
