@@ -49,6 +49,8 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
     ("method", "options"),
     [
         ("agah", ("--preset", "small", "--epochs", 3)),
+        ("cagan", ("--preset", "small", "--epochs", 3)),
+        ("cfrh", ("--preset", "small", "--epochs", 8)),
         ("jdsh", ("--preset", "small", "--epochs", 2)),
     ],
 )
@@ -111,6 +113,14 @@ def test_a_plan_without_data_says_what_would_be_run(umml, tmp_path):
     assert "--data mirflickr25k=PATH" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert umml("reproduce", "table3", check=False).returncode == 2
+
+
+def test_an_alias_makes_the_same_run(umml, save, arrays, tmp_path):
+    options = ("--epochs", 1, "--set", "batch_size=20", "--set", "graph_widths=[8]", "--set", "bits=16")
+    for method in ("cagan", "AGAH-2023"):
+        umml("train", save(arrays), "--method", method, *options)
+    (path,) = tmp_path.glob("runs/*/result.json")
+    assert json.loads(path.read_text())["specification"]["method"] == "cagan"
 
 
 def test_a_batch_that_discarding_made_smaller_is_said(umml, save, arrays, tmp_path):

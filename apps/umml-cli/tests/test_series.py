@@ -56,6 +56,15 @@ def test_comparisons_by_hand():
     assert series.is_best_of_share(Cell.of("SD", 60), "t2i")
 
 
+def test_a_reconstruction_is_never_named_without_the_word():
+    assert Series("emoji", "cfrh", 64, {}).title == "CFRH (reconstructed) on emoji, 64 bits"
+    assert Series("emoji", "dadh", 64, {}).title == "DADH on emoji, 64 bits"
+    specification = make_result(Cell.of("paired"), 0, 0.5, 0.5).specification
+    assert specification.title == "dadh · emoji · paired · seed 0"
+    reconstructed = specification.model_copy(update={"method": "cfrh"})
+    assert reconstructed.title == "cfrh (reconstructed) · emoji · paired · seed 0"
+
+
 def test_nothing_kept_of_a_hundred_percent_is_an_untrained_network():
     series = make_series(paired=(0.8, 0.8), UIT100=(0.4, 0.4), untrained=(0.2, 0.1))
     assert series.gain_over_discarding(Cell.of("UIT", 100), "i2t") == pytest.approx(100)

@@ -36,6 +36,17 @@ SCHEME_TITLES: dict[Scheme, str] = {
 
 Selection = Literal["last", "paper"]
 
+
+def method_remark(name: str) -> str:
+    """What must stand behind a method's name: nobody may take a reconstruction for the published method."""
+    return " (reconstructed)" if name == "cfrh" else ""
+
+
+def method_title(name: str) -> str:
+    """A method's name as tables and figures print it."""
+    return name.upper() + method_remark(name)
+
+
 UNPAIRED: tuple[Scheme, ...] = ("UI", "UT", "UIT")
 SELECTION_TITLES: dict[Selection, str] = {
     "last": "last epoch, none chosen on the queries",

@@ -8,7 +8,7 @@ from umml_cli.results.class_scores import class_scores
 from umml_cli.results.published import BITS, maps_of
 from umml_cli.results.series import spread_remark
 from umml_cli.runs.files import replacing
-from umml_cli.terms import TASK_TITLES, TASKS
+from umml_cli.terms import TASK_TITLES, TASKS, method_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,12 +83,14 @@ def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[s
         ]
         return sorted(found, key=lambda point: point[0])
 
-    _plot_scores(ax, points(series.scores), label=f"{series.method.upper()} {series.bits} bits", **style)
+    _plot_scores(
+        ax, points(series.scores), label=f"{method_title(series.method)} {series.bits} bits", **style
+    )
     untrained = series.score("untrained", 0, task)
     if untrained is not None:
         ax.axhline(
             untrained.mean, color=style["color"], linewidth=0.7, linestyle=(0, (1, 3)),
-            label=f"{series.method.upper()} untrained",
+            label=f"{method_title(series.method)} untrained",
         )  # fmt: skip
     published = points(maps_of(series.dataset, series.method)) if series.bits == BITS else []
     if published:
@@ -98,7 +100,7 @@ def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[s
             marker=style["marker"],
             markerfacecolor="none",
             linestyle="none",
-            label=f"{series.method.upper()} published",
+            label=f"{method_title(series.method)} published",
         )
 
 
@@ -143,7 +145,7 @@ def class_figure(experiment: Experiment, series: Series, names: Sequence[str]) -
     axes[0].set_yticks(range(len(scores.names)), scores.names)
     axes[0].invert_yaxis()
     _add_legend(figure, columns=len(changed))
-    figure.suptitle(f"{experiment.title}: {series.method.upper()} on {series.dataset}", fontsize=11)
+    figure.suptitle(f"{experiment.title}: {method_title(series.method)} on {series.dataset}", fontsize=11)
     return figure
 
 

@@ -14,7 +14,15 @@ from umml_cli.report.paper_tables.table import ROW_TITLES
 from umml_cli.report.terminal_tables import entry
 from umml_cli.results.paper_claims import REMARKS, TITLES, keeping_wins
 from umml_cli.results.series import spread_remark
-from umml_cli.terms import NOISE_REMARK, SCHEME_TITLES, SELECTION_TITLES, TASK_TITLES, TASKS, UNPAIRED
+from umml_cli.terms import (
+    NOISE_REMARK,
+    SCHEME_TITLES,
+    SELECTION_TITLES,
+    TASK_TITLES,
+    TASKS,
+    UNPAIRED,
+    method_remark,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,6 +133,7 @@ def render_report(
         selection_titles=SELECTION_TITLES,
         tasks=TASKS,
         task_titles=TASK_TITLES,
+        method_remark=method_remark,
         scheme_titles=SCHEME_TITLES,
         noise_remark=NOISE_REMARK,
         spread_remark=spread_remark,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from umml_cli.results.published import BITS, maps_of, published_maps
 from umml_cli.results.series import Score, Series, discarded_cell
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import TASKS, UNPAIRED
+from umml_cli.terms import TASKS, UNPAIRED, method_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -158,7 +158,7 @@ class FindingRow:
     def entries(self) -> tuple[str, ...]:
         """What is printed, in the order of `TITLES`."""
         where = f"{self.series.dataset} {self.series.bits} bits {self.series.variant}".strip()
-        method = self.series.method.upper()
+        method = method_title(self.series.method)
         return (self.finding, method, where, str(self.evidence), self.evidence.verdict, self.published)
 
 

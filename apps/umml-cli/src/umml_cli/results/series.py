@@ -13,7 +13,7 @@ import numpy as np
 from umml_cli.results.intervals import combination_half_width, difference_interval, half_width
 from umml_cli.runs.cells import Cell
 from umml_cli.runs.query_scores import RunPrecision
-from umml_cli.terms import TASKS, UNPAIRED, Selection
+from umml_cli.terms import TASKS, UNPAIRED, Selection, method_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,7 +81,7 @@ class Series:
     def title(self) -> str:
         """The series in a heading."""
         variant = f" ({self.variant})" if self.variant else ""
-        return f"{self.method.upper()} on {self.dataset}, {self.bits} bits{variant}"
+        return f"{method_title(self.method)} on {self.dataset}, {self.bits} bits{variant}"
 
     @property
     def setting_id(self) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from umml_cli.errors import UserError
 from umml_cli.runs.cells import Cell, Partial
-from umml_cli.terms import Completion, Device, Precision
+from umml_cli.terms import Completion, Device, Precision, method_remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,7 +78,8 @@ class RunSpecification(BaseModel):
     @property
     def title(self) -> str:
         """The run in one line of progress."""
-        return f"{self.method} · {self.dataset} · {self.cell.title} · seed {self.seed}"
+        method = self.method + method_remark(self.method)
+        return f"{method} · {self.dataset} · {self.cell.title} · seed {self.seed}"
 
     @classmethod
     def of(cls, method: str, config: MethodConfig, **others: Any) -> Self:

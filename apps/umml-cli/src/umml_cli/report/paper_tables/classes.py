@@ -13,7 +13,7 @@ from umml_cli.results.published import (
     published_classes,
 )
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import SELECTION_TITLES, TASK_TITLES, TASKS
+from umml_cli.terms import SELECTION_TITLES, TASK_TITLES, TASKS, method_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +70,7 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
             ]
             rows.append(Row((title,), "published", tuple(row), series.method))
     remarks = (
-        f"{series.method.upper()} on {series.dataset}, {series.bits} bits, mean over seeds.",
+        f"{method_title(series.method)} on {series.dataset}, {series.bits} bits, mean over seeds.",
         f"Ours: {SELECTION_TITLES[series.selection]}.",
         "The mean runs over the queries that carry a class; any shared label makes an item relevant.",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from umml_cli.terms import NOISE, NOISE_REMARK, SELECTION_TITLES
+from umml_cli.terms import NOISE, NOISE_REMARK, SELECTION_TITLES, method_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -147,7 +147,7 @@ def table_lines(shown: Sequence[Series]) -> list[tuple[str, int]]:
 def line_label(method: str, bits: int, shown: Sequence[Series]) -> str:
     """The method, and its code length where the table has several."""
     several = len({series.bits for series in shown}) > 1
-    return f"{method.upper()} {bits} bits" if several else method.upper()
+    return f"{method_title(method)} {bits} bits" if several else method_title(method)
 
 
 def interval_text(mean: float, half: float | None) -> str:

@@ -20,7 +20,7 @@ from umml_cli.results.published import (
     published_unpaired,
 )
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import TASK_TITLES, TASKS
+from umml_cli.terms import TASK_TITLES, TASKS, method_title
 
 
 def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
@@ -37,7 +37,7 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
     )
     for method in others:
         values = [printed.get((method, *column)) for column in columns]
-        rows.append(Row((method.upper(),), "published", tuple(plain_entry(value) for value in values)))
+        rows.append(Row((method_title(method),), "published", tuple(plain_entry(value) for value in values)))
     for method, bits in table_lines(shown):
         label = (f"{line_label(method, bits, shown)} + UMML",)
         ours, known, difference = [], [], []
