@@ -7,8 +7,9 @@ import sys
 from fnmatch import fnmatch
 
 import pytest
+from cmh_files import remove_leftovers
 from umml_cli.errors import UserError, describe_os_error
-from umml_cli.runs.files import folder_lock, read_json, remove_leftovers, replacing, write_json
+from umml_cli.runs.files import folder_lock, read_json, replacing, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -54,3 +54,11 @@ def test_a_file_without_arrays_is_said(tmp_path, content):
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(DataError, match="is no file"):
         read_array(tmp_path / "none.npy")
+
+
+def test_what_is_no_array_does_not_make_it_several(tmp_path):
+    odd = np.array([np.eye(2), "x"], dtype=object)
+    scipy.io.savemat(tmp_path / "codes.mat", {"codes": CODES, "odd": odd})
+    assert np.array_equal(read_array(tmp_path / "codes.mat"), CODES)
+    with pytest.raises(DataError, match="holds odd as a MATLAB cell array that holds more than texts"):
+        read_array(tmp_path / "codes.mat", "odd")

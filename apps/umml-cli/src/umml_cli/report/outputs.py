@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cmh_files import remove_leftovers
+
 from umml_cli.errors import UserError
 from umml_cli.grid.reproduction import FILE, Reproduction
 from umml_cli.inputs.data_sources import BUILT_IN, open_data
@@ -14,7 +16,7 @@ from umml_cli.report.run_details import open_store
 from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
 from umml_cli.results.paper_claims import find, findings_markdown
 from umml_cli.results.series import collect, data_of, runs_csv, summary_csv
-from umml_cli.runs.files import remove_leftovers, write_text
+from umml_cli.runs.files import write_text
 from umml_cli.runs.store import RUNS, RunStore
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ import contextlib
 import fcntl
 import json
 import os
-import platform
-import re
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
@@ -20,34 +18,11 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it becomes `path` at once, on failure it is removed."""
+    from cmh_files import atomic_write  # noqa: PLC0415 - brings h5py along
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f"{platform.node()}.{os.getpid()}"  # of all machines that see the folder
-    temporary = path.with_name(f".{path.stem}.{writer}.tmp{path.suffix}")
-    try:
+    with atomic_write(path) as temporary:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of `replacing` whose process, of this machine, was killed."""
-    for path in folder.glob(".*.tmp*"):
-        owner = re.search(rf"\.{re.escape(platform.node())}\.(\d+)\.tmp", path.name)
-        if owner is not None and not _is_alive(int(owner[1])):
-            path.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # another user's
-        return True
-    return True
 
 
 def write_text(path: Path, text: str) -> None:

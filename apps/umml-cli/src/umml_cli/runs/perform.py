@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from cmh_files import remove_leftovers
 from cmh_metrics import Definition, average_precision, pack_codes
 from cmh_train import (
     Checkpoint,
@@ -28,7 +29,7 @@ from safetensors.torch import save
 
 from umml_cli.errors import UserError
 from umml_cli.runs.events import EpochEnded, RunEvent, RunFinished, RunStarted
-from umml_cli.runs.files import read_json, remove_leftovers, replacing, run_lock, write_json, write_text
+from umml_cli.runs.files import read_json, replacing, run_lock, write_json, write_text
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.runs.store import BestEpoch, RunFolder, RunResult, RunStore
