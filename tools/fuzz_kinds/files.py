@@ -148,19 +148,19 @@ def read_all(folder: Path) -> None:
 def here(work: Callable[[Path], None]) -> Callable[[Path], None]:
     """The same work without child processes."""
 
-    def ask(path: Path, request: dict[str, Any], given: dict[str, Any]) -> Any:
+    def ask(_helper: child.Helper, path: Path, request: dict[str, Any], given: dict[str, Any]) -> Any:
         content = io.BytesIO()
         text = json.dumps(request | {"path": str(path)})
         np.savez(content, **{**given, "request": np.frombuffer(text.encode(), np.uint8)})
         return child.perform(content.getvalue())
 
     def quick(folder: Path) -> None:
-        real_ask, real_probe = child.ask, hdf5_open._probe  # noqa: SLF001 - to do without it
-        child.ask, hdf5_open._probe = ask, lambda _path: None  # noqa: SLF001 - as above
+        real_ask, real_probe = child.Helper.ask, hdf5_open._probe  # noqa: SLF001 - to do without it
+        child.Helper.ask, hdf5_open._probe = ask, lambda _path: None  # noqa: SLF001 - as above
         try:
             work(folder)
         finally:
-            child.ask, hdf5_open._probe = real_ask, real_probe  # noqa: SLF001 - as above
+            child.Helper.ask, hdf5_open._probe = real_ask, real_probe  # noqa: SLF001 - as above
 
     return quick
 

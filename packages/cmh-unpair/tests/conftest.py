@@ -13,7 +13,7 @@ def _no_child_process(request, monkeypatch):
         return
     from cmh_files.hdf5 import child
 
-    def ask(path, request, arrays):
+    def ask(_helper, path, request, arrays):
         import json
 
         content = BytesIO()
@@ -21,4 +21,4 @@ def _no_child_process(request, monkeypatch):
         np.savez(content, request=np.frombuffer(text.encode(), np.uint8), **arrays)
         return child.perform(content.getvalue())
 
-    monkeypatch.setattr(child, "ask", ask)
+    monkeypatch.setattr(child.Helper, "ask", ask)

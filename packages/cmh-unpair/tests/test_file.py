@@ -444,7 +444,7 @@ def test_a_killed_run_leaves_the_old_target_or_none(tmp_path, old_target):
             print("writing", flush=True)
             time.sleep(60)
 
-        rewriting.child = rewrite  # in this process, to be killed with it
+        rewriting.child.Helper.copy_emptied = staticmethod(rewrite.copy_emptied)  # here, to be killed
         rewrite.write_extra = stop
         plan = plan_unpairing(40, unpaired_text=20)
         unpair_file({str(source)!r}, {str(target)!r}, plan, rows=range(40), overwrite=True)

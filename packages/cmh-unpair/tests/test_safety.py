@@ -114,13 +114,13 @@ def test_the_child_tells_damage_from_a_full_disk_and_from_a_bad_copy(tmp_path, m
         monkeypatch.setattr(
             rewrite, "copy_emptied", lambda *_args, error=error, **_options: (_ for _ in ()).throw(error)
         )
-        monkeypatch.setattr(child, "ask", ask_here)
+        monkeypatch.setattr(child.Helper, "ask", ask_here)
         with pytest.raises(expected) as met:
             unpair_file(tmp_path / "in.h5", tmp_path / "out.h5", PLAN)
         assert type(met.value) is expected
 
 
-def ask_here(path, request, arrays):
+def ask_here(_helper, path, request, arrays):
     import json
     from io import BytesIO
 
@@ -146,7 +146,7 @@ def test_the_child_ends_with_its_parent(tmp_path):
         subprocess.Popen = tell
         Path.is_file = lambda path: True
         child.LEAST_SECONDS = 2
-        child.list_arrays(Path({str(tmp_path / "pipe")!r}))
+        child.Helper().list_arrays(Path({str(tmp_path / "pipe")!r}))
     """
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE) as parent:
         number = int(parent.stdout.readline())

@@ -7,7 +7,7 @@ from cmh_files.hdf5.open import open_hdf5, trust
 from cmh_files.hdf5.rows import Hdf5Rows
 from cmh_files.key_names import KEY_NAMES, TRAINING_TABLES, common_rows, find_role
 from cmh_files.mat5.read import read_mat5
-from cmh_files.rewriting import file_format, list_arrays, rewrite_rows
+from cmh_files.rewriting import RewritableFile, file_format
 from cmh_files.row_edit import RowEdit
 from cmh_files.sparse import dense_from_columns
 from cmh_files.variable import Variable
@@ -18,6 +18,7 @@ __all__ = [
     "CopyError",
     "DataError",
     "Hdf5Rows",
+    "RewritableFile",
     "RowEdit",
     "Variable",
     "atomic_write",
@@ -28,11 +29,9 @@ __all__ = [
     "dense_from_columns",
     "file_format",
     "find_role",
-    "list_arrays",
     "open_hdf5",
     "read_mat5",
     "remove_leftovers",
-    "rewrite_rows",
     "shorten",
     "strings",
     "trust",

@@ -6,7 +6,7 @@ import struct
 import zipfile
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from cmh_files.containers import container
 from cmh_files.errors import CopyError, DataError, damaged, is_disk_fault
@@ -111,87 +111,91 @@ def file_format(path: Path) -> Format:
     )
 
 
-def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
-    """List the arrays of numbers of a file that can be rewritten.
+class RewritableFile:
+    """A file of which a copy can be written with some items of some arrays emptied; a context manager.
+
+    HDF5 files are read and changed in a child process, because damaged bytes can crash the HDF5 library.
 
     Args:
-        path: the file.
+        path: an HDF5, MATLAB 5, MATLAB 7.3 or npz file.
 
-    Returns:
-        Shapes by key, as h5py, SciPy or NumPy shows them, and of the arrays that can only be emptied, which
-        take no marker, mean or cast, what they are.
+    Attributes:
+        path: the file.
+        format: "hdf5", "matlab-7.3", "matlab-5" or "npz".
+        shapes: shapes of its arrays of numbers by key, as h5py, SciPy or NumPy shows them.
+        limited: of the arrays that can only be emptied, which take no marker, mean or cast, what they are.
 
     Raises:
         DataError: the file is of another format, damaged, or reaches out of itself.
 
     Example:
         >>> import tempfile
-        >>> import numpy
         >>> from pathlib import Path
-        >>> path = Path(tempfile.mkdtemp(), "pairs.npz")
-        >>> numpy.savez(path, XAll=numpy.ones((3, 2)), YAll=numpy.ones((3, 4)))
-        >>> list_arrays(path)
-        ({'XAll': (3, 2), 'YAll': (3, 4)}, {})
-    """
-    backend = _backend(path)
-    with _as_data_error(path):
-        return backend.list_arrays(path)
-
-
-def rewrite_rows(
-    source: Path,
-    target: Path,
-    edits: Sequence[RowEdit],
-    extra: Mapping[str, NDArray[np.uint8]],
-    *,
-    verify: bool = True,
-    digests: bool = False,
-) -> dict[str, tuple[str, str] | None]:
-    """Write a copy of a file in which some items of some arrays are emptied and all else is as it was.
-
-    HDF5 files are changed in a child process, because damaged bytes can crash the HDF5 library.
-
-    Args:
-        source: the file.
-        target: a new file.
-        edits: which items of which arrays are emptied, and how.
-        extra: `(n,)` uint8 vectors added, in place of those of the same name.
-        verify: read the copy again and compare it with the source.
-        digests: compute SHA-256 of the emptied and of the other items of every array.
-
-    Returns:
-        The digests by key if they are wanted; None for a sparse table.
-
-    Raises:
-        DataError: the file is damaged.
-        CopyError: the copy differs from what it should be.
-        OSError: the disk is full, or the like.
-
-    Example:
-        >>> import tempfile
         >>> import numpy
         >>> from cmh_files import RowEdit
-        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp(), "pairs.npz")
         >>> numpy.savez(path, XAll=numpy.ones((3, 2)), YAll=numpy.ones((3, 4)))
         >>> edit = RowEdit(
         ...     key="YAll", role="text", shape=(3, 4), axis=0, present=numpy.array([True, False, True]),
         ...     training=numpy.ones(3, bool), marker=False, mean=False, integers=False,
         ... )
-        >>> rewrite_rows(path, path.with_name("unpaired.npz"), [edit], {})
+        >>> with RewritableFile(path) as file:
+        ...     file.shapes
+        ...     file.rewrite(path.with_name("unpaired.npz"), [edit], {})
+        {'XAll': (3, 2), 'YAll': (3, 4)}
         {}
         >>> numpy.load(path.with_name("unpaired.npz"))["YAll"].sum(axis=1).tolist()
         [4.0, 0.0, 4.0]
     """
-    backend = _backend(source)
-    with _as_data_error(source):
-        backend.copy_emptied(source, target, edits, extra, verify=verify)
-        return {edit.key: backend.digest_items(target, edit) for edit in edits if digests}
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.format: Format = file_format(path)
+        self._helper = child.Helper()
+        backends: dict[str, Backend] = {"matlab-5": mat5, "npz": npz}
+        self._backend = backends.get(self.format, self._helper)
+        try:
+            with _as_data_error(path):
+                self.shapes, self.limited = self._backend.list_arrays(path)
+        except BaseException:
+            self._helper.close()
+            raise
 
-def _backend(path: Path) -> Backend:
-    backends: dict[str, Backend] = {"matlab-5": mat5, "npz": npz}
-    return backends.get(file_format(path), child)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._helper.close()
+
+    def rewrite(
+        self,
+        target: Path,
+        edits: Sequence[RowEdit],
+        extra: Mapping[str, NDArray[np.uint8]],
+        *,
+        verify: bool = True,
+        digests: bool = False,
+    ) -> dict[str, tuple[str, str] | None]:
+        """Write a copy in which some items of some arrays are emptied and all else is as it was.
+
+        Args:
+            target: a new file.
+            edits: which items of which arrays are emptied, and how.
+            extra: `(n,)` uint8 vectors added, in place of those of the same name.
+            verify: read the copy again and compare it with the source.
+            digests: compute SHA-256 of the emptied and of the other items of every array.
+
+        Returns:
+            The digests by key if they are wanted; None for a sparse table.
+
+        Raises:
+            DataError: the file is damaged.
+            CopyError: the copy differs from what it should be.
+            OSError: the disk is full, or the like.
+        """
+        with _as_data_error(self.path):
+            self._backend.copy_emptied(self.path, target, edits, extra, verify=verify)
+            return {edit.key: self._backend.digest_items(target, edit) for edit in edits if digests}
 
 
 @contextmanager

@@ -155,47 +155,49 @@ def unpair_file(
         [('images', 0), ('texts', 10)]
     """
     # Plans alone need no files, so what reads files is loaded when it is needed.
-    from cmh_files import atomic_write, file_format, list_arrays, rewrite_rows  # noqa: PLC0415
+    from cmh_files import RewritableFile, atomic_write  # noqa: PLC0415
     from cmh_files.key_names import choose_keys, locate_rows  # noqa: PLC0415
 
     from cmh_unpair._row_edits import row_edits  # noqa: PLC0415
 
     source, target = Path(source), None if target is None else Path(target)
     _check_arguments(source, target, plan, marker=marker, fill=fill, masks=masks, overwrite=overwrite)
-    form = file_format(source)
-    shapes, limited = list_arrays(source)
-    asked: dict[Role, str | Sequence[str] | None] = {"image": image_key, "text": text_key}
-    keys = {role: choose_keys(shapes, role, names) for role, names in asked.items()}
-    last_row = None if rows is None else int(np.max(np.asarray(rows), initial=0))
-    n, axes = locate_rows(shapes, keys, n_train=plan.n_train, last_row=last_row, item_axis=item_axis or {})
-    training = training_rows(plan, rows, n=n)
-    edits = row_edits(shapes, axes, keys, plan=plan, training=training, marker=marker, fill=fill)
-    for edit in edits:
-        if edit.key in limited and (edit.marker or edit.mean or edit.integers):
-            raise ValueError(
-                f"{edit.key} must be a full array to take a marker, a mean or an integer cast, but it is "
-                f"{limited[edit.key]}; save it as a full matrix first."
-            )
-    _check_something_is_emptied(plan, shapes, keys, asked, n=n)
-    if protect is not None:
-        _check_protected(edits, np.asarray(protect))
-    if keep is not None:
-        edits = _keeping(edits, keep, masks=masks)
-    found: dict[str, tuple[str, str] | None] = {}
-    if target is not None:
-        extra = _extra(plan, training, edits, n=n) if masks else {}
-        _keep_what_was_missing(source, shapes, extra)
-        with atomic_write(target) as temporary:
-            found = rewrite_rows(source, temporary, edits, extra, verify=verify, digests=digests)
-    return RewriteReport(
-        source=source.name,
-        target=None if target is None else str(target),
-        format=form,
-        n_items=n,
-        plan_digest=plan.digest,
-        arrays=tuple(_report(edit, found.get(edit.key)) for edit in edits),
-        verified=verify and target is not None,
-    )
+    with RewritableFile(source) as file:
+        shapes, limited = file.shapes, file.limited
+        asked: dict[Role, str | Sequence[str] | None] = {"image": image_key, "text": text_key}
+        keys = {role: choose_keys(shapes, role, names) for role, names in asked.items()}
+        last_row = None if rows is None else int(np.max(np.asarray(rows), initial=0))
+        n, axes = locate_rows(
+            shapes, keys, n_train=plan.n_train, last_row=last_row, item_axis=item_axis or {}
+        )
+        training = training_rows(plan, rows, n=n)
+        edits = row_edits(shapes, axes, keys, plan=plan, training=training, marker=marker, fill=fill)
+        for edit in edits:
+            if edit.key in limited and (edit.marker or edit.mean or edit.integers):
+                raise ValueError(
+                    f"{edit.key} must be a full array to take a marker, a mean or an integer cast, but it is "
+                    f"{limited[edit.key]}; save it as a full matrix first."
+                )
+        _check_something_is_emptied(plan, shapes, keys, asked, n=n)
+        if protect is not None:
+            _check_protected(edits, np.asarray(protect))
+        if keep is not None:
+            edits = _keeping(edits, keep, masks=masks)
+        found: dict[str, tuple[str, str] | None] = {}
+        if target is not None:
+            extra = _extra(plan, training, edits, n=n) if masks else {}
+            _keep_what_was_missing(source, shapes, extra)
+            with atomic_write(target) as temporary:
+                found = file.rewrite(temporary, edits, extra, verify=verify, digests=digests)
+        return RewriteReport(
+            source=source.name,
+            target=None if target is None else str(target),
+            format=file.format,
+            n_items=n,
+            plan_digest=plan.digest,
+            arrays=tuple(_report(edit, found.get(edit.key)) for edit in edits),
+            verified=verify and target is not None,
+        )
 
 
 def _check_something_is_emptied(

@@ -1,6 +1,6 @@
 """Rewriting of HDF5 files in a child process, because damaged bytes can crash the HDF5 library.
 
-The parent sends a request, an `.npz` with its arrays and one member of JSON, and reads an answer in JSON.
+The parent sends requests, each an `.npz` with its arrays and one member of JSON, and reads answers in JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -37,107 +37,158 @@ BYTES_PER_SECOND = 1 << 20  # no disk and no filter is slower
 MASKS = ("present", "training")
 
 
-def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
-    """List the arrays of numbers of a file, as `cmh_files.hdf5.rewrite` does.
+class Helper:
+    """A child process that works on HDF5 files, started when it is first asked; a context manager."""
 
-    Args:
-        path: the file.
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
 
-    Returns:
-        Shapes by key, and of those that can only be emptied the reason in words.
+    def __enter__(self) -> Self:
+        return self
 
-    Raises:
-        DataError: the file is damaged or reaches out of itself.
-    """
-    shapes, limited = ask(path, {"work": "list"}, {})
-    return {key: tuple(shape) for key, shape in shapes.items()}, limited
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def list_arrays(self, path: Path) -> tuple[Shapes, dict[str, str]]:
+        """List the arrays of numbers of a file, as `cmh_files.hdf5.rewrite` does.
+
+        Args:
+            path: the file.
+
+        Returns:
+            Shapes by key, and of those that can only be emptied the reason in words.
+
+        Raises:
+            DataError: the file is damaged or reaches out of itself.
+        """
+        shapes, limited = self.ask(path, {"work": "list"}, {})
+        return {key: tuple(shape) for key, shape in shapes.items()}, limited
+
+    def copy_emptied(
+        self,
+        source: Path,
+        target: Path,
+        edits: Sequence[RowEdit],
+        extra: Mapping[str, NDArray[np.uint8]],
+        *,
+        verify: bool,
+    ) -> None:
+        """Write a copy of a file with emptied items, as `cmh_files.hdf5.rewrite` does.
+
+        Args:
+            source: the file.
+            target: a new file.
+            edits: which items of which arrays are emptied.
+            extra: `(n,)` uint8 vectors written beside the data.
+            verify: read the copy again and compare it.
+
+        Raises:
+            DataError: the file is damaged.
+            CopyError: the copy differs from what it should be.
+            OSError: the disk is full, or the like.
+        """
+        request = {"work": "copy", "target": str(target), "verify": verify, "extra": list(extra)}
+        arrays = {f"extra{number}": values for number, values in enumerate(extra.values())}
+        request["edits"] = [_without_masks(edit) for edit in edits]
+        self.ask(source, request, arrays | _masks(edits))
+
+    def digest_items(self, path: Path, edit: RowEdit) -> tuple[str, str] | None:
+        """Compute SHA-256 of the emptied and of the other items, as `cmh_files.hdf5.rewrite` does.
+
+        Args:
+            path: the finished copy.
+            edit: which items are emptied.
+
+        Returns:
+            Both digests; None for a sparse matrix.
+        """
+        found = self.ask(path, {"work": "digest", "edits": [_without_masks(edit)]}, _masks([edit]))
+        return None if found is None else (str(found[0]), str(found[1]))
+
+    def ask(self, path: Path, request: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """Have the process do some work on a file.
+
+        Args:
+            path: the file.
+            request: what to do.
+            arrays: what it needs.
+
+        Returns:
+            The answer.
+
+        Raises:
+            DataError: the file is damaged, crashes the library or keeps it busy without end.
+            CopyError: a copy differs from what it should be.
+            OSError: the disk is full, or the like.
+        """
+        if not path.is_file():
+            raise DataError(f"{path} does not exist.")
+        seconds = LEAST_SECONDS + path.stat().st_size // BYTES_PER_SECOND
+        text = json.dumps(request | {"path": str(path), "parent": os.getpid(), "seconds": seconds})
+        content = BytesIO()
+        np.savez(content, **{**arrays, "request": np.frombuffer(text.encode(), np.uint8)})  # type: ignore[arg-type]
+        process = self._start()
+        ended = threading.Event()
+
+        def end() -> None:
+            ended.set()
+            process.kill()
+
+        late = threading.Timer(seconds, end)
+        late.start()
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            _send(process.stdin, content.getvalue())
+            answer = _receive(process.stdout)
+        except (BrokenPipeError, EOFError):
+            answer = None
+        finally:
+            late.cancel()
+        if answer is None:
+            self.close()
+            if ended.is_set():
+                raise DataError(
+                    f"{path} keeps the HDF5 library busy for more than {seconds} seconds; it must be damaged."
+                )
+            raise DataError(
+                f"{path} is a damaged HDF5 file (it crashes the HDF5 library); fetch or make it again."
+            )
+        said = json.loads(answer)
+        for kind, error_type in (("data", DataError), ("copy", CopyError), ("disk", OSError)):
+            if kind in said:
+                raise error_type(*said[kind])
+        return said["result"]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "cmh_files.hdf5.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        return self._process
 
 
-def copy_emptied(
-    source: Path,
-    target: Path,
-    edits: Sequence[RowEdit],
-    extra: Mapping[str, NDArray[np.uint8]],
-    *,
-    verify: bool,
-) -> None:
-    """Write a copy of a file with emptied items, as `cmh_files.hdf5.rewrite` does.
-
-    Args:
-        source: the file.
-        target: a new file.
-        edits: which items of which arrays are emptied.
-        extra: `(n,)` vectors written beside the data.
-        verify: read the copy again and compare it.
-
-    Raises:
-        DataError: the file is damaged.
-        CopyError: the copy differs from what it should be.
-        OSError: the disk is full, or the like.
-    """
-    request = {"work": "copy", "target": str(target), "verify": verify, "extra": list(extra)}
-    arrays = {f"extra{number}": values for number, values in enumerate(extra.values())}
-    ask(source, request | {"edits": [_without_masks(edit) for edit in edits]}, arrays | _masks(edits))
+def _send(stream: IO[bytes], content: bytes) -> None:
+    stream.write(len(content).to_bytes(8, "little") + content)
+    stream.flush()
 
 
-def digest_items(path: Path, edit: RowEdit) -> tuple[str, str] | None:
-    """Compute SHA-256 of the emptied and of the other items, as `cmh_files.hdf5.rewrite` does.
-
-    Args:
-        path: the finished copy.
-        edit: which items are emptied.
-
-    Returns:
-        Both digests; None for a sparse matrix.
-    """
-    found = ask(path, {"work": "digest", "edits": [_without_masks(edit)]}, _masks([edit]))
-    return None if found is None else (str(found[0]), str(found[1]))
-
-
-def ask(path: Path, request: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Any:
-    """Have a child process do some work on a file.
-
-    Args:
-        path: the file.
-        request: what to do.
-        arrays: what it needs.
-
-    Returns:
-        The answer.
-
-    Raises:
-        DataError: the file is damaged, crashes the library or keeps it busy without end.
-        CopyError: a copy differs from what it should be.
-        OSError: the disk is full, or the like.
-    """
-    if not path.is_file():
-        raise DataError(f"{path} does not exist.")
-    seconds = LEAST_SECONDS + path.stat().st_size // BYTES_PER_SECOND
-    content = BytesIO()
-    text = json.dumps(request | {"path": str(path), "parent": os.getpid(), "seconds": seconds})
-    np.savez(content, **{**arrays, "request": np.frombuffer(text.encode(), np.uint8)})  # type: ignore[arg-type]
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "cmh_files.hdf5.child"],
-            input=content.getvalue(),
-            capture_output=True,
-            check=False,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DataError(
-            f"{path} keeps the HDF5 library busy for more than {seconds} seconds; it must be damaged."
-        ) from error
-    if done.returncode != 0 or not done.stdout:
-        raise DataError(
-            f"{path} is a damaged HDF5 file (it crashes the HDF5 library); fetch or make it again."
-        )
-    answer = json.loads(done.stdout)
-    kinds = {"data": DataError, "copy": CopyError, "disk": OSError}
-    for kind, error_type in kinds.items():
-        if kind in answer:
-            raise error_type(*answer[kind])
-    return answer["result"]
+def _receive(stream: IO[bytes]) -> bytes:
+    head = stream.read(8)
+    content = stream.read(int.from_bytes(head, "little"))
+    if len(head) < 8 or len(content) < int.from_bytes(head, "little"):
+        raise EOFError
+    return content
 
 
 def perform(content: bytes) -> Any:
@@ -198,22 +249,33 @@ def _end_with(parent: int) -> None:
 
 
 def main() -> None:
-    """Answer the request on standard input."""
-    content = sys.stdin.buffer.read()
-    with np.load(BytesIO(content), allow_pickle=False) as arrays:
-        request = json.loads(arrays["request"].tobytes())
-    threading.Thread(target=_end_with, args=(request["parent"],), daemon=True).start()
-    if hasattr(signal, "alarm"):  # the library may run without end, holding up all threads of this process
-        signal.alarm(request["seconds"] + 1)
-    try:
-        answer = {"result": perform(content)}
-    except DataError as error:
-        answer = {"data": [str(error)]}
-    except CopyError as error:
-        answer = {"copy": [str(error)]}
-    except OSError as error:
-        answer = {"disk": [error.errno or errno.EIO, error.strerror or str(error)]}
-    sys.stdout.write(json.dumps(answer))
+    """Answer the requests on standard input, until there are no more."""
+    watched = False
+    while True:
+        try:
+            content = _receive(sys.stdin.buffer)
+        except EOFError:
+            return
+        with np.load(BytesIO(content), allow_pickle=False) as arrays:
+            request = json.loads(arrays["request"].tobytes())
+        if not watched:
+            threading.Thread(target=_end_with, args=(request["parent"],), daemon=True).start()
+            watched = True
+        if hasattr(
+            signal, "alarm"
+        ):  # the library may run without end, holding up all threads of this process
+            signal.alarm(request["seconds"] + 1)
+        try:
+            answer = {"result": perform(content)}
+        except DataError as error:
+            answer = {"data": [str(error)]}
+        except CopyError as error:
+            answer = {"copy": [str(error)]}
+        except OSError as error:
+            answer = {"disk": [error.errno or errno.EIO, error.strerror or str(error)]}
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+        _send(sys.stdout.buffer, json.dumps(answer).encode())
 
 
 if __name__ == "__main__":
