@@ -125,6 +125,8 @@ BYTES = np.packbits(np.random.default_rng(9).random((40, 64)) < 0.5, axis=1)
         BYTES.astype(float),
         BYTES.view(np.int64),
         BYTES.view(np.uint32),
+        BYTES.view(np.uint32).astype(float),
+        BYTES.view(np.uint16).astype(np.int64),
         BYTES.view(np.int16),
         (BYTES.astype(int) - 128).astype(np.int8),
         (BYTES.astype(int) - 128).astype(np.float32),

@@ -309,8 +309,8 @@ def _as_bytes(array: Block, bits: int | None, name: str) -> np.ndarray[Any, np.d
         return array.astype(np.uint8)
     if 8 in fits and low >= -128 and high <= 127:
         return (array.astype(np.int16) + 128).astype(np.uint8)
-    for width in fits[1:] if kind in "iu" else ():
-        if low >= 0 and int(high) < 1 << width:
+    for width in (width for width in fits if width > 8 and (kind in "iu" or width <= 32)):
+        if low >= 0 and int(high) < 1 << width:  # 64 bits do not fit a float
             return np.ascontiguousarray(array.astype(f"<u{width // 8}")).view(np.uint8)
     expected = (
         "" if bits is None else f" of {-(-bits // 8)} bytes or {-(-bits // 64)} 64-bit words for {bits} bits"
