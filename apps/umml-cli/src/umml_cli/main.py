@@ -21,6 +21,7 @@ from umml_cli.commands import (
     report,
     reproduce,
     runs,
+    search,
     train,
     unpair,
 )
@@ -44,6 +45,8 @@ for _command in (
     evaluate.evaluate,
     reproduce.reproduce,
     report.report,
+    search.index,
+    search.search,
     unpair.unpair,
     methods.methods,
     new_method.new_method,

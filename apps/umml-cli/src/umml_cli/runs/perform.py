@@ -17,6 +17,7 @@ from cmh_files import remove_leftovers
 from cmh_metrics import Definition, average_precision, pack_codes
 from cmh_train import (
     Checkpoint,
+    ModelDescription,
     TrainingData,
     build_method,
     encode_dataset,
@@ -231,9 +232,23 @@ class _Run:
             name: value.detach().cpu().contiguous().clone()
             for name, value in self._method.state_dict().items()
         }
+        write_text(self._folder.model, self._describe_model().to_json())
         content = save(state, metadata={"specification": self._spec.model_dump_json()})
         with replacing(self._folder.weights) as temporary:
             temporary.write_bytes(content)  # where safetensors writes itself, a full disk is no OSError
+
+    def _describe_model(self) -> ModelDescription:
+        dataset, spec = self._dataset, self._spec
+        return ModelDescription(
+            method=spec.method,
+            options=spec.options,
+            data_spec=self._data.spec,
+            encoders=dataset.provenance.get("encoders", {}),
+            label_names=dataset.label_names,
+            data_digest=spec.data_digest,
+            versions={name: version(name) for name in PACKAGES},
+            remarks={"dataset": spec.dataset, "run": spec.run_id, "text_vocabulary": dataset.text_vocabulary},
+        )
 
 
 def _training_data(

@@ -92,8 +92,13 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        """`weights.safetensors`: the trained method."""
+        """`weights.safetensors`: the trained method; with `model.json` a model to encode with."""
         return self.path / "weights.safetensors"
+
+    @property
+    def model(self) -> Path:
+        """`model.json`: what the weights belong to; `cmh_train.load_model` reads both."""
+        return self.path / "model.json"
 
     @property
     def codes(self) -> Path:

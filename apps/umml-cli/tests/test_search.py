@@ -1,0 +1,157 @@
+import json
+
+import numpy as np
+import pytest
+from cmh_search import CodeIndex
+from cmh_train import encode_dataset, load_model
+from typer.testing import CliRunner
+from umml_cli.main import app
+from umml_cli.runs.run_codes import RunCodes
+
+WORDS = ["cat", "dog", "boat", "sea", "red", "tree", "house", "car"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A data file whose texts are words, and the folder of a training on it."""
+    folder = tmp_path_factory.mktemp("search")
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 4, 200)
+    text = (rng.random((200, 8)) < 0.05) | (np.arange(8) // 2 == kind[:, None])
+    np.savez(
+        folder / "words.npz",
+        image=(np.eye(4)[kind] @ rng.normal(size=(4, 12)) + 0.3 * rng.normal(size=(200, 12))).astype(
+            np.float32
+        ),
+        text=text.astype(np.uint8),
+        labels=np.eye(4, dtype=np.uint8)[kind],
+        label_names=np.array(["pets", "shore", "colours", "town"]),
+        text_vocabulary=np.array(WORDS),
+        train=np.arange(150),
+        query=np.arange(180, 200),
+    )
+    options = [
+        "--method",
+        "jdsh",
+        "--preset",
+        "small",
+        "--epochs",
+        "8",
+        "--bits",
+        "32",
+        "--set",
+        "batch_size=30",
+    ]
+    done = run("train", folder / "words.npz", *options, "--out", folder / "runs")
+    assert done.exit_code == 0, done.output
+    return folder / "words.npz", next((folder / "runs").iterdir())
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    data, model = trained
+    done = run("index", model, data, "--outputs")
+    assert done.exit_code == 0, done.output
+    assert "180 items of 32 bits: 180 with image and text" in done.output
+    return model
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def found(*arguments):
+    done = run("search", *arguments, "--json")
+    assert done.exit_code == 0, (done.output, done.exception)
+    return json.loads(done.output)
+
+
+def test_a_run_folder_is_a_model_that_encodes_as_the_run_did(trained):
+    data, model = trained
+    loaded = load_model(model)
+    with np.load(data) as file:
+        outputs = encode_dataset(loaded.method, "image", file["image"][180:])
+    codes = RunCodes.load(model / "codes.npz").query_image
+    bits = np.unpackbits(codes.words.view(np.uint8), axis=1, bitorder="little")[:, :32]
+    assert np.array_equal(outputs >= 0, bits.astype(bool))
+    assert loaded.description.label_names == ("pets", "shore", "colours", "town")
+
+
+def test_words_find_what_they_name(model):
+    items = found(model, "cat dog", "-k", "8")["items"]
+    assert len(items) == 8
+    assert sum("pets" in item["labels"] for item in items) >= 6
+    assert "cat" in items[0]["payload"]["words"]
+    assert [item["distance"] for item in items] == sorted(item["distance"] for item in items)
+
+
+def test_labels_and_re_ranking(model):
+    items = found(model, "cat dog", "-k", "5", "--label", "town", "--rerank", "4")["items"]
+    assert all(item["labels"] == ["town"] for item in items)
+    scores = [item["score"] for item in items]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_what_is_like_an_item_is_not_the_item(model):
+    items = found(model, "--like", "3", "-k", "4")["items"]
+    assert "3" not in [item["id"] for item in items]
+    label = CodeIndex(model / "index").labels(3)
+    assert sum(tuple(item["labels"]) == label for item in items) >= 3
+
+
+def test_unknown_words_are_named(model):
+    said = run("search", model, "cat zebra quagga").output
+    assert "1 of 3 words are in the vocabulary; not zebra, quagga." in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["zebra"], "None of the words of 'zebra' is among the 8 that this model knows, for example cat"),
+        (["  "], "The query is empty"),
+        ([], "Give one thing to look for"),
+        (["cat", "--like", "3"], "Give one thing to look for"),
+        (["--like", "nobody"], "no item with the id 'nobody'"),
+        (["--like", "3", "--rerank", "2"], "leave it out with --like"),
+        (["--image", "nothing.jpg"], "There is no file nothing.jpg"),
+        (["cat", "--label", "bird"], "there is no label 'bird'"),
+    ],
+)
+def test_what_cannot_be_searched_is_one_sentence(model, arguments, says):
+    done = run("search", model, *arguments)
+    assert done.exit_code != 0
+    assert says in str(done.exception)
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path, trained):
+    assert "is no model" in str(run("index", tmp_path, trained[0]).exception)
+    assert "is no index" in str(run("search", tmp_path, "cat").exception)
+
+
+def test_an_index_is_never_overwritten(trained, model):
+    assert "is there already" in str(run("index", model, trained[0]).exception)
+
+
+def test_items_with_one_side_are_found_by_words_and_kept_apart(trained, tmp_path):
+    data, model = trained
+    with np.load(data) as file:
+        arrays = dict(file)
+    image_present, text_present = np.arange(200) % 3 > 0, np.arange(200) % 3 < 2
+    image_present[180:] = text_present[180:] = True
+    np.savez(
+        tmp_path / "gaps.npz",
+        **arrays | {"image_present": image_present, "text_present": text_present},
+    )
+    done = run("index", model, tmp_path / "gaps.npz", "--out", tmp_path / "index", "--all-rows")
+    assert done.exit_code == 0, done.exception
+    counts = CodeIndex(tmp_path / "index").counts
+    assert counts == {
+        "image": int((image_present & ~text_present).sum()),
+        "text": int((text_present & ~image_present).sum()),
+        "both": int((image_present & text_present).sum()),
+    }
+    items = found(model, "cat dog", "-k", "30", "--index", tmp_path / "index")["items"]
+    assert sum("pets" in item["labels"] for item in items) >= 20
+    assert any(
+        "words" not in item["payload"] for item in items
+    )  # items without a text are found by words, too
