@@ -44,7 +44,7 @@ def trained(tmp_path_factory):
     ]
     done = run("train", folder / "words.npz", *options, "--out", folder / "runs")
     assert done.exit_code == 0, done.output
-    return folder / "words.npz", next((folder / "runs").iterdir())
+    return folder / "words.npz", next((folder / "runs").glob("*/model.json")).parent
 
 
 @pytest.fixture(scope="module")

@@ -331,12 +331,12 @@ def _read_description(path: Path) -> ModelDescription:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise ModelError(
-            f"{path.parent} is no model: it has no {path.name}; umml runs export writes one"
+            f"{path.parent} is no model: it has no {path.name}; save_model and umml train write one"
         ) from None
     except (UnicodeDecodeError, json.JSONDecodeError):
-        raise ModelError(f"{path} is damaged; export the model again") from None
+        raise ModelError(f"{path} is damaged; write the model again") from None
     if not isinstance(content, dict) or content.pop("format", None) != _FORMAT:
-        raise ModelError(f"{path} describes no model of cmh-train; export the model again")
+        raise ModelError(f"{path} describes no model of cmh-train; write the model again")
     if (version := content.pop("version", None)) != _VERSION:
         raise ModelError(
             f"{path} has version {version}, but this cmh-train reads version {_VERSION}; export the model "
@@ -349,7 +349,7 @@ def _read_description(path: Path) -> ModelDescription:
             data_spec=DataSpec(**spec), label_names=tuple(content.pop("label_names")), **content
         )
     except (KeyError, TypeError) as error:
-        raise ModelError(f"{path} is damaged ({error}); export the model again") from None
+        raise ModelError(f"{path} is damaged ({error}); write the model again") from None
 
 
 def _installed_loader(name: str) -> Callable[[str], ItemEncoder]:

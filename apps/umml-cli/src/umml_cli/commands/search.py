@@ -97,19 +97,18 @@ def index(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     counts = CodeIndex(target).counts
-    sides = ", ".join(
-        f"{counts[group]} with {title}"
-        for group, title in (("both", "image and text"), ("image", "an image only"), ("text", "a text only"))
+    groups: tuple[tuple[Literal["image", "text", "both"], str], ...] = (
+        ("both", "image and text"),
+        ("image", "an image only"),
+        ("text", "a text only"),
     )
-    console.print(
-        f"{len(rows)} items of {loaded.bits} bits: {sides}.\nIndex: {target}", soft_wrap=True
-    )
+    sides = ", ".join(f"{counts[group]} with {title}" for group, title in groups)
+    console.print(f"{len(rows)} items of {loaded.bits} bits: {sides}.\nIndex: {target}", soft_wrap=True)
     if loaded.depends_on_batch:
         print_notes(
             console,
             [
-                "with this model the code of an item depends on the items encoded beside it, so the code "
-                "of a single query is not quite comparable."
+                "codes of this model depend on the items encoded together, so a lone query is not quite comparable"
             ],
         )
 
