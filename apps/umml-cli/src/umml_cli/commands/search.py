@@ -107,9 +107,7 @@ def index(
     if loaded.depends_on_batch:
         print_notes(
             console,
-            [
-                "codes of this model depend on the items encoded together, so a lone query is not quite comparable"
-            ],
+            ["codes of this model depend on the items encoded together; a lone query differs a little"],
         )
 
 

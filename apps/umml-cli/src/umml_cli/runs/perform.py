@@ -241,7 +241,7 @@ class _Run:
         dataset, spec = self._dataset, self._spec
         return ModelDescription(
             method=spec.method,
-            options=spec.options,
+            options=spec.config().model_dump(mode="json"),
             data_spec=self._data.spec,
             encoders=dataset.provenance.get("encoders", {}),
             label_names=dataset.label_names,
