@@ -273,6 +273,23 @@ def test_near_identical_pictures_stay_together_where_asked(tmp_path):
     assert not sides[0] & sides[1]
 
 
+@pytest.mark.parametrize("labels", [{}, {"labels": "x"}])
+def test_pictures_and_texts_that_share_no_row(tmp_path, labels):
+    """Two collections of unequal size: a table of texts alone, and pictures that no row names."""
+    files = {f"{number}.png": picture(number) for number in range(20)}
+    rows = [{"text": f"red thing {number}"} | labels for number in range(30)]
+    built = cmh_data.build_folder(put(tmp_path, files | {"t.jsonl": jsonl(rows)}))
+    data = built.dataset(built.pixels(4), n_query=10)
+    assert len(data) == 50
+    assert (int(data.image_present.sum()), int(data.text_present.sum())) == (20, 30)
+    assert not (data.image_present & data.text_present).any()
+    assert data.label.shape == (50, len(labels))
+    back = cmh_data.load(cmh_data.save(data, tmp_path / "a.h5"))
+    assert back.digest == data.digest
+    if not labels:
+        assert int(data.image_present[data.split.query].sum()) == 4
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the peak")
 def test_a_folder_is_built_in_bounded_memory(tmp_path):
     """Texts of 6 MB, 40,000 rows, and a zip file that unpacks to 2 GB, below 500 MB with all libraries."""

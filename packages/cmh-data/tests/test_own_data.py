@@ -225,6 +225,16 @@ def test_queries_of_data_without_a_pair_come_from_both_sides(tmp_path):
     assert int((data.split.query < 40).sum()) == 8
 
 
+def test_labels_are_optional(tmp_path):
+    content = {key: value for key, value in arrays().items() if key != "labels"} | SPLIT
+    data = cmh_data.load(write(tmp_path / "a.npz", content))
+    assert data.label.shape == (N, 0)
+    assert data.findings[0].startswith("there are no labels")
+    back = cmh_data.load(cmh_data.save(data, tmp_path / "a.h5"))
+    assert back.digest == data.digest == back.compute_digest()
+    assert cmh_data.inspect(tmp_path / "a.h5").rows == N
+
+
 @pytest.mark.parametrize("ending", ["mat", "mat73", "h5"])
 def test_tables_stored_sideways_are_turned(tmp_path, ending):
     content = arrays()

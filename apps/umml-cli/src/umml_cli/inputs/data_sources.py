@@ -19,6 +19,12 @@ BUILT_IN = ("emoji",)
 """Data sets that come with cmh-data."""
 
 
+NO_LABELS = (
+    "{} has images and texts but no labels, which supervised methods learn from and mAP counts; add an array "
+    "labels of zeros and ones, a row for each item and a column for each class."
+)
+
+
 @dataclass(frozen=True)
 class DataSource:
     """A data set and where another process finds it: the path, or the name of a built-in one."""
@@ -37,17 +43,16 @@ def open_data(location: str) -> PairedDataset:
     import cmh_data  # noqa: PLC0415 - only where data is read
 
     try:
-        return cmh_data.load(location)
-    except cmh_data.DataError as error:
+        dataset = cmh_data.load(location)
+    except cmh_data.MissingPartsError as error:
         with contextlib.suppress(cmh_data.DataError, OSError):
             parts = cmh_data.inspect(location).parts
             if {"image", "text"} <= parts.keys() and "labels" not in parts:
-                raise UserError(
-                    f"{location} has images and texts but no labels, which supervised methods learn from and "
-                    "mAP counts; add an array labels of zeros and ones, a row for each item and a column for "
-                    "each class."
-                ) from error
+                raise UserError(NO_LABELS.format(location)) from error
         raise
+    if not dataset.label.shape[1]:
+        raise UserError(NO_LABELS.format(location))
+    return dataset
 
 
 def open_sources(assignments: Iterable[str]) -> dict[str, DataSource]:

@@ -160,9 +160,11 @@ class BuiltData:
         elif self.split is not None and n_query is None and n_train is None:
             split = self.split
         else:
-            usable = image_present & text_present
-            if self.label.any():
-                usable &= self.label.any(axis=1)
+            usable, strata = image_present & text_present, None
+            if not usable.any():  # no pair at all, so each side has its share of queries
+                usable, strata = image_present | text_present, image_present.astype(np.int64)
+            if self.label.any() and (usable & self.label.any(axis=1)).any():
+                usable = usable & self.label.any(axis=1)
             split = random_split(
                 len(self),
                 n_query=n_query,
@@ -170,6 +172,7 @@ class BuiltData:
                 seed=seed,
                 groups=self._groups(keep_together),
                 may_query=usable,
+                strata=strata,
             )
         unreadable = image.unreadable if isinstance(image, ImageFiles) else ()
         steps = list(self.provenance.get("steps", ()))

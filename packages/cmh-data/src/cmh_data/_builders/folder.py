@@ -83,7 +83,8 @@ def build_folder(
     rows = _read(archive, table, columns, separator, encoding)
     labels, how = label_lists(rows.labels, separator=label_separator)
     images, notes = _find_images(archive, table, rows.images)
-    unnamed = _unnamed_pictures(archive, set(images)) if any(images) else []
+    # Where rows name images that are nowhere here, features will come, and the pictures are something else.
+    unnamed = _unnamed_pictures(archive, set(images)) if any(images) or not any(rows.images) else []
     if unnamed:
         notes.append(f"{len(unnamed)} pictures that no row names were added as rows without text and labels")
     n = len(images) + len(unnamed)
@@ -92,9 +93,7 @@ def build_folder(
     if not text_present.any():
         raise DataError(f"{archive.source}: no row of {table} has a text.")
     image_present = np.ones(n, np.bool_)
-    image_present[: len(images)] = [
-        bool(path) if any(images) else bool(stated) for path, stated in zip(images, rows.images, strict=True)
-    ]
+    image_present[: len(images)] = [bool(path) for path in (images if any(images) else rows.images)]
     if not image_present.any():
         raise DataError(f"{archive.source}: no row of {table} has an image.")
     vocabulary_table, vocabulary = bag_of_words(texts, **words)
@@ -114,7 +113,7 @@ def build_folder(
         name=archive.source.resolve().stem,
         ids=ids,
         image_ids=ids if len(set(ids)) < n else [],
-        image_names=[*images, *unnamed] if any(images) else [],
+        image_names=[*images, *unnamed] if any(images) or unnamed else [],
         text=vocabulary_table,
         text_vocabulary=vocabulary,
         label=label,

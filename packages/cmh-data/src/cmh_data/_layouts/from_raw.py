@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 @np.errstate(all="ignore")  # damaged files hold numbers that NumPy warns of
 def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", find_warnings: bool = True) -> PairedDataset:
     """Check the parts that were found and make a data set of them, by default with what is suspicious."""
+    if raw.labels is None and raw.image is not None and raw.text is not None:
+        raw.labels = np.zeros((raw.image.shape[0], 0), np.uint8)
+        raw.warnings.append(
+            "there are no labels: evaluation can ask only whether a query finds its own item."
+        )
     _require_parts(raw)
     assert raw.image is not None and raw.text is not None and raw.labels is not None  # noqa: PT018 - one condition
     assert raw.train is not None and raw.query is not None  # noqa: PT018 - likewise
