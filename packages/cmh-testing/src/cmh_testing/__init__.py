@@ -6,5 +6,6 @@ pytest.register_assert_rewrite("cmh_testing._contract")
 
 from cmh_testing._contract import contract_tests  # noqa: E402 - its assertions explain themselves from now on
 from cmh_testing._data import example_data  # noqa: E402
+from cmh_testing._timing import time_ways  # noqa: E402
 
-__all__ = ["contract_tests", "example_data"]
+__all__ = ["contract_tests", "example_data", "time_ways"]

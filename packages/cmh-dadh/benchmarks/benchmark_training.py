@@ -1,7 +1,7 @@
 """Time a whole training at the sizes of the paper: 300 epochs of 10,000 pairs, an evaluation every 10 epochs.
 
-    python whole.py --device cuda --precision bf16
-    python whole.py --small    # a few seconds on a CPU, to see that the script works
+    python benchmark_training.py --device cuda --precision bf16
+    python benchmark_training.py --small    # a few seconds on a CPU, to see that the script works
 
 Features and labels are random, with the sizes of MIR-Flickr25K: 4096 and 1386 in, 64 bits, 24 labels, 2,000
 queries, 18,015 rows in the database, of which the first 10,000 are trained on. An evaluation encodes queries

@@ -1,7 +1,7 @@
 """Time the way from features to both tasks' mean average precision, at the size of NUS-WIDE.
 
-    python encode.py                # all 195,834 rows: 30 TFLOP for the images, 21 for the texts
-    python encode.py --rows 20000   # encode fewer and scale; encoding takes the same time for every row
+    python benchmark_encode.py                # all 195,834 rows: 30 TFLOP for the images, 21 for the texts
+    python benchmark_encode.py --rows 20000   # encode fewer and scale; every row takes the same time
 
 The net has the sizes of the paper (4096 and 1000 in, 64 bits); features and labels are random. Scoring always
 takes 2,100 queries, 193,734 database rows and 21 labels. Needs cmh-metrics.

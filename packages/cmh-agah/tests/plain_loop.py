@@ -1,36 +1,11 @@
-"""Compare a training step, the triplet loss and the label codes with plain restatements of the original loop.
+"""The authors' training loop, written plainly: what the benchmark compares with."""
 
-    python benchmarks/speed.py [--repeat 7] [--threads 2] [--small] [--device cuda]
-
-Each line: median milliseconds of the plain form and of ours, taken in turn in one process, and how often ours
-fits in. On a GPU every call ends with waiting for it; the plain loop's samples stay in main memory, as the
-original's.
-"""
-
-from __future__ import annotations
-
-import argparse
-import statistics
-import sys
-import time
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from cmh_agah import AGAH, AGAHConfig
-from cmh_agah._losses import triplet_losses
-from cmh_agah._updates import update_label_codes
-from cmh_train import Batch, DataSpec
 from torch import nn
 from torch.nn.functional import cosine_similarity
-from torch.utils.data import DataLoader, Dataset
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import plain_agah
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from torch.utils.data import Dataset
 
 BATCH, N_TRAIN, N_LABEL, BITS, WIDTH = 128, 512, 24, 64, 512
 
@@ -146,112 +121,3 @@ class PlainLoop:
         optimiser.zero_grad()
         (discriminator(fake).mean() - discriminator(real).mean() + 10 * penalty).backward()
         optimiser.step()
-
-
-def compare(
-    name: str,
-    plain: Callable[[], object],
-    ours: Callable[[], object],
-    *,
-    repeat: int,
-    device: torch.device,
-) -> None:
-    """Time both in turn and print the medians, their spread and the ratio."""
-    times: dict[str, list[float]] = {"plain": [], "ours": []}
-    for round_number in range(repeat + 1):
-        for kind, call in (("plain", plain), ("ours", ours)):
-            started = time.perf_counter()
-            call()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if round_number:  # the first round warms up
-                times[kind].append(1000 * (time.perf_counter() - started))
-    medians = {kind: statistics.median(values) for kind, values in times.items()}
-    spread = {kind: f"{min(values):.1f}..{max(values):.1f}" for kind, values in times.items()}
-    print(
-        f"| {name} | {medians['plain']:.1f} ({spread['plain']}) | {medians['ours']:.1f} ({spread['ours']}) "
-        f"| {medians['plain'] / medians['ours']:.1f} |",
-        flush=True,
-    )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeat", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--small", action="store_true", help="narrow nets, to see that the script works")
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    options = parser.parse_args()
-    device = options.device
-    timing = {"repeat": options.repeat, "device": device}
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
-    d_image, d_text, text_widths = (64, 32, (64, 32)) if options.small else (4096, 1386, (8192, 4096))
-    image, text = torch.rand(N_TRAIN, d_image), (torch.rand(N_TRAIN, d_text) < 0.01).float()
-    label = (torch.rand(N_TRAIN, N_LABEL) < 0.15).float()
-    label[:, 0] += label.sum(dim=1) == 0
-
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{options.threads} threads"
-    print(f"torch {torch.__version__}, {where}, median ms (least..most) of {options.repeat}")
-    print("| what | plain | ours | ratio |\n|---|---|---|---|")
-    codes = [torch.randn(10_000, BITS, device=device) for _ in range(2)]
-    labels = (torch.rand(10_000, N_LABEL, device=device) < 0.15).float()
-    start = torch.randn(N_LABEL, BITS, device=device).sign()
-    arguments = (start, *codes, labels)
-    assert torch.equal(update_label_codes(*arguments), plain_agah.update_label_codes(*arguments))
-    compare(
-        "label codes",
-        lambda: plain_agah.update_label_codes(*arguments),
-        lambda: update_label_codes(*arguments),
-        **timing,
-    )
-
-    left, right = (torch.tanh(torch.randn(BATCH, BITS, device=device)).requires_grad_() for _ in range(2))
-    on_device = {
-        name: value.to(device) for name, value in (("image", image), ("text", text), ("label", label))
-    }
-    some_labels = on_device["label"][:BATCH]
-
-    def plain_triplet_step() -> None:
-        both = ((left, right), (right, left))
-        sum(plain_triplets(*codes, some_labels, 0.3) for codes in both).backward()
-
-    def our_triplet_step() -> None:
-        sum(triplet_losses(left, right, some_labels).values()).backward()
-
-    compare("triplet losses and gradients", plain_triplet_step, our_triplet_step, **timing)
-
-    plain = PlainLoop(d_image, d_text, text_widths, device)
-    loader = DataLoader(Samples(image, text, label), batch_size=BATCH, shuffle=True, drop_last=True)
-    batches = iter(loader)
-
-    def plain_step() -> None:
-        nonlocal batches
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(loader)
-            batch = next(batches)
-        plain.step(*(values.to(device) for values in batch))
-
-    spec = DataSpec(n_train=N_TRAIN, image_shape=(d_image,), text_width=d_text, n_label=N_LABEL)
-    method = AGAH(AGAHConfig(text_widths=text_widths), spec).to(device)
-    everything = torch.ones(BATCH, dtype=torch.bool, device=device)
-
-    def our_step() -> None:
-        index = torch.randperm(N_TRAIN, device=device)[:BATCH]
-        method.update(
-            Batch(
-                **{name: values[index] for name, values in on_device.items()},
-                index=index,
-                image_present=everything,
-                text_present=everything,
-            )
-        )
-
-    compare("training step", plain_step, our_step, **timing)
-
-
-if __name__ == "__main__":
-    main()

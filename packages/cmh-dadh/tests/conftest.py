@@ -1,0 +1,6 @@
+"""Makes the plain loop importable wherever this folder lies."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,31 @@
+import csv
+import time
+
+import pytest
+from cmh_testing import time_ways
+
+
+def test_ways_are_timed_in_turn_and_recorded(tmp_path, capsys):
+    calls, record = [], tmp_path / "results.csv"
+    ways = {
+        "slow": lambda: (calls.append("slow"), time.sleep(0.02)),
+        "fast": lambda: (calls.append("fast"), time.sleep(0.002)),
+    }
+    for _ in range(2):
+        ratios = time_ways(
+            ways, benchmark="step", case="wait", repeats=3, packages=("pytest",), record=record
+        )
+    assert calls == ["slow", "fast"] * 8
+    assert ratios["slow"] == 1
+    assert ratios["fast"] > 2
+    assert "wait: fast" in capsys.readouterr().out
+    with record.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["way"] for row in rows] == ["slow", "fast"] * 2
+    assert all(float(row["p20_s"]) <= float(row["p50_s"]) <= float(row["p80_s"]) for row in rows)
+    assert rows[0]["versions"].startswith("pytest ")
+
+
+def test_too_few_repeats_are_refused():
+    with pytest.raises(ValueError, match="repeats must be at least 2, but it is 1"):
+        time_ways({"a": list}, benchmark="step", case="wait", repeats=1)
