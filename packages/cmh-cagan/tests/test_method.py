@@ -19,9 +19,6 @@ from cmh_train import (
     fit,
     make_config,
 )
-from torch.utils._python_dispatch import TorchDispatchMode
-
-aten = torch.ops.aten
 
 SMALL = {
     "bits": 16,
@@ -87,19 +84,6 @@ def built(spec=SPEC, **options):
     return build_method("cagan", {**SMALL, **options}, spec, seed=1)
 
 
-class NoTransfer(TorchDispatchMode):
-    """Forbids `.item()` and tensors made of numbers in main memory."""
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        assert function not in (aten._local_scalar_dense.default, aten.lift_fresh.default), function
-        return function(*args, **(kwargs or {}))
-
-
-def same_state(first, second):
-    first, second = first.state_dict(), second.state_dict()
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
 @pytest.mark.parametrize("options", VARIANTS)
 def test_training_finds_partners(options):
     data = training_data(60)
@@ -138,34 +122,6 @@ def test_steps_are_those_of_the_plain_loop():
         batch = changed(one_batch(), image=image[rows], text=text[rows], index=rows)
         expected = plain.step(image[rows], text[rows], math.sqrt(epoch + 1))
         assert method.update(batch)["total"].item() == pytest.approx(expected, rel=1e-10)
-
-
-def test_same_seed_same_result_and_other_seed_another():
-    first, second, other = trained()[0], trained()[0], trained(seed=2)[0]
-    assert same_state(first, second)
-    assert not same_state(first, other)
-
-
-@pytest.mark.parametrize("precision", ["float32", "float64", "bf16"])
-def test_precisions(precision):
-    method, result = trained(precision=precision)
-    codes = encode_dataset(method, "image", training_data().image, precision=precision)
-    assert codes.shape == (40, 16)
-    assert np.isfinite(codes).all()
-    reference = trained()[1].epochs[-1].losses["total"]
-    assert result.epochs[-1].losses["total"] == pytest.approx(reference, rel=0.05)
-
-
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
-@pytest.mark.parametrize("options", VARIANTS)
-def test_resumed_training_ends_with_the_same_state(tmp_path, options, precision):
-    data = training_data()
-    whole, _ = trained(data, epochs=4, precision=precision, **options)
-    for epochs in (2, 4):
-        method = build_method("cagan", {**SMALL, **options}, data.spec, 1)
-        settings = {"batch_size": 16, "seed": 1, "precision": precision, "checkpoint": tmp_path / "run"}
-        fit(method, data, epochs=epochs, **settings)
-    assert same_state(whole, method)
 
 
 def test_tanh_sharpens_with_the_epochs():
@@ -276,16 +232,6 @@ def test_codes_do_not_depend_on_the_batch():
         torch.testing.assert_close(method.encode("image", image)[:1], method.encode("image", image[:1]))
 
 
-@pytest.mark.parametrize("options", VARIANTS)
-def test_no_step_reads_a_number_back_or_brings_one_from_outside(options):
-    """On a GPU either would wait for the device."""
-    method = built(**options).train()
-    method.begin_epoch(0)
-    batch = one_batch()
-    with NoTransfer():
-        method.update(batch)
-
-
 def test_a_last_batch_that_is_not_full_is_left_out():
     """40 samples are two batches of 16: the learned adjacency has no other size."""
     sizes = []
@@ -341,7 +287,7 @@ def test_every_option_says_what_it_is():
             lambda: built().update(changed(one_batch(), image=torch.ones(16, 9))),
             r"image inputs must have shape \(12,\)",
         ),
-        (lambda: built().update(one_batch(4)), "batch must have the 16 samples .* but it has 4"),
+        (lambda: built().update(one_batch(17)), "batch must have at most 16 samples, .* but it has 17"),
         (
             lambda: built(DataSpec(n_train=40, image_shape=(3, 224, 224), text_width=9)),
             r"images of CAGAN must be features.*\(3, 224, 224\); encode the pixels first",

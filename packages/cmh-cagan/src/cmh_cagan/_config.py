@@ -108,6 +108,7 @@ PRESETS: Mapping[str, CAGANConfig] = MappingProxyType(
             epochs=30,
             learning_rate=0.02,
             standardise="matrix",
+            missing="left-out",
             image_widths=(512,),
             text_widths=(512,),
             graph_widths=(256, 128),

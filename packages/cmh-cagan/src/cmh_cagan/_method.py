@@ -116,7 +116,7 @@ class CAGAN(HashingMethod):
         """Take one step of all networks.
 
         Args:
-            batch: as many samples as the method was built for.
+            batch: as many samples as the method was built for, or fewer, which take the first places.
 
         Returns:
             The unweighted losses of `similarity_losses` and their weighted sum `total`: detached scalars,
@@ -128,10 +128,11 @@ class CAGAN(HashingMethod):
         """
         self._check_batch(batch)
         self._optimiser.zero_grad()  # first, so that gradients and activations need no memory at once
-        if len(batch.index) != self.training_batch_size:
+        places = len(self.image_graph.learned_adjacency)
+        if len(batch.index) > places:
             raise ValueError(
-                f"batch must have the {self.training_batch_size} samples that this CAGAN's learned adjacency "
-                f"has places for, but it has {len(batch.index)}; build it with that batch_size"
+                f"batch must have at most {places} samples, for which the learned adjacency has places, "
+                f"but it has {len(batch.index)}; build the method with that batch_size"
             )
         image = self._image_input(batch.image)
         with full_precision(image):

@@ -76,7 +76,7 @@ class GraphNetwork(torch.nn.Module):
         input_width: width of the features.
         widths: of the graph layers, each followed by ReLU; one linear layer makes the bits.
         bits: width of the output.
-        batch_size: number of nodes, which the learned matrix W fixes.
+        batch_size: largest number of nodes, for which the learned matrix W has places.
         attention: "additive": the adjacency is S + g W, as in the authors' program; "multiplicative":
             S + g S W entry by entry, our reading of the papers' figure.
         attention_weight: g.
@@ -118,12 +118,13 @@ class GraphNetwork(torch.nn.Module):
         """Return the adjacency A.
 
         Args:
-            similarity: `(batch_size, batch_size)` floating point, S.
+            similarity: `(batch, batch)` floating point, S; a batch that is not full takes the first places.
 
         Returns:
-            `(batch_size, batch_size)` floating point, neither normalised nor non-negative.
+            `(batch, batch)` floating point, neither normalised nor non-negative.
         """
-        learned: torch.Tensor = self.learned_adjacency
+        n_node = len(similarity)
+        learned: torch.Tensor = self.learned_adjacency[:n_node, :n_node]
         if self.attention == "multiplicative":
             learned = similarity * learned
         return similarity + self.attention_weight * learned
@@ -134,12 +135,12 @@ class GraphNetwork(torch.nn.Module):
         """Hash a batch as a graph.
 
         Args:
-            features: `(batch_size, input_width)` floating point.
-            similarity: `(batch_size, batch_size)` floating point, S.
-            present: `(batch_size,)` bool; nothing flows from nodes where it is False. None: from all.
+            features: `(batch, input_width)` floating point.
+            similarity: `(batch, batch)` floating point, S.
+            present: `(batch,)` bool; nothing flows from nodes where it is False. None: from all.
 
         Returns:
-            `(batch_size, bits)` floating point, before the tanh.
+            `(batch, bits)` floating point, before the tanh.
         """
         adjacency = self.adjacency(similarity)
         if present is not None:

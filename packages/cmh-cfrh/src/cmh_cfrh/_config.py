@@ -120,6 +120,7 @@ PRESETS: Mapping[str, CFRHConfig] = MappingProxyType(
             epochs=30,
             learning_rate=0.02,
             standardise="matrix",
+            missing="left-out",
             image_widths=(512,),
             text_widths=(512,),
             decoder_widths=(512,),
