@@ -70,7 +70,7 @@ def test_build_from_ones_own_folder(tmp_path):
     invoke(*arguments, "--features", tmp_path / "f.npz", "--queries", 4, "--training", 10)
     dataset = cmh_data.load(target)
     assert (len(dataset), len(dataset.split.train), len(dataset.split.query)) == (20, 10, 4)
-    with pytest.raises(UserError, match="Give either --features FILE or --pixels SIZE"):
+    with pytest.raises(UserError, match="Give one of --image-encoder NAME, --features FILE and --pix"):
         invoke(*arguments)
     with pytest.raises(UserError, match="There is no builder 'nonsense'; the builders are mirflickr25k"):
         invoke("build", "nonsense", "--from", source, "--out", target, "--pixels", 8)

@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from umml_cli.commands import (
     data,
     evaluate,
+    features,
     methods,
     new_method,
     quickstart,
@@ -47,6 +48,7 @@ for _command in (
     report.report,
     search.index,
     search.search,
+    features.features,
     unpair.unpair,
     methods.methods,
     new_method.new_method,

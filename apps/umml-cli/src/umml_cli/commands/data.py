@@ -138,6 +138,13 @@ def build(
     pixels: Annotated[
         int | None, typer.Option(help="Instead of features: store images of this size.")
     ] = None,
+    image_encoder: Annotated[
+        str | None, typer.Option(help="Instead of features: encode the pictures, such as efficientnet-lite0.")
+    ] = None,
+    text_encoder: Annotated[
+        str | None, typer.Option(help="With --image-encoder: encode the texts, such as minilm.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda.")] = "auto",
     protocol: ProtocolOption = None,
     queries: Annotated[int | None, typer.Option(help="Queries of a random split; default a tenth.")] = None,
     training: Annotated[
@@ -166,6 +173,8 @@ def build(
 
     Example: umml data build folder --from photos --pixels 224 --out photos.h5
 
+    Example: umml data build folder --from photos --image-encoder efficientnet-lite0 --out photos.h5
+
     Example: umml data build folder --from photos --columns image=file,text=caption --pixels 224 --out a.h5
     """
     import cmh_data
@@ -175,8 +184,12 @@ def build(
     builders = cmh_data.builders()
     if name not in builders:
         raise UserError(f"There is no builder {name!r}; the builders are {', '.join(builders)}.")
-    if (features is None) == (pixels is None):
-        raise UserError("Give either --features FILE or --pixels SIZE, so that the data has images.")
+    if sum(one is not None for one in (features, pixels, image_encoder)) != 1:
+        raise UserError(
+            "Give one of --image-encoder NAME, --features FILE and --pixels SIZE: the data must have images."
+        )
+    if text_encoder is not None and image_encoder is None:
+        raise UserError("--text-encoder goes with --image-encoder; without it the texts become words.")
     table = {"separator": separator, "encoding": encoding, "label_separator": label_separator}
     how: dict[str, Any] = {key: value for key, value in table.items() if value is not None}
     if columns is not None:
@@ -188,15 +201,18 @@ def build(
     built = builders[name](source, **how)
     for step in built.provenance["steps"]:
         make_console(soft_wrap=True).print(step)
+    split: dict[str, Any] = {
+        "protocol": protocol,
+        "n_query": queries,
+        "n_train": training,
+        "seed": seed,
+        "keep_together": keep_together,
+    }
+    if image_encoder is not None:
+        _write_encoded(built, image_encoder, text_encoder, device, out, split)
+        return
     image: Any = built.features(features) if features is not None else built.pixels(pixels or 0)
-    dataset = built.dataset(
-        image,
-        protocol=protocol,
-        n_query=queries,
-        n_train=training,
-        seed=seed,
-        keep_together=keep_together,  # type: ignore[arg-type] # checked there
-    )
+    dataset = built.dataset(image, **split)
     _write(dataset, out)
 
 
@@ -269,6 +285,26 @@ def _columns(text: str) -> dict[str, str]:
             f"--columns must be like image=filename,text=caption,labels=tags, but it is {text!r}."
         )
     return {role.strip(): column.strip() for role, _, column in pairs}
+
+
+def _write_encoded(
+    built: Any, image: str, text: str | None, device: str, out: Path, split: dict[str, Any]
+) -> None:
+    """Encode what was built, write it, and delete the unfinished features."""
+    from umml_cli.commands.features import show_progress
+    from umml_cli.inputs.encoding import BAG_OF_WORDS, Encoders, encode_built, remove_workspace, workspace_of
+
+    console = make_console(soft_wrap=True)
+    dataset = encode_built(
+        built,
+        Encoders(image, text or BAG_OF_WORDS, device=device),
+        workspace_of(out),
+        say=console.print,
+        progress=show_progress,
+        **split,
+    )
+    _write(dataset, out)
+    remove_workspace(out)
 
 
 def _write(dataset: Any, target: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from cmh_files import strings, variables
 
-from cmh_data._builders.pictures import ImageFiles, identical_groups
+from cmh_data._builders.pictures import ImageFiles, PictureFile, identical_groups
 from cmh_data._dataset.assemble import assemble
 from cmh_data._dataset.random_split import random_split
 from cmh_data._errors import DataError
@@ -19,7 +19,7 @@ KeepTogether = Literal["same", "identical", "near-identical"]
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,6 +46,7 @@ class BuiltData:
         image_present: `(n,)` bool, which rows have an image; None: all.
         text_present: `(n,)` bool, which rows have a text; None: all.
         check_images: decode every image once before it is used, and leave unreadable ones out.
+        captions: the items' own texts, "" where there is none; or empty.
     """
 
     name: str
@@ -62,6 +63,7 @@ class BuiltData:
     image_present: NDArray[np.bool_] | None = None
     text_present: NDArray[np.bool_] | None = None
     check_images: bool = False
+    captions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -82,6 +84,19 @@ class BuiltData:
             raise DataError(f"{self.archive.source} holds no images of {self.name}; give features instead.")
         images = ImageFiles(self.archive, self.image_names, size)
         return images.without_unreadable() if self.check_images else images
+
+    def pictures(self) -> tuple[PictureFile | None, ...]:
+        """Return the image files row by row, to be read when they are needed; None where there is none.
+
+        Returns:
+            `n` files, each with `read_bytes()`, and its path inside the archive as its text.
+
+        Raises:
+            DataError: there are no images.
+        """
+        if not any(self.image_names):
+            raise DataError(f"{self.archive.source} holds no images of {self.name}; give features instead.")
+        return tuple(PictureFile(self.archive, name) if name else None for name in self.image_names)
 
     def features(self, path: str | os.PathLike[str]) -> NDArray[Any]:
         """Read features of the images from a file and put them in the order of `ids`.
@@ -123,6 +138,11 @@ class BuiltData:
         self,
         image: RowArray,
         *,
+        text: NDArray[Any] | None = None,
+        text_vocabulary: Sequence[str] = (),
+        image_present: NDArray[np.bool_] | None = None,
+        text_present: NDArray[np.bool_] | None = None,
+        encoders: Mapping[str, Any] | None = None,
         protocol: str | None = None,
         n_query: int | None = None,
         n_train: int | None = None,
@@ -136,6 +156,12 @@ class BuiltData:
 
         Args:
             image: `(n, d)` features or `(n, 3, height, width)` pixels.
+            text: `(n, d_text)` features of the texts; None: the words that the builder found.
+            text_vocabulary: the words of the columns of `text`, if it has such.
+            image_present: `(n,)` bool, rows whose image is in `image`; None: those with an image, and those
+                whose row of `image` is not all zeros.
+            text_present: `(n,)` bool, rows whose text is in `text`; None: those with a text.
+            encoders: what made the features of "image" and "text", JSON values for the provenance.
             protocol: a named split; without it the archive's own, or a random one.
             n_query: queries of a random split; a tenth of the rows by default.
             n_train: training rows of a random split, drawn from the retrieval set; all of it by default.
@@ -150,11 +176,10 @@ class BuiltData:
         Raises:
             DataError: rows that do not fit, or a protocol that does not.
         """
-        image_present, text_present = self._present("image"), self._present("text")
-        if isinstance(image, ImageFiles):
-            image_present = image_present & image.present
-        elif isinstance(image, np.ndarray) and len(image) == len(self):
-            image_present = image_present | image.reshape(len(self), -1).any(axis=1)
+        if image_present is None:
+            image_present = self._images_there(image)
+        if text_present is None:
+            text_present = self._present("text")
         if protocol is not None:
             split = find_protocol(protocol).make(self.label, text_width=self.text.shape[1], seed=seed)
         elif self.split is not None and n_query is None and n_train is None:
@@ -180,20 +205,34 @@ class BuiltData:
             steps.append(f"{len(unreadable)} images could not be read, such as {unreadable[0]}")
         return assemble(
             image=image,
-            text=self.text,
+            text=self.text if text is None else text,
+            captions=self.captions,
             labels=self.label,
             train=split.train,
             query=split.query,
             retrieval=split.retrieval,
             ids=self.ids,
             label_names=self.label_names,
-            text_vocabulary=self.text_vocabulary,
+            text_vocabulary=self.text_vocabulary if text is None else text_vocabulary,
             image_present=image_present,
             text_present=text_present,
             name=self.name,
-            provenance={**self.provenance, "steps": steps},
+            provenance={
+                **self.provenance,
+                "steps": steps,
+                **({"encoders": dict(encoders)} if encoders else {}),
+            },
             unlabelled="keep",
         )
+
+    def _images_there(self, image: RowArray) -> NDArray[np.bool_]:
+        """Say which rows of `image` hold an image: what the builder found, and what the rows show."""
+        present = self._present("image")
+        if isinstance(image, ImageFiles):
+            return present & image.present
+        if isinstance(image, np.ndarray) and len(image) == len(self):
+            return present | image.reshape(len(self), -1).any(axis=1)
+        return present
 
     def _present(self, side: str) -> NDArray[np.bool_]:
         stated = self.image_present if side == "image" else self.text_present

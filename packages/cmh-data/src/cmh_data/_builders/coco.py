@@ -70,6 +70,7 @@ def build_coco(source: str | os.PathLike[str], **words: Any) -> BuiltData:
         ids=ids,
         image_names=[name for name in names if name is not None] if None not in names else [],
         text=text,
+        captions=texts,
         text_vocabulary=vocabulary,
         label=np.array([[one in row for one in order] for row in found_classes], np.uint8),
         label_names=[classes[one] for one in order],

@@ -33,6 +33,7 @@ def built(
     image_present: NDArray[np.bool_] | None = None,
     text_present: NDArray[np.bool_] | None = None,
     check_images: bool = False,
+    captions: Sequence[str] = (),
 ) -> BuiltData:
     """Check what a builder found and make it one thing."""
     if not len(ids):
@@ -50,6 +51,7 @@ def built(
         image_present=image_present,
         text_present=text_present,
         check_images=check_images,
+        captions=tuple(captions),
         split=None if split is None else check_split(len(ids), train=split[0], query=split[1]),
         provenance={"built_from": archive.source.name, "builder": name, "steps": list(steps)},
     )

@@ -67,6 +67,7 @@ def build_flickr30k(
         image_ids=[] if captions == "join" else [row[1] for row in rows],
         image_names=[name for name in names if name is not None] if None not in names else [],
         text=text,
+        captions=[row[2] for row in rows],
         text_vocabulary=vocabulary,
         label=np.zeros((len(rows), 0), np.uint8),
         label_names=[],

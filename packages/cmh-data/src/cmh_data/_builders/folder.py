@@ -123,6 +123,7 @@ def build_folder(
         image_present=image_present,
         text_present=text_present,
         check_images=True,
+        captions=texts,
     )
 
 

@@ -65,6 +65,7 @@ def build_mirflickr25k(source: str | os.PathLike[str], *, least_tag_count: int =
         name="mirflickr25k",
         ids=[str(number) for number in kept],
         image_names=[images[number] for number in kept] if all(number in images for number in kept) else [],
+        captions=[" ".join(tags[number]) for number in kept],
         text=_table([[column[tag] for tag in tags[number] if tag in column] for number in kept], len(column)),
         text_vocabulary=vocabulary,
         label=np.array([[number in members[name] for name in label_names] for number in kept], np.uint8),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,33 @@ LARGEST_PICTURE = 80_000_000  # pixels
 LARGEST_FILE = 256 << 20  # bytes
 PIXELS_AT_ONCE = 40_000_000  # decoded at the same time by all threads; one larger picture goes alone
 NEAR_BITS = 4  # of 64; pictures whose fingerprints differ in no more are near-identical
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """One picture of an archive, read when it is needed; its text is its path inside.
+
+    Args:
+        archive: where it is.
+        name: its path inside.
+    """
+
+    archive: Archive
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def read_bytes(self) -> bytes:
+        """Return the bytes of the file.
+
+        Returns:
+            At most 256 MB.
+
+        Raises:
+            DataError: it cannot be read, or is larger.
+        """
+        return self.archive.read(self.name, largest=LARGEST_FILE)
 
 
 class _Room:

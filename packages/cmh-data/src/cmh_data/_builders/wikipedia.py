@@ -64,6 +64,7 @@ def build_wikipedia(source: str | os.PathLike[str], **words: Any) -> BuiltData:
         ids=[row[0] for row in rows],
         image_names=[name for name in names if name is not None] if None not in names else [],
         text=text,
+        captions=texts,
         text_vocabulary=vocabulary,
         label=(classes[:, None] == np.arange(1, len(label_names) + 1)).astype(np.uint8),
         label_names=label_names,

@@ -31,6 +31,7 @@ def assemble(
     label_names: Iterable[str] = (),
     text_vocabulary: Iterable[str] = (),
     fine_labels: NDArray[np.str_] | None = None,
+    captions: Iterable[str] = (),
     name: str,
     provenance: Mapping[str, Any] | None = None,
     stored_digest: str | None = None,
@@ -54,6 +55,7 @@ def assemble(
         label_names: one name per label column, or nothing.
         text_vocabulary: one word per text column, or nothing.
         fine_labels: one finer class name per row.
+        captions: one text per row, or nothing.
         name: how messages and reports call the data.
         provenance: JSON values to carry along.
         stored_digest: the digest stated by the file.
@@ -78,6 +80,7 @@ def assemble(
     split = check_split(n, train=train, query=query, retrieval=retrieval)
     names = {
         "ids": (tuple(ids), n, "rows"),
+        "captions": (tuple(captions), n, "rows"),
         "label_names": (tuple(label_names), label.shape[1], "label columns"),
         "text_vocabulary": (
             tuple(text_vocabulary),
@@ -101,6 +104,7 @@ def assemble(
         label_names=names["label_names"][0],
         text_vocabulary=names["text_vocabulary"][0],
         fine_labels=fine_labels,
+        captions=names["captions"][0],
         name=name,
         provenance=dict(provenance or {}),
         stored_digest=stored_digest,

@@ -72,6 +72,7 @@ class PairedDataset:
         label_names: one name per label column, or empty.
         text_vocabulary: one word per text column, or empty.
         fine_labels: `(n,)` strings, a finer class of each item, or None.
+        captions: the items' own texts, `n` of them, "" where there is none; or empty.
         name: what to call the data set in reports.
         provenance: where the data comes from and how it was read, as JSON values.
         stored_digest: the digest as a file of this package's own format states it; `digest` is it when given.
@@ -105,6 +106,7 @@ class PairedDataset:
     label_names: tuple[str, ...] = ()
     text_vocabulary: tuple[str, ...] = ()
     fine_labels: NDArray[np.str_] | None = None
+    captions: tuple[str, ...] = ()
     name: str = "unnamed"
     provenance: Mapping[str, Any] = field(default_factory=dict)
     stored_digest: str | None = None
@@ -211,6 +213,8 @@ class ContentDigest:
         names = [dataset.ids, dataset.label_names, dataset.text_vocabulary]
         if dataset.fine_labels is not None:
             names.append(tuple(dataset.fine_labels.tolist()))
+        if dataset.captions:
+            names.append(dataset.captions)
         for name in ("image_present", "text_present"):
             mask = getattr(dataset, name)
             if not mask.all():  # complete data keep the digest that they always had

@@ -85,6 +85,7 @@ def _write(file: h5py.File, dataset: PairedDataset) -> None:
             file.create_dataset(name, data=mask.astype(np.uint8), track_times=False)
     names: dict[str, Any] = {
         "ids": dataset.ids,
+        "captions": dataset.captions,
         "label_names": dataset.label_names,
         "text_vocabulary": dataset.text_vocabulary,
         "fine_labels": () if dataset.fine_labels is None else tuple(dataset.fine_labels.tolist()),

@@ -40,6 +40,7 @@ def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", find_warnings: 
             label_names=raw.label_names,
             text_vocabulary=raw.text_vocabulary,
             fine_labels=raw.fine_labels,
+            captions=raw.captions,
             name=str(raw.attributes.get("name", raw.path.stem)),
             provenance=_provenance(raw),
             stored_digest=raw.attributes.get("digest"),

@@ -33,5 +33,7 @@ def add_names(raw: RawData, found: Mapping[str, Variable]) -> None:
                 raw.label_names = names
             else:
                 raw.text_vocabulary = names
+    if "captions" in found:
+        raw.captions = tuple(strings(found["captions"].read()))
     if "fine_labels" in found:
         raw.fine_labels = np.array(strings(found["fine_labels"].read()), dtype=np.str_)

@@ -1,0 +1,148 @@
+"""Pictures and texts with gaps, through encoders with real weights, to codes: `umml features`."""
+
+import csv
+import json
+import signal
+import subprocess
+import time
+import zipfile
+from importlib.resources import files
+
+import cmh_data
+import numpy as np
+import pytest
+from running import UMML
+
+N = 36
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Emoji with captions of which a third is missing, and the troubles that folders have."""
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    sample = cmh_data.sample()
+    words = np.array(sample.text_vocabulary)
+    with zipfile.ZipFile(files("cmh_data") / "emoji/pictures.zip") as archive:
+        pictures = [archive.read(name) for name in archive.namelist()[:N]]
+    rows = []
+    for number, picture in enumerate(pictures):
+        name = f"picture {number}.png" if number % 2 else f"图片{number}.png"
+        (folder / name).write_bytes(picture)
+        text = "" if number % 3 == 0 else " ".join(words[sample.text[number] > 0])
+        label = sample.label_names[int(sample.label[number].argmax())]
+        rows.append({"image": name, "text": text, "labels": label})
+    (folder / rows[1]["image"]).unlink()  # a row without its picture
+    whole = (folder / rows[5]["image"]).read_bytes()
+    (folder / rows[5]["image"]).write_bytes(whole[: len(whole) // 2])  # cut short
+    (folder / "words.jpg").write_text("these are words")  # no picture, and in no row
+    with (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["image", "text", "labels"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def test_a_folder_with_gaps_becomes_features_codes_and_a_result(umml, photos, tmp_path):
+    made = umml(
+        "features", photos, "photos.h5", "--image-encoder", "efficientnet-lite0", "--text-encoder", "minilm"
+    )
+    assert "34 of 37 images encoded, 3 skipped" in made.stdout
+    assert "is damaged" in made.stdout
+    assert "words.jpg" in made.stdout
+    assert "24 of 37 texts encoded, 13 skipped" in made.stdout
+    data = cmh_data.load(tmp_path / "photos.h5")
+    assert (data.image.shape, data.text.shape) == ((37, 1280), (37, 384))
+    assert (data.image_present.sum(), data.text_present.sum()) == (34, 24)
+    assert (bool(data.captions[2]), data.captions[3]) == (True, "")
+    both = data.image_present & data.text_present
+    assert both[data.split.query].all()
+    encoders = data.provenance["encoders"]
+    assert encoders["image"]["digest"].startswith("57934424")
+    assert encoders["text"]["digest"].startswith("53aa5117")
+    assert not (tmp_path / "photos.h5.features").exists()
+    umml(
+        "train",
+        "photos.h5",
+        "--method",
+        "dadh",
+        "--preset",
+        "small",
+        "--set",
+        "batch_size=16",
+        "--epochs",
+        1,
+        "--bits",
+        16,
+    )
+    (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
+    assert json.loads((folder / "result.json").read_text())["training_pairs"]["paired"] < 37
+
+
+def test_a_built_folder_is_the_same_data_and_keeps_its_words(umml, photos, tmp_path):
+    built = umml(
+        "data", "build", "folder", "--from", photos, "--image-encoder", "efficientnet-lite0", "--out", "a.h5"
+    )
+    assert "34 of 37 images encoded" in built.stdout
+    data = cmh_data.load(tmp_path / "a.h5")
+    assert data.text_vocabulary
+    assert data.text_present.sum() == 24
+    umml("data", "build", "folder", "--from", photos, "--image-encoder", "efficientnet-lite0",
+         "--text-encoder", "tf-idf", "--out", "b.h5")  # fmt: skip
+    other = cmh_data.load(tmp_path / "b.h5")
+    assert np.allclose(np.linalg.norm(other.text[:][other.text_present], axis=1), 1, atol=1e-5)
+    assert len(other.text_vocabulary) == other.text.shape[1]
+    assert np.array_equal(other.image[:], data.image[:])
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_and_gives_the_same_file(umml, photos, tmp_path):
+    arguments = [str(photos), "k.h5", "--image-encoder", "efficientnet-lite2", "--text-encoder", "minilm"]
+    journal = tmp_path / "k.h5.features" / "text.npy.part.json"
+    running = subprocess.Popen([UMML, "features", *arguments], cwd=tmp_path)
+    while running.poll() is None and not journal.exists():
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not (tmp_path / "k.h5").exists()
+    umml("features", *arguments)
+    umml("features", *[argument.replace("k.h5", "w.h5") for argument in arguments])
+    assert (tmp_path / "k.h5").read_bytes() == (tmp_path / "w.h5").read_bytes()
+
+
+def test_a_text_file_becomes_a_table(umml, tmp_path):
+    (tmp_path / "lines.txt").write_text("a red apple\n\nfruit on a table\n", encoding="utf-8")
+    made = umml("features", "lines.txt", "lines.npy", "--text-encoder", "minilm")
+    assert "2 of 3 texts encoded, 1 skipped" in made.stdout
+    table = np.load(tmp_path / "lines.npy")
+    assert table.shape == (3, 384)
+    assert table[0] @ table[2] == pytest.approx(0.47, abs=0.005)
+    assert json.loads((tmp_path / "lines.json").read_text())["skipped"] == [[1, "", "is empty"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("nowhere", "a.h5", "--image-encoder", "efficientnet-lite0"), "There is no nowhere."),
+        ((".", "a.csv", "--image-encoder", "efficientnet-lite0"), "OUT must end in .h5 or .npy"),
+        ((".", "a.npy"), "give either --image-encoder or --text-encoder"),
+        ((".", "a.npy", "--image-encoder", "minilm"), "--image-encoder must encode images"),
+        ((".", "a.npy", "--image-encoder", "resnet"), "there is no encoder 'resnet'"),
+        (
+            (".", "a.npy", "--image-encoder", "torchvision:resnet18"),
+            "https://download.pytorch.org/models/resnet18",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(umml, tmp_path, arguments, sentence):
+    (tmp_path / "a.png").write_bytes(b"x")
+    done = umml("features", *arguments, check=False)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_encoders_are_listed(umml):
+    listed = umml("features", "--list").stdout
+    for name in ("efficientnet-lite0", "minilm", "tiny-aligned", "open_clip:NAME:WEIGHTS", "cnnf:PATH"):
+        assert name in listed
