@@ -156,7 +156,7 @@ class _Contract:
         method.begin_epoch(0)
         names: list[str] | None = None
         for step in range(3):
-            losses = method.update(_batch(data, np.arange(8) + 8 * step))
+            losses = method.update(_batch(data, np.arange(_BATCH_SIZE) + 8 * step))
             assert names is None or list(losses) == names
             names = list(losses)
             assert names[-1] == "total", "the weighted sum is called total and comes last"
@@ -180,7 +180,7 @@ class _Contract:
             optimiser.step = lambda *_, **__: None  # type: ignore[assignment]  # counts steps on the CPU
         method.begin_training(_rows(data))
         method.begin_epoch(0)
-        batch = _batch(data, np.arange(8))
+        batch = _batch(data, np.arange(_BATCH_SIZE))
         with _NoTransfer():  # type: ignore[no-untyped-call]
             method.update(batch)
 
