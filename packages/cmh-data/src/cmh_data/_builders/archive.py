@@ -171,6 +171,6 @@ class Archive:
             ) from error
         for info in archive.infolist():
             parts = PurePosixPath(info.filename).parts
-            if info.is_dir() or info.filename.startswith(("/", "\\")) or ".." in parts:
+            if not info.filename or info.is_dir() or info.filename.startswith(("/", "\\")) or ".." in parts:
                 continue
             self._members.setdefault(info.filename, (archive, info))

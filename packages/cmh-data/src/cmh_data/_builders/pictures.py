@@ -131,7 +131,7 @@ def decode(content: bytes, size: int, *, mode: str = "RGB") -> NDArray[np.uint8]
         ArithmeticError,
         AssertionError,
         Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
+        Warning,
     ) as error:  # fmt: skip - what Pillow's readers raise on damaged files
         if isinstance(error, DataError):
             raise
@@ -256,6 +256,8 @@ def _fingerprint(content: bytes) -> int:
         grey = decode(content, 9, mode="L")[:8].astype(np.int16)  # (8, 9)
     except DataError:
         return -1
+    if int(grey.max()) - int(grey.min()) < 8:
+        return -1  # one colour has no gradient to tell it by
     bits = np.packbits((grey[:, 1:] > grey[:, :-1]).ravel())
     return int.from_bytes(bits.tobytes(), "big")
 
