@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 class Skipped(NamedTuple):
-    """One item that has no feature: its row, its name (a path, or "" where it has none), and why."""
+    """One item that has no feature.
+
+    Args:
+        row: its row.
+        name: its path, or "" where it has none.
+        reason: why it was skipped, as the end of a sentence that begins with the item.
+    """
 
     row: int
     name: str
@@ -75,6 +81,16 @@ def load_features(path: str | os.PathLike[str]) -> Encoded:
 
     Raises:
         ValueError: if one of the files is missing or is none of these.
+
+    Example:
+        >>> import tempfile
+        >>> from cmh_features import load_encoder
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> encoder = load_encoder("bag-of-words").fit(["red apple"])
+        >>> _ = encoder.encode_texts(["apple", ""], out=folder.name + "/words.npy")
+        >>> load_features(folder.name + "/words.npy").present.tolist()
+        [True, False]
+        >>> folder.cleanup()
     """
     path = Path(path)
     record_path = path.with_suffix(".json")

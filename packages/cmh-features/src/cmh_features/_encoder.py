@@ -34,6 +34,10 @@ class Identity:
         digest: SHA-256 of the weights or the vocabulary, in hexadecimal.
         preprocessing: one line that says how an item becomes the network's input.
         precision: the type of number in which the network computes.
+
+    Example:
+        >>> Identity("mean-colour", "my-encoder 1.0", "", "8 x 8 pixels").to_json()["precision"]
+        'float32'
     """
 
     name: str
@@ -59,6 +63,16 @@ class Encoder:
         modalities: "image", "text" or both.
         batch_size: items in one call of `embed_images` or `embed_texts`.
         image_size: pixels of a side of the network's input; lets large JPEG files be decoded smaller.
+
+    Example:
+        >>> class Length(Encoder):
+        ...     modalities, width = ("text",), 1
+        ...     identity = Identity("length", "1", "", "none")
+        ...
+        ...     def embed_texts(self, batch):
+        ...         return np.array([[len(text)] for text in batch], np.float32)
+        >>> Length().encode_texts(["abc", None, "d"]).features.tolist()
+        [[3.0], [0.0], [1.0]]
     """
 
     identity: Identity
@@ -74,7 +88,7 @@ class Encoder:
             image: mode RGB.
 
         Returns:
-            An array whose shape and dtype are the same for every image.
+            `(...)` of any numeric dtype, the same shape and dtype for every image.
         """
         raise NotImplementedError
 
@@ -82,7 +96,7 @@ class Encoder:
         """Embed prepared images.
 
         Args:
-            batch: `(n, ...)`, stacked results of `prepare_image`.
+            batch: `(n, ...)` of any numeric dtype, stacked results of `prepare_image`.
 
         Returns:
             `(n, width)` float32.

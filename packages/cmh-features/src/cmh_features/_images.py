@@ -18,9 +18,10 @@ from cmh_features._errors import UnreadableItemError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Decoders inside Pillow and its libraries. EPS is left out on purpose: it would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
-MAX_PIXELS = 89_478_485  # Pillow's own limit, above which it warns of a decompression bomb
+"""What is read, by decoders inside Pillow. EPS is left out on purpose: it would start Ghostscript."""
+MAX_PIXELS = 89_478_485
+"""The pixels of the largest image that is read: Pillow's own limit, above which it warns of bombs."""
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 
