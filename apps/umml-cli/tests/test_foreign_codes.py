@@ -179,6 +179,16 @@ def test_nothing_is_turned_where_not_all_agrees(tmp_path, arrays):
     assert found["database_codes"].shape == (9, 7)
 
 
+def test_a_damaged_archive_is_one_sentence(tmp_path, arrays):
+    places = save(tmp_path, "npy", arrays)
+    pack_codes(arrays["query_codes"]).save(tmp_path / "packed.npz")
+    content = (tmp_path / "packed.npz").read_bytes()
+    start = content.index(b"PK\x01\x02")  # the first entry of the archive's directory: a version to come
+    (tmp_path / "packed.npz").write_bytes(content[: start + 6] + b"\xff" + content[start + 7 :])
+    with pytest.raises(ValueError, match=r"packed\.npz"):
+        read_arrays(places | {"query_codes": f"{tmp_path}/packed.npz"})
+
+
 @pytest.mark.parametrize("shape", [(), (4, 3, 2)])
 def test_other_dimensions_are_refused(tmp_path, arrays, shape):
     with pytest.raises(UserError, match="query labels must be a matrix, a row for each item"):

@@ -144,8 +144,7 @@ def _cost(pair: tuple[Side, Side]) -> int:
 def _code_ways(location: str) -> list[Orientation]:
     path, key = split_location(location)
     if key is None and _is_packed(path):
-        words, bits = (cmh_data.read_array(path, name) for name in ("words", "bits"))
-        return [Orientation(PackedCodes(words, bits=int(bits)), turned=False)]
+        return [Orientation(PackedCodes.load(path), turned=False)]
     ways = _ways(location)
     if ways[0].array.ndim == 1:  # one word a code, or one code
         return [
@@ -219,8 +218,8 @@ def _is_packed(path: str) -> bool:
     try:
         with zipfile.ZipFile(path) as file:
             return set(file.namelist()) == {"words.npy", "bits.npy"}
-    except (OSError, zipfile.BadZipFile):  # whoever reads it says what is wrong
-        return False
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return False  # whoever reads it says what is wrong
 
 
 def _unpacked(arrays: dict[str, Any], packing: Packing) -> dict[str, PackedCodes]:
