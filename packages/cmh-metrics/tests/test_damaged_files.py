@@ -98,3 +98,9 @@ def test_a_field_of_a_report(report, change, message):
 def test_a_text_that_is_no_report(text, message):
     with pytest.raises(ValueError, match=message):
         RetrievalReport.from_json(text)
+
+
+def test_a_report_without_the_version_is_shown_all_the_same(report):
+    report["provenance"] = {}
+    shown = RetrievalReport.from_json(json.dumps(report)).to_markdown()
+    assert "cmh-metrics (version not recorded)." in shown

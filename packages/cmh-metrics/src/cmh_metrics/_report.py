@@ -321,7 +321,7 @@ class RetrievalReport:
         return (
             f"mAP: {self.definition}, queries without a relevant item: {self.definition.no_relevant}; "
             f"measures at k: ties expected; {'; '.join(sorted(read))}; {shapes}; cmh-metrics "
-            f"{self.provenance['cmh-metrics']}."
+            f"{self.provenance.get('cmh-metrics', '(version not recorded)')}."
         )
 
 
