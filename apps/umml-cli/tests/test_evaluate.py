@@ -200,6 +200,11 @@ def runs(tmp_path):
             for modality in ("image", "text")
         }
         rows = {"query_rows": np.arange(6), "retrieval_rows": np.arange(6, 26)}
+        rows |= {
+            f"{side}_{modality}_present": np.ones(n, bool)
+            for side, n in (("query", 6), ("retrieval", 20))
+            for modality in ("image", "text")
+        }
         path = RunFolder(tmp_path / run).codes
         path.parent.mkdir(parents=True, exist_ok=True)
         RunCodes(**codes, **rows, **labels).save(path)

@@ -189,6 +189,8 @@ def stored(tmp_path):
         RunCodes(
             query_image=query, query_text=query, retrieval_image=retrieval, retrieval_text=retrieval,
             query_rows=np.arange(4), retrieval_rows=np.arange(3),
+            query_image_present=np.ones(4, bool), query_text_present=np.ones(4, bool),
+            retrieval_image_present=np.ones(3, bool), retrieval_text_present=np.ones(3, bool),
             query_labels=QUERY_LABELS, retrieval_labels=RETRIEVAL_LABELS,
         ).save(folder.codes)  # fmt: skip
         both = {"i2t": values, "t2i": values}

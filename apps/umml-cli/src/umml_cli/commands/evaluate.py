@@ -216,10 +216,18 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
     if not path.exists():
         raise UserError(f"{folder} holds no codes.npz; give the folder of a finished run.")
     codes = RunCodes.load(path)
+    asks = codes.query_image_present & codes.query_text_present
+    if not asks.all():
+        if not asks.any():
+            raise UserError(f"No query of {folder} has both an image and a text; result.json has its mAP.")
+        print(  # noqa: T201
+            f"Note: {int((~asks).sum())} of {len(asks)} queries lack an image or a text and are left out.",
+            file=sys.stderr,
+        )
     return cmh_metrics.evaluate(
-        query_codes={"image": codes.query_image, "text": codes.query_text},
+        query_codes={"image": codes.query_image[asks], "text": codes.query_text[asks]},
         database_codes={"image": codes.retrieval_image, "text": codes.retrieval_text},
-        query_labels=codes.query_labels,
+        query_labels=codes.query_labels[asks],
         database_labels=codes.retrieval_labels,
         **options,
     )

@@ -100,7 +100,8 @@ def look_up(
     dataset: PairedDataset, codes: RunCodes, *, n_queries: int = N_QUERIES, n_shown: int = N_SHOWN
 ) -> dict[str, list[Retrieval]]:
     """The first answers to a few queries in both directions, by Hamming distance."""
-    chosen = choose_queries(codes.query_labels, n_queries)
+    asks = np.flatnonzero(codes.query_image_present & codes.query_text_present)
+    chosen = asks[choose_queries(codes.query_labels[asks], n_queries)]
     found: dict[str, list[Retrieval]] = {}
     for task in TASKS:
         query_codes, database_codes = codes.task_codes(task)

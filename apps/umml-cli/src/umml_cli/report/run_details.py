@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.table import Table
 
 from umml_cli.errors import UserError
@@ -95,13 +96,13 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Table:
     loaded = [RunPrecision.load(folder.precision) for folder in (first, second)]
     for task in TASKS:
         one, other = (precision.task(task, "last") for precision in loaded)
-        said = f"{other.mean() - one.mean():+.4f}"
+        said = f"{np.nanmean(other) - np.nanmean(one):+.4f}"
         if same_queries:
             low, high = difference_interval(other[None], one[None])
             said += f" ({low:+.4f} to {high:+.4f}{', noise' if low <= 0 <= high else ''})"
         else:
             said += " (other data)"
-        table.add_row(TASK_TITLES[task], f"{one.mean():.4f}", f"{other.mean():.4f}", said)
+        table.add_row(TASK_TITLES[task], f"{np.nanmean(one):.4f}", f"{np.nanmean(other):.4f}", said)
     return table
 
 

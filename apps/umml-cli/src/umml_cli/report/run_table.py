@@ -25,6 +25,8 @@ def result_table(result: RunResult) -> Table:
     table.add_section()
     table.add_row("training rows kept", f"{pairs['kept']} of {pairs['rows']}")
     table.add_row("of these still pairs", str(pairs["paired"]))
+    for name, count in result.left_out.items():
+        table.add_row(name, str(count))
     for side, counts in (result.donors or {}).items():
         if counts["missing"]:
             served = f"{counts['missing'] - counts['without_donor']:g} of {counts['missing']:g}"

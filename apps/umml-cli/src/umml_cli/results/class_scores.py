@@ -14,6 +14,8 @@ from umml_cli.terms import TASKS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from umml_cli.results.series import Series
 
 
@@ -37,9 +39,16 @@ def class_scores(series: Series, cells: Sequence[Cell], names: Sequence[str]) ->
     codes = RunCodes.load(series.store.folder(series.results[0].specification).codes)
     labels = codes.query_labels.astype(np.float64)  # (n_query, n_label)
     queries = labels.sum(axis=0)
+
+    def by_class(precision: NDArray[np.float64]) -> NDArray[np.float64]:
+        asked = ~np.isnan(precision[0])
+        means: NDArray[np.float64] = precision[:, asked].mean(axis=0) @ labels[asked]
+        result: NDArray[np.float64] = means / labels[asked].sum(axis=0)
+        return result
+
     with np.errstate(invalid="ignore"):
         maps = {
-            (cell, task): series.precision(cell, task).mean(axis=0) @ labels / queries
+            (cell, task): by_class(series.precision(cell, task))
             for cell in cells if (cell, "i2t") in series.scores
             for task in TASKS
         }  # fmt: skip

@@ -37,13 +37,14 @@ def difference_interval(first: NDArray[np.float64], second: NDArray[np.float64])
     """95 % interval of the difference of two mAPs on the same queries.
 
     Args:
-        first: `(n_seed, n_query)` average precision.
+        first: `(n_seed, n_query)` average precision; NaN for queries that were left out.
         second: `(any_seed, n_query)` likewise.
 
     Returns:
         Lower and upper end of mean(first) - mean(second).
     """
-    difference = float(first.mean() - second.mean())
+    asked = ~np.isnan(first[0]) & ~np.isnan(second[0])
+    difference = float(first[:, asked].mean() - second[:, asked].mean())
     half = combination_half_width([(1, first), (-1, second)])
     return difference - half, difference + half
 
@@ -57,8 +58,13 @@ def combination_half_width(terms: Sequence[tuple[float, NDArray[np.float64]]]) -
     single seed says nothing of the noise of training: with no other, only the queries' share is left.
 
     Args:
-        terms: weight and `(n_seed, n_query)` average precision of each mAP.
+        terms: weight and `(n_seed, n_query)` average precision of each mAP; queries that are NaN in one of
+            them are left out.
     """
+    asked = ~np.any([np.isnan(precision[0]) for _, precision in terms], axis=0)
+    terms = [(weight, precision[:, asked]) for weight, precision in terms]
+    if not asked.any():
+        return math.nan
     by_query = np.sum([weight * precision.mean(axis=0) for weight, precision in terms], axis=0)  # (n_query,)
     over_queries = float(by_query.var()) / len(by_query)
     over_seeds = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from cmh_files import remove_leftovers
-from cmh_metrics import Definition, average_precision, pack_codes
+from cmh_metrics import Definition, PackedCodes, average_precision, pack_codes
 from cmh_train import (
     Checkpoint,
     ModelDescription,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cmh_data import PairedDataset, RowArray
-    from cmh_metrics import PackedCodes
     from cmh_train import EpochRecord, HashingMethod, Modality
     from cmh_unpair import Donors, UnpairingPlan
     from numpy.typing import NDArray
@@ -107,7 +106,11 @@ class _Run:
         self._dataset = dataset
         self._folder = folder
         self._on_event = on_event
-        self._plan = specification.plan(len(dataset.split.train))
+        rows = dataset.split.train
+        self._plan = specification.plan(len(rows)).with_missing(
+            image_present=dataset.image_present[rows], text_present=dataset.text_present[rows]
+        )
+        _check_queries(dataset)
         self._data, self._donors = _training_data(self._plan, dataset, specification.completion)
         self._method = build_method(
             specification.method, specification.config(), self._data.spec, specification.seed
@@ -163,6 +166,7 @@ class _Run:
                 "paired": int((plan.kept & plan.image_present & plan.text_present).sum()),
                 **self._smaller_batch(),
             },
+            left_out=_left_out(dataset=self._dataset, codes=last_codes),
             plan_digest=plan.digest,
             donors=None
             if self._donors is None
@@ -275,48 +279,110 @@ def _training_data(
 
 @lru_cache(maxsize=4)  # a data set is one object for all runs of a worker
 def _image_statistics(dataset: PairedDataset) -> tuple[float, float] | tuple[None, None]:
-    """Of the whole matrix; pixels, which no method scales by one number, are not read for it."""
-    if len(dataset.image.shape) > 2:
+    """Of all images of the data set; pixels, which no method scales by one number, are not read for it."""
+    if len(dataset.image.shape) > 2 or not dataset.image_present.any():
         return None, None
-    return image_statistics(np.asarray(dataset.image[:]))
+    images = np.asarray(dataset.image[:])
+    return image_statistics(images if dataset.image_present.all() else images[dataset.image_present])
+
+
+def _check_queries(dataset: PairedDataset) -> None:
+    """Refuse data whose gaps leave a task without a query, or the training without a row.
+
+    Raises:
+        UserError: naming what is missing.
+    """
+    rows = dataset.split.query
+    for side, present in (("image", dataset.image_present), ("text", dataset.text_present)):
+        if not present[rows].any():
+            raise UserError(
+                f"No query row of {dataset.name} has {'an' if side == 'image' else 'a'} {side}, so {side} "
+                "queries cannot be measured; put rows that have one into the query set."
+            )
+    if not (dataset.image_present | dataset.text_present)[dataset.split.train].any():
+        raise UserError(
+            f"No training row of {dataset.name} has an image or a text; give other training rows."
+        )
+
+
+def _left_out(dataset: PairedDataset, codes: RunCodes) -> dict[str, int]:
+    """What gaps leave out of the evaluation, by name; nothing where there are none."""
+    counts = {
+        "queries without an image": int((~codes.query_image_present).sum()),
+        "queries without a text": int((~codes.query_text_present).sum()),
+        "items ranked by their text alone": int((~codes.retrieval_image_present).sum()),
+        "items ranked by their image alone": int((~codes.retrieval_text_present).sum()),
+        "retrieval rows with neither": len(dataset.split.retrieval) - len(codes.retrieval_rows),
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def encode_split(method: HashingMethod, dataset: PairedDataset) -> RunCodes:
-    """Codes of the query and retrieval rows in both modalities."""
+    """Codes of the query and retrieval rows in both modalities; an item is ranked by the side it has."""
+    image_present, text_present = dataset.image_present, dataset.text_present
     query, retrieval = dataset.split.query, dataset.split.retrieval
+    retrieval = retrieval[(image_present | text_present)[retrieval]]
+    images = _encode(method, "image", dataset.image, retrieval, image_present)
+    texts = _encode(method, "text", dataset.text, retrieval, text_present)
     return RunCodes(
-        query_image=_encode(method, "image", dataset.image, query),
-        query_text=_encode(method, "text", dataset.text, query),
-        retrieval_image=_encode(method, "image", dataset.image, retrieval),
-        retrieval_text=_encode(method, "text", dataset.text, retrieval),
+        query_image=_encode(method, "image", dataset.image, query, image_present),
+        query_text=_encode(method, "text", dataset.text, query, text_present),
+        retrieval_image=_where(image_present[retrieval], images, texts),
+        retrieval_text=_where(text_present[retrieval], texts, images),
         query_rows=query,
         retrieval_rows=retrieval,
+        query_image_present=image_present[query],
+        query_text_present=text_present[query],
+        retrieval_image_present=image_present[retrieval],
+        retrieval_text_present=text_present[retrieval],
         query_labels=dataset.label[query],
         retrieval_labels=dataset.label[retrieval],
     )
 
 
+def _where(present: NDArray[np.bool_], codes: PackedCodes, others: PackedCodes) -> PackedCodes:
+    """Codes of what is there, and those of the other side elsewhere."""
+    if present.all():
+        return codes
+    return PackedCodes(np.where(present[:, None], codes.words, others.words), codes.bits)
+
+
 def _encode(
-    method: HashingMethod, modality: Modality, features: RowArray, rows: NDArray[np.int64]
+    method: HashingMethod,
+    modality: Modality,
+    features: RowArray,
+    rows: NDArray[np.int64],
+    present: NDArray[np.bool_],
 ) -> PackedCodes:
-    """Codes of some rows, read a block at a time: all pixels of a data set need not fit in memory."""
+    """Codes of some rows, read a block at a time: all pixels of a data set need not fit in memory.
+
+    Whatever stands in the rows of missing items is not read; they are encoded as zeros.
+    """
     block = 32 * (method.encode_batch_size or 128)  # whole batches, on whose cuts codes may depend
-    codes = [
-        encode_dataset(method, modality, features[rows[start : start + block]])
-        for start in range(0, len(rows), block)
-    ]
+    codes = []
+    for start in range(0, len(rows), block):
+        part = rows[start : start + block]
+        values = features[part]
+        if not present[part].all():
+            values = np.where(present[part].reshape(-1, *[1] * (values.ndim - 1)), values, 0)
+        codes.append(encode_dataset(method, modality, values))
     return pack_codes(np.concatenate(codes), code_values="signed")
 
 
 def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:
-    """Average precision of every query in both tasks, by `DEFINITION`: task to `(n_query,)`."""
+    """Average precision of every query in both tasks, by `DEFINITION`: task to `(n_query,)`.
+
+    NaN for a query that lacks the side that the task asks with.
+    """
     scores = {}
     for task in TASKS:
         query_codes, database_codes = codes.task_codes(task)
-        scores[task] = average_precision(
-            query_codes=query_codes,
+        asks = codes.asks(task)
+        scores[task] = np.full(len(asks), np.nan)
+        scores[task][asks] = average_precision(
+            query_codes=query_codes if asks.all() else query_codes[asks],
             database_codes=database_codes,
-            query_labels=codes.query_labels,
+            query_labels=codes.query_labels[asks],
             database_labels=codes.retrieval_labels,
             **asdict(DEFINITION),
         )
@@ -324,7 +390,7 @@ def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:
 
 
 def _means(precision: dict[str, NDArray[np.float64]]) -> dict[str, float]:
-    return {task: float(values.mean()) for task, values in precision.items()}
+    return {task: float(values[~np.isnan(values)].mean()) for task, values in precision.items()}
 
 
 @lru_cache(maxsize=2)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunPrecision:
-    """Average precision by query.
+    """Average precision by query; NaN for a query that lacks the side that a task asks with.
 
     Args:
         last_i2t: `(n_query,)` float64, image queries after the last epoch.

@@ -27,6 +27,11 @@ class RunCodes:
         retrieval_text: codes of the retrieval texts.
         query_rows: `(n_query,)` int64, rows of the data set.
         retrieval_rows: `(n_retrieval,)` int64, rows of the data set.
+        query_image_present: `(n_query,)` bool; an image query needs its image.
+        query_text_present: `(n_query,)` bool; a text query needs its text.
+        retrieval_image_present: `(n_retrieval,)` bool; where False, `retrieval_image` is the code of the
+            text, so that an item is ranked by the side it has.
+        retrieval_text_present: `(n_retrieval,)` bool, likewise.
         query_labels: `(n_query, n_label)` uint8.
         retrieval_labels: `(n_retrieval, n_label)` uint8.
     """
@@ -37,8 +42,16 @@ class RunCodes:
     retrieval_text: PackedCodes
     query_rows: NDArray[np.int64]
     retrieval_rows: NDArray[np.int64]
+    query_image_present: NDArray[np.bool_]
+    query_text_present: NDArray[np.bool_]
+    retrieval_image_present: NDArray[np.bool_]
+    retrieval_text_present: NDArray[np.bool_]
     query_labels: NDArray[np.uint8]
     retrieval_labels: NDArray[np.uint8]
+
+    def asks(self, task: str) -> NDArray[np.bool_]:
+        """`(n_query,)`, the queries that have the side that a task asks with."""
+        return self.query_image_present if task == "i2t" else self.query_text_present
 
     def task_codes(self, task: str) -> tuple[PackedCodes, PackedCodes]:
         """Query and database codes of "i2t" (image queries, text database) or "t2i" (the converse)."""

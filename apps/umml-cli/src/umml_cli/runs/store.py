@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cmh_metrics import Definition
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from umml_cli.runs.files import read_json, write_json
 from umml_cli.runs.specification import RunSpecification
@@ -44,6 +44,8 @@ class RunResult(BaseModel):
         seconds: wall time of training, encoding and evaluation.
         training_pairs: training rows, how many are "kept", how many of these still true pairs ("paired"), and
             "batch", the rows in a step, where fewer were kept than the option batch_size asks for.
+        left_out: what the data set's gaps leave out of the evaluation, where it has any: queries without an
+            image or a text, items ranked by the other side, retrieval rows with neither.
         plan_digest: digest of the unpairing plan.
         donors: where missing items are completed, for "image" and "text" the rows that miss one, those
             without a donor, those with donors of the very same labels, and the median number of donors.
@@ -59,6 +61,7 @@ class RunResult(BaseModel):
     epochs: int
     seconds: dict[str, float]
     training_pairs: dict[str, int]
+    left_out: dict[str, int] = Field(default_factory=dict)
     plan_digest: str
     donors: dict[str, dict[str, float]] | None = None
     environment: dict[str, JsonValue]
