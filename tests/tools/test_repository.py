@@ -25,6 +25,15 @@ def test_a_package_has_what_every_package_has(package):
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_runs_the_examples_of_its_docstrings_and_its_readme(package):
+    text = (package / "tests" / "test_documentation.py").read_text("utf-8")
+    assert re.search(
+        r"^def test_examples_of_docstrings_run\(.*doctest\.testmod\(", text, re.MULTILINE | re.DOTALL
+    )
+    assert re.search(r"^def test_\w*readme\w*\(.*exec\(", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_a_package_stands_in_the_documents_and_in_the_import_contracts(package):
     assert f"(packages/{package.name})" in read("README.md")
     assert f"`{package.name}`" in read("docs/architecture.md")
