@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 UMML = Path(sys.executable).with_name("umml")
-SMALL = ("--set", "text_widths=[48, 32, 16]", "--set", "epochs=4")
+SMALL = ("--set", "layer_widths=[48, 32, 16]", "--set", "epochs=4")
 
 
 def run_umml(folder, *arguments, check=True):

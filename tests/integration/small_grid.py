@@ -10,7 +10,7 @@ data = ["small"]
 table = "cells"
 seeds = 2
 [methods.dadh]
-options = { bits = 16, text_widths = [8, 8, 8], epochs = 3, batch_size = 20 }
+options = { bits = 16, layer_widths = [8, 8, 8], epochs = 3, batch_size = 20 }
 evaluate_every = 1
 [cells]
 paired = [0]

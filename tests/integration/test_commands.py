@@ -8,7 +8,7 @@ import pytest
 from running import SMALL, UMML
 
 TINY = (
-    "--preset", "small", "--set", "text_widths=[16, 16, 8]", "--set", "batch_size=20",
+    "--preset", "small", "--set", "layer_widths=[16, 16, 8]", "--set", "batch_size=20",
     "--epochs", "2", "--bits", "16",
 )  # fmt: skip
 
@@ -135,7 +135,7 @@ def test_a_batch_that_discarding_made_smaller_is_said(umml, save, arrays, tmp_pa
 
 
 def test_seeds_give_mean_and_interval(umml, tmp_path):
-    umml("quickstart", "--out", "out", "--seeds", 2, "--set", "text_widths=[8, 8, 8]", "--set", "epochs=1")
+    umml("quickstart", "--out", "out", "--seeds", 2, "--set", "layer_widths=[8, 8, 8]", "--set", "epochs=1")
     rows = list(csv.DictReader((tmp_path / "out" / "summary.csv").read_text().splitlines()))
     assert {row["seeds"] for row in rows} == {"2"}
     for row in rows:  # two seeds: Student's t with one degree of freedom
@@ -144,7 +144,7 @@ def test_seeds_give_mean_and_interval(umml, tmp_path):
 
 def test_methods_are_listed_and_described(umml):
     assert "dadh" in umml("methods").stdout
-    assert "text_widths" in umml("methods", "dadh").stdout
+    assert "layer_widths" in umml("methods", "dadh").stdout
 
 
 def change(**changes):

@@ -78,7 +78,7 @@ title = "Two methods"
 data = ["small"]
 table = "cells"
 [methods.dadh]
-options = { bits = 16, text_widths = [8, 8, 8], epochs = 2, batch_size = 20 }
+options = { bits = 16, layer_widths = [8, 8, 8], epochs = 2, batch_size = 20 }
 [methods.jdsh]
 options = { bits = 16, epochs = 2, batch_size = 20 }
 [cells]
@@ -166,7 +166,7 @@ def test_a_run_has_its_page_with_curves_retrievals_times_and_environment(tmp_pat
         assert f"{name}{result['environment'][name]}" in environment
     specification = found["lists"]["Specification"]
     assert result["specification"]["data_digest"] in specification
-    assert "text_widths" in specification
+    assert "layer_widths" in specification
     assert not found["main"]
 
 

@@ -91,7 +91,7 @@ title = "Margin {margin}"
 data = ["small"]
 table = "cells"
 [methods.dadh]
-options = {{ bits = 16, text_widths = [8, 8, 8], epochs = 1, batch_size = 20, margin = {margin} }}
+options = {{ bits = 16, layer_widths = [8, 8, 8], epochs = 1, batch_size = 20, margin = {margin} }}
 [cells]
 paired = [0]
 UI = [40]

@@ -71,9 +71,9 @@ def test_a_missing_experiment_file_is_said(tmp_path):
 
 
 def test_option_assignments():
-    assert parse_options(["epochs=5", "text_widths=[4, 2]", "variant=clean"]) == {
+    assert parse_options(["epochs=5", "layer_widths=[4, 2]", "variant=clean"]) == {
         "epochs": 5,
-        "text_widths": [4, 2],
+        "layer_widths": [4, 2],
         "variant": "clean",
     }
     with pytest.raises(UserError, match="NAME=VALUE, got 'epochs'"):
@@ -177,11 +177,11 @@ def test_data_of_ones_own_takes_the_place_of_the_papers():
 
 
 def test_overrides_of_every_method_or_of_one():
-    given = parse_method_options(["epochs=3", "dadh.text_widths=[16, 8, 8]"])
+    given = parse_method_options(["epochs=3", "dadh.layer_widths=[16, 8, 8]"])
     runs = plan(["table8"], ["emoji"], overrides=given)
     assert {run.epochs for run in runs} == {3}
     (dadh,) = [run for run in runs if run.method == "dadh"]
-    assert dadh.options["text_widths"] == [16, 8, 8]
+    assert dadh.options["layer_widths"] == [16, 8, 8]
 
 
 def test_methods_in_capitals_are_the_same_methods(tmp_path):

@@ -32,7 +32,7 @@ def dataset(tmp_path_factory):
 
 
 def specify(dataset, cell, **options):
-    given = {"bits": 16, "epochs": 1, "batch_size": 10, "text_widths": (8, 8, 8)} | options
+    given = {"bits": 16, "epochs": 1, "batch_size": 10, "layer_widths": (8, 8, 8)} | options
     return RunSpecification.of(
         "dadh", make_config("dadh", options=given), method_version="1",
         dataset=dataset.name, data_digest=dataset.digest, cell=cell, seed=0,
@@ -84,7 +84,7 @@ def test_weights_on_a_full_disk_are_an_error_of_the_operating_system(dataset, tm
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # Python ignores the signal that comes with it
     try:
         with pytest.raises(OSError, match="File too large") as refused:
-            carry_out(dataset, RunStore(tmp_path), Cell.of("untrained"), text_widths=(64, 64, 64))
+            carry_out(dataset, RunStore(tmp_path), Cell.of("untrained"), layer_widths=(64, 64, 64))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert refused.value.errno == errno.EFBIG

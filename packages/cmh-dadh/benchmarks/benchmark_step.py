@@ -31,7 +31,7 @@ class Ours:
     """The package's step."""
 
     def __init__(self, data: TrainingData, batch_size: int, precision: str, device: torch.device) -> None:
-        method = build_method(METHOD, {"text_widths": WIDTHS, "bits": BITS}, data.spec, 0)
+        method = build_method(METHOD, {"layer_widths": WIDTHS, "bits": BITS}, data.spec, 0)
         self.method = method.train().to(device)
         self.arrays = [torch.from_numpy(a).to(device) for a in (data.image, data.text, data.label)]
         self.order = iter(torch.randperm(len(data.image)).to(device).split(batch_size))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PAPER = {"train": 10_000, "database": 18_015, "queries": 2_000, "image": 4096, "text": 1386, "epochs": 300}
 SMALL = {"train": 256, "database": 300, "queries": 40, "image": 32, "text": 24, "epochs": 20}
-SMALL_OPTIONS = {"text_widths": (64, 32, 16), "learning_rate": 1e-3}
+SMALL_OPTIONS = {"layer_widths": (64, 32, 16), "learning_rate": 1e-3}
 LABELS = 24
 
 

@@ -5,7 +5,7 @@ from cmh_testing import contract_tests
 
 TestContract = contract_tests(
     METHOD,
-    options={"text_widths": (32, 16, 8), "learning_rate": 1e-3},
+    options={"layer_widths": (32, 16, 8), "learning_rate": 1e-3},
     variants=[
         {},
         {"dropout": 0.5},

@@ -8,7 +8,7 @@ from cmh_train import TrainingData, build_method, encode_dataset, fit
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
-OPTIONS = {"standardise": "feature", "bits": 16, "text_widths": (32, 16, 8), "learning_rate": 1e-3}
+OPTIONS = {"standardise": "feature", "bits": 16, "layer_widths": (32, 16, 8), "learning_rate": 1e-3}
 VARIANTS = pytest.mark.parametrize("variant", ["umml2022", "icmr2020", "clean"])
 
 

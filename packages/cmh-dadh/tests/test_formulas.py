@@ -11,7 +11,7 @@ from cmh_dadh import METHOD
 from cmh_train import Batch, DataSpec, build_method
 
 BITS, MARGIN, N_TRAIN = 8, 0.4, 9
-OPTIONS = {"bits": BITS, "text_widths": (16, 12, 8), "batch_size": 8}
+OPTIONS = {"bits": BITS, "layer_widths": (16, 12, 8), "batch_size": 8}
 DATA = DataSpec(n_train=N_TRAIN, image_shape=(6,), text_width=5, n_label=3, image_mean=0.4, image_std=0.3)
 # Label sets of the batch: several, all the same, one class, one sample without labels.
 LABELS = {

@@ -46,7 +46,7 @@ def load_weights(golden, prefix):
 def start():
     with np.load(GOLDEN, allow_pickle=False) as file:
         golden = {name: file[name] for name in file.files}
-    config = DADHConfig(bits=16, text_widths=(64, 32, 16))
+    config = DADHConfig(bits=16, layer_widths=(64, 32, 16))
     data = DataSpec(n_train=24, image_shape=(12,), text_width=10, n_label=8)
     method = DADH(config, data).double()
     weights = load_weights(golden, "init.") | {"code_matrix": torch.from_numpy(golden["B0"])}

@@ -10,7 +10,7 @@ from cmh_dadh._networks import FeatureNet, code_discriminator
 from cmh_dadh._variants import DADH2020, CleanDADH
 from cmh_train import Batch, DataSpec, TrainingData, build_method, encode_dataset, fit, make_config
 
-SMALL = {"bits": 16, "text_widths": (32, 16, 8), "learning_rate": 2e-3, "batch_size": 16}
+SMALL = {"bits": 16, "layer_widths": (32, 16, 8), "learning_rate": 2e-3, "batch_size": 16}
 
 
 @pytest.fixture(scope="module")
@@ -284,13 +284,13 @@ def test_the_variant_of_2020_alone_means_its_constants():
     preset = METHOD.presets["icmr2020"]
     assert preset == make_config(METHOD, options={"variant": "icmr2020"})
     assert preset == make_config(METHOD, preset="icmr2020")
-    assert (preset.image_widths, preset.text_widths) == ((4096, 2048), (8192, 4096, 2048))
+    assert (preset.image_widths, preset.layer_widths) == ((4096, 2048), (8192, 4096, 2048))
     assert (preset.triplet_weight, preset.quantisation_weight) == (10.0, 1.0)
     assert (preset.adversarial_weight, preset.pair_weight) == (0.5, 1.0)
     assert (preset.margin, preset.output_weight, preset.ridge, preset.dropout) == (0.4, 1e-5, 1.0, 0.0)
     assert (preset.learning_rate, preset.learning_rate_factor, preset.epochs) == (6e-4, 0.8, 300)
     spec = DataSpec(n_train=3, image_shape=(4,), text_width=4, n_label=2)
-    small = {"variant": "icmr2020", "image_widths": (8,), "text_widths": (8,)}
+    small = {"variant": "icmr2020", "image_widths": (8,), "layer_widths": (8,)}
     rates = [
         group["lr"]
         for optimiser in build_method(METHOD, small, spec, 0).optimisers().values()
@@ -300,7 +300,12 @@ def test_the_variant_of_2020_alone_means_its_constants():
 
 
 def test_what_was_asked_for_stands_beside_the_variant():
-    given = {"variant": "icmr2020", "adversarial_weight": 1.0, "learning_rate": 1e-3, "text_widths": (32, 16)}
+    given = {
+        "variant": "icmr2020",
+        "adversarial_weight": 1.0,
+        "learning_rate": 1e-3,
+        "layer_widths": (32, 16),
+    }
     config = make_config(METHOD, options=given)
     assert (config.adversarial_weight, config.learning_rate, config.image_widths) == (1.0, 1e-3, None)
     assert make_config(METHOD, preset="small", options={"variant": "icmr2020"}).image_widths is None
@@ -315,7 +320,7 @@ def test_every_option_says_where_it_comes_from():
 def test_presets_build_the_right_program(data):
     assert set(METHOD.presets) == {"icmr2020", "mirflickr25k", "nuswide-tc21", "small"}
     mir, nus = METHOD.presets["mirflickr25k"], METHOD.presets["nuswide-tc21"]
-    assert (mir.learning_rate, mir.dropout, mir.text_widths) == (5e-5, 0.0, (8192, 4096, 2048))
+    assert (mir.learning_rate, mir.dropout, mir.layer_widths) == (5e-5, 0.0, (8192, 4096, 2048))
     assert (nus.learning_rate, nus.dropout) == (1e-5, 0.5)
     for variant, kind in (("umml2022", DADH), ("icmr2020", DADH2020), ("clean", CleanDADH)):
         assert type(build_method(METHOD, SMALL | {"variant": variant}, data.spec, 0)) is kind
@@ -328,8 +333,8 @@ def test_presets_build_the_right_program(data):
         ({"bits": 0}, "'bits' of method 'dadh': Input should be greater than or equal to 8, not 0"),
         ({"bits": 1000}, "'bits' of method 'dadh': Input should be less than or equal to 512, not 1000"),
         ({"batch_size": 1}, "batch_size must be at least 2, since batch normalisation"),
-        ({"text_widths": (8, 2)}, "text_widths must all be at least 4"),
-        ({"text_widths": ()}, "'text_widths' of method 'dadh'"),
+        ({"layer_widths": (8, 2)}, "layer_widths must all be at least 4"),
+        ({"layer_widths": ()}, "'layer_widths' of method 'dadh'"),
         ({"image_widths": (8, 4)}, "must end with the same width"),
         ({"variant": "icmr2020", "dropout": 0.5}, "dropout must be 0 in variant icmr2020"),
         ({"variant": "2021"}, "'variant' of method 'dadh'"),
@@ -383,7 +388,7 @@ def test_rows_without_labels_do_no_harm(data):
 
 def test_a_class_refuses_the_options_of_another_variant(data):
     with pytest.raises(ValueError, match="variant must be 'umml2022' for DADH, but it is 'clean'; build the"):
-        DADH(DADHConfig(bits=16, text_widths=(8, 4), variant="clean"), data.spec)
+        DADH(DADHConfig(bits=16, layer_widths=(8, 4), variant="clean"), data.spec)
 
 
 class OwnItems:

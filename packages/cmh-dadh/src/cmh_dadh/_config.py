@@ -26,7 +26,7 @@ class DADHConfig(MethodConfig):
     learning rate and the adversarial weight default to those of June 2020.
 
     Example:
-        >>> DADHConfig(bits=32, text_widths=(1024, 512, 256)).learning_rate
+        >>> DADHConfig(bits=32, layer_widths=(1024, 512, 256)).learning_rate
         5e-05
     """
 
@@ -38,16 +38,16 @@ class DADHConfig(MethodConfig):
         description="umml2022: the program of March 2021, peculiarities kept; icmr2020: that of June 2020; "
         "clean: the former with loss weights as named, both sides adversarial, gradients through both (ours)",
     )
-    text_widths: tuple[int, ...] = Field(
+    layer_widths: tuple[int, ...] = Field(
         default=(8192, 4096, 2048),
         min_length=1,
-        description="layers of the text net, and of the image net where image_widths is not given; the last "
+        description="layers of both nets, where image_widths is not given; the last "
         "is the width of the features that the discriminator compares; program",
     )
     image_widths: tuple[int, ...] | None = Field(
         default=None,
         min_length=1,
-        description="layers of the image net, where they differ from text_widths; the last must be the same; "
+        description="layers of the image net, where they differ from layer_widths, with the same last; "
         "program: (4096, 2048) in icmr2020",
     )
     standardise: Literal["matrix", "training", "feature"] = Field(
@@ -130,16 +130,16 @@ class DADHConfig(MethodConfig):
         if not isinstance(given, dict) or given.get("variant") != "icmr2020":
             return given
         constants = dict(_ICMR2020)
-        if "text_widths" in given:  # other widths than the program's: of both nets, unless said otherwise
+        if "layer_widths" in given:  # other widths than the program's: of both nets, unless said otherwise
             del constants["image_widths"]
         return constants | given
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if min(self.text_widths) < 4:
-            raise ValueError("text_widths must all be at least 4, since the discriminator quarters the last")
-        if self.image_widths is not None and self.image_widths[-1] != self.text_widths[-1]:
-            raise ValueError("image_widths and text_widths must end with the same width")
+        if min(self.layer_widths) < 4:
+            raise ValueError("layer_widths must all be at least 4, since the discriminator quarters the last")
+        if self.image_widths is not None and self.image_widths[-1] != self.layer_widths[-1]:
+            raise ValueError("image_widths and layer_widths must end with the same width")
         if self.variant == "icmr2020" and self.dropout > 0:
             raise ValueError("dropout must be 0 in variant icmr2020, whose nets have none")
         if self.batch_size < 2 and self.variant != "icmr2020":
@@ -155,7 +155,7 @@ PRESETS: Mapping[str, DADHConfig] = MappingProxyType(
         "nuswide-tc21": DADHConfig(bits=64, epochs=300, batch_size=128, learning_rate=1e-5, dropout=0.5),
         # For a few thousand rows on a CPU: narrow layers, and a learning rate that gets there in few steps.
         "small": DADHConfig(
-            bits=64, epochs=20, batch_size=128, learning_rate=1e-3, text_widths=(512, 256, 128)
+            bits=64, epochs=20, batch_size=128, learning_rate=1e-3, layer_widths=(512, 256, 128)
         ),
     }
 )

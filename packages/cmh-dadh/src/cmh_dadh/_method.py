@@ -64,7 +64,7 @@ class DADH(HashingMethod):
 
     Example:
         >>> spec = DataSpec(n_train=8, image_shape=(4,), text_width=3, n_label=2)
-        >>> method = DADH(DADHConfig(bits=16, text_widths=(8, 4)), spec).eval()
+        >>> method = DADH(DADHConfig(bits=16, layer_widths=(8, 4)), spec).eval()
         >>> method.encode("text", torch.ones(5, 3)).shape
         torch.Size([5, 16])
     """
@@ -221,7 +221,7 @@ class DADH(HashingMethod):
         # r <- (1-m)^2 r + (1 - (1-m)^2) batch.
         self._second_text_pass = config.dropout > 0
         momentum = once if self._second_text_pass else 1 - (1 - once) ** 2
-        widths = config.text_widths
+        widths = config.layer_widths
         make = partial(FeatureNet, dropout=config.dropout, batch_norm=self.batch_norm)
         self.image_net = make(self.data_spec.image_shape[0], config.image_widths or widths, momentum=once)
         self.text_net = make(self.data_spec.text_width, widths, momentum=momentum)

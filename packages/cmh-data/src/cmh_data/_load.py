@@ -62,7 +62,7 @@ def load(
 
     A file of this package's own format states a digest. Where its arrays are read whole, the digest is
     computed again; of pixels, which stay on disk, at most 256 evenly spread rows are compared, besides texts,
-    labels, split and names. A file that was edited in place is refused.
+    labels, split and names. A file that was edited in place is new data, and a finding says so.
 
     Returns:
         The checked data set. What is suspicious though not wrong stands in its `findings`: empty rows,

@@ -92,7 +92,7 @@ def options_of(assignments: list[str], method: str) -> dict[str, JsonValue]:
 
 
 def parse_options(assignments: list[str]) -> dict[str, JsonValue]:
-    """Turn `["epochs=5", "text_widths=64,32"]` into a mapping; a value that is not JSON is text.
+    """Turn `["epochs=5", "layer_widths=64,32"]` into a mapping; a value that is not JSON is text.
 
     Numbers with commas between them are a list, with or without brackets.
     """

@@ -51,23 +51,21 @@ def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", find_warnings: 
         )
     except DataError as error:
         raise DataError(f"{raw.path}: {error}") from error
-    if dataset.stored_digest is not None and find_warnings:
-        _verify(raw, dataset)
+    if dataset.stored_digest is not None and find_warnings and _was_edited(raw, dataset):
+        edited = (
+            "The file was edited after it was made: its content is not that of the digest it states, "
+            "so it is read as new data."
+        )
+        dataset = replace(dataset, stored_digest=None, findings=(edited, *dataset.findings))
     return replace(dataset, findings=(*raw.warnings, *dataset.findings)) if find_warnings else dataset
 
 
-def _verify(raw: RawData, dataset: PairedDataset) -> None:
-    """Refuse a file whose content is not what its digest says; see `load` for what is compared."""
-    in_memory = isinstance(dataset.image, np.ndarray) and isinstance(dataset.text, np.ndarray)
-    changed = in_memory and dataset.compute_digest() != dataset.stored_digest
+def _was_edited(raw: RawData, dataset: PairedDataset) -> bool:
+    """Whether the content of a file is not what its digest says; see `load` for what is compared."""
+    if isinstance(dataset.image, np.ndarray) and isinstance(dataset.text, np.ndarray):
+        return dataset.compute_digest() != dataset.stored_digest
     rows_digest = raw.attributes.get("rows_digest")
-    if not in_memory and rows_digest is not None:
-        changed = dataset.sampled_digest() != rows_digest
-    if changed:
-        raise DataError(
-            f"{raw.path} states a digest that its content has not: it was edited after it was made. "
-            "Write the file again, or take its attributes format and digest away, so that it is new data."
-        )
+    return rows_digest is not None and bool(dataset.sampled_digest() != rows_digest)
 
 
 def _require_parts(raw: RawData) -> None:
