@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from umml_cli.errors import UserError, describe_validation
+from umml_cli.names import Name, is_name
 from umml_cli.runs.cells import Cell, Partial
 from umml_cli.terms import SCHEME_TITLES, UNPAIRED, CompletedScheme, CompletionChoice
 
@@ -74,8 +75,8 @@ class Experiment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
-    data: tuple[str, ...] = Field(min_length=1)
-    methods: dict[str, MethodChoice] = Field(min_length=1)
+    data: tuple[Name, ...] = Field(min_length=1)
+    methods: dict[Name, MethodChoice] = Field(min_length=1)
     cells: dict[GridScheme, tuple[float, ...]] = Field(min_length=1)
     bits: tuple[int, ...] = ()
     seeds: int = Field(default=1, ge=1)
@@ -183,6 +184,10 @@ def find_experiments(names: Iterable[str]) -> dict[str, Experiment]:
     origins: dict[str, str] = {}
     for name in wanted:
         short = name if name in known else Path(name).stem
+        if not is_name(short):
+            raise UserError(
+                f"The tables of {name!r} would be called {short!r}, which is no name of a file; rename it."
+            )
         if origins.setdefault(short, name) != name:
             raise UserError(
                 f"{origins[short]} and {name} are both called {short!r}, and so would be their tables; "

@@ -6,12 +6,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from cmh_data import DataError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from umml_cli.errors import UserError, describe_validation
 from umml_cli.grid.experiment import Experiment
 from umml_cli.grid.specify import specify, unite
 from umml_cli.inputs.data_sources import open_sources
+from umml_cli.names import Name
 from umml_cli.runs.files import read_json, write_json
 from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.store import RUNS, RunStore
@@ -42,11 +43,20 @@ class Reproduction(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    experiments: dict[str, Experiment]
-    locations: dict[str, str]
+    experiments: dict[Name, Experiment]
+    locations: dict[Name, str]
     specifications: tuple[RunSpecification, ...]
     selection: Selection = "last"
     settings: dict[str, tuple[str, ...]]
+
+    @model_validator(mode="after")
+    def _settings_of_each(self) -> Self:
+        if self.settings.keys() != self.experiments.keys():
+            raise ValueError(
+                f"settings must name the experiments {', '.join(self.experiments)}, but they name "
+                f"{', '.join(self.settings) or 'none'}"
+            )
+        return self
 
     @classmethod
     def of(

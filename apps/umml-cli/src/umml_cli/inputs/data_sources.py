@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from umml_cli.errors import UserError
+from umml_cli.names import check_name, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +53,10 @@ def open_data(location: str) -> PairedDataset:
         raise
     if not dataset.label.shape[1]:
         raise UserError(NO_LABELS.format(location))
-    return dataset
+    if is_name(dataset.name):
+        return dataset
+    stem = Path(location).stem  # the file calls itself something that cannot be a name of ours
+    return replace(dataset, name=stem if is_name(stem) else "data")
 
 
 def open_sources(assignments: Iterable[str]) -> dict[str, DataSource]:
@@ -62,6 +66,10 @@ def open_sources(assignments: Iterable[str]) -> dict[str, DataSource]:
         name, _, location = assignment.partition("=")
         if not name or (not location and "/" in name):
             raise UserError(f"--data takes NAME=PATH, got {assignment!r}.")
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise UserError(f"--data {assignment}: {error}.") from None
         if name in sources:
             raise UserError(f"--data names {name} twice; give each data set a name of its own.")
         dataset = replace(open_data(location or name), name=name)

@@ -23,15 +23,15 @@ def result_table(result: RunResult) -> Table:
     for task in TASKS:
         table.add_row(TASK_TITLES[task], f"{result.map[task]:.4f}")
     table.add_section()
-    table.add_row("training rows kept", f"{pairs['kept']} of {pairs['rows']}")
-    table.add_row("of these still pairs", str(pairs["paired"]))
+    table.add_row("training rows kept", f"{pairs.get('kept', 0)} of {pairs.get('rows', 0)}")
+    table.add_row("of these still pairs", str(pairs.get("paired", 0)))
     for name, count in result.left_out.items():
         table.add_row(name, str(count))
     for side, counts in (result.donors or {}).items():
-        if counts["missing"]:
-            served = f"{counts['missing'] - counts['without_donor']:g} of {counts['missing']:g}"
+        if counts.get("missing"):
+            served = f"{counts['missing'] - counts.get('without_donor', 0):g} of {counts['missing']:g}"
             table.add_row(f"missing {side}s completed by {spec.completion}", served)
     if "batch" in pairs:
         table.add_row("rows in a step", f"{pairs['batch']}, not {spec.batch_size}")
-    table.add_row("training time", format_seconds(result.seconds["training"]))
+    table.add_row("training time", format_seconds(result.seconds.get("training", 0)))
     return table

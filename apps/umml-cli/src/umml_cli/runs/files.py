@@ -6,13 +6,20 @@ import contextlib
 import fcntl
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from umml_cli.errors import UserError
+from pydantic import BaseModel, ValidationError
+
+from umml_cli.errors import UserError, describe_validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @contextlib.contextmanager
@@ -40,10 +47,38 @@ def read_json(path: Path) -> Any:
     """Read JSON; raises `UserError` when it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path} is not readable JSON ({error}); delete it and run the command again."
         ) from error
+
+
+def read_model(path: Path, model: type[Model]) -> Model:
+    """Read what `write_json` wrote of a pydantic model; raises `UserError` when it is damaged."""
+    values = read_json(path)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{path} is not understood: {describe_validation(error)}.") from error
+
+
+def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Read arrays of an `.npz` of ours; raises `UserError` when one is missing or damaged."""
+    from cmh_files import DataError, variables  # noqa: PLC0415 - only where results are read
+
+    try:
+        found = {variable.key: variable for variable in variables(path)}
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise damaged(path, f"it lacks {', '.join(missing)}")
+        return {name: found[name].read() for name in names}
+    except DataError as error:
+        raise damaged(path, str(error).rstrip(".")) from error
+
+
+def damaged(path: Path, why: str) -> UserError:
+    """The error for a file of a run that is not as it was written."""
+    return UserError(f"{path} is damaged: {why}. Remove the folder {path.parent} and run the command again.")
 
 
 @contextlib.contextmanager

@@ -30,10 +30,10 @@ from safetensors.torch import save
 
 from umml_cli.errors import UserError
 from umml_cli.runs.events import EpochEnded, RunEvent, RunFinished, RunStarted
-from umml_cli.runs.files import read_json, replacing, run_lock, write_json, write_text
+from umml_cli.runs.files import read_model, replacing, run_lock, write_json, write_text
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.run_codes import RunCodes
-from umml_cli.runs.store import BestEpoch, RunFolder, RunResult, RunStore
+from umml_cli.runs.store import BestEpoch, Evaluations, RunFolder, RunResult, RunStore
 from umml_cli.terms import TASKS
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class _Run:
         folder.failure.unlink(missing_ok=True)
         remove_leftovers(folder.path)
         if folder.evaluations.exists():
-            self._evaluations = {int(epoch): maps for epoch, maps in read_json(folder.evaluations).items()}
+            self._evaluations = read_model(folder.evaluations, Evaluations).root
         epochs: tuple[EpochRecord, ...] = ()
         if spec.cell.trained:
             epochs = fit(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from umml_cli.runs.files import replacing
+from umml_cli.runs.files import damaged, read_arrays, replacing
+from umml_cli.terms import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +64,21 @@ class RunPrecision:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(**{name: file[name] for name in cls.__dataclass_fields__})
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        arrays = read_arrays(path, cls.__dataclass_fields__)
+        labels = arrays["query_labels"]
+        if labels.ndim != 2 or labels.dtype.kind != "u" or (labels.size and labels.max() > 1):
+            raise damaged(path, "query_labels is no table of 0 and 1")
+        for task in TASKS:
+            last, best = (arrays[f"{when}_{task}"] for when in ("last", "best"))
+            if any(one.dtype.kind != "f" or one.shape != labels.shape[:1] for one in (last, best)):
+                raise damaged(path, f"the values of {task} are not one number a query")
+            if any(((one < 0) | (one > 1)).any() for one in (last, best)):
+                raise damaged(path, f"an average precision of {task} is not between 0 and 1")
+            if not np.array_equal(np.isnan(last), np.isnan(best)) or np.isnan(last).all():
+                raise damaged(path, f"values of {task} are missing")
+        return cls(**arrays)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from cmh_metrics import PackedCodes
 
-from umml_cli.runs.files import replacing
+from umml_cli.runs.files import damaged, read_arrays, replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,13 +70,43 @@ class RunCodes:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            arrays: dict[str, Any] = {name: file[name] for name in cls.__dataclass_fields__}
-            bits = int(file["bits"])
-        packed = {
-            name: PackedCodes(words, bits=bits)
-            for name, words in arrays.items()
-            if name.endswith(("_image", "_text"))
-        }
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        arrays = read_arrays(path, (*cls.__dataclass_fields__, "bits"))
+        bits = arrays.pop("bits")
+        if bits.shape or bits.dtype.kind not in "iu":
+            raise damaged(path, "bits is no whole number")
+        for side in ("query", "retrieval"):
+            n = len(arrays[f"{side}_rows"]) if arrays[f"{side}_rows"].ndim == 1 else -1
+            for name in [name for name in arrays if name.startswith(side)]:
+                _check(path, name, arrays[name], n)
+        if arrays["query_labels"].shape[1] != arrays["retrieval_labels"].shape[1]:
+            raise damaged(path, "query_labels and retrieval_labels have other numbers of labels")
+        try:
+            packed: dict[str, Any] = {
+                name: PackedCodes(words, bits=int(bits))
+                for name, words in arrays.items()
+                if name.endswith(("_image", "_text"))
+            }
+        except ValueError as error:
+            raise damaged(path, str(error)) from error
         return cls(**{**arrays, **packed})
+
+
+def _check(path: Path, name: str, array: NDArray[Any], n: int) -> None:
+    """Refuse an array whose type or shape `save` cannot have written."""
+    what, _, part = name.partition("_")
+    kind, rank = "u", 2
+    if part == "rows":
+        kind, rank = "i", 1
+    elif part.endswith("_present"):
+        kind, rank = "b", 1
+    elif part == "labels" and array.size and array.max() > 1:
+        raise damaged(path, f"{name} holds more than 0 and 1")
+    if array.ndim != rank or array.dtype.kind != kind or len(array) != n:
+        raise damaged(path, f"{name} does not fit the {what} rows")
+    if part == "rows" and array.size and array.min() < 0:
+        raise damaged(path, f"{name} holds negative rows")

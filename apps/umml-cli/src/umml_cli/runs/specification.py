@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from umml_cli.errors import UserError
+from umml_cli.names import Name
 from umml_cli.runs.cells import Cell, Partial
 from umml_cli.terms import Completion, Device, Precision, method_remark
 
@@ -43,9 +44,9 @@ class RunSpecification(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: str
+    dataset: Name
     data_digest: str
-    method: str
+    method: Name
     method_version: str
     bits: int = Field(ge=1)
     epochs: int = Field(ge=1)

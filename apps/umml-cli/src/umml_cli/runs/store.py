@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cmh_metrics import Definition
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, RootModel
 
-from umml_cli.runs.files import read_json, write_json
+from umml_cli.runs.files import damaged, read_model, write_json
 from umml_cli.runs.specification import RunSpecification
+from umml_cli.terms import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+
+MOST_EPOCHS = 10**9
+LARGEST = sys.float_info.max
+
+
+def _both_tasks(maps: dict[str, float]) -> dict[str, float]:
+    if set(maps) != set(TASKS):
+        raise ValueError(f"there must be an mAP of {' and '.join(TASKS)}, but there are {', '.join(maps)}")
+    return maps
+
+
+Maps = Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], AfterValidator(_both_tasks)]
+"""Task to mAP."""
 
 
 class BestEpoch(BaseModel):
@@ -28,7 +44,7 @@ class BestEpoch(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epoch: int
-    map: dict[str, float]
+    map: Maps
 
 
 class RunResult(BaseModel):
@@ -55,7 +71,7 @@ class RunResult(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     specification: RunSpecification
-    map: dict[str, float]
+    map: Maps
     best: BestEpoch
     definition: str
     epochs: int
@@ -70,6 +86,10 @@ class RunResult(BaseModel):
     def measure(self) -> str:
         """The definition of mAP in words."""
         return Definition.parse(self.definition).description
+
+
+class Evaluations(RootModel[dict[int, Maps]]):
+    """What `evaluations.json` holds: epoch, counted from 1, to mAP by task."""
 
 
 @dataclass(frozen=True)
@@ -135,22 +155,28 @@ class RunFolder:
 
     def read_specification(self) -> RunSpecification:
         """What the run is."""
-        return RunSpecification.model_validate(read_json(self.specification))
+        return read_model(self.specification, RunSpecification)
 
     def read_result(self) -> RunResult | None:
         """The result, or None while the run is not complete."""
-        return RunResult.model_validate(read_json(self.result)) if self.result.exists() else None
+        return read_model(self.result, RunResult) if self.result.exists() else None
 
     def read_metrics(self) -> list[dict[str, float]]:
-        """The lines of `metrics.jsonl` that are whole; that of a killed run may end within one."""
-        lines = self.metrics.read_text(encoding="utf-8").splitlines() if self.metrics.exists() else []
+        """The lines of `metrics.jsonl` that are whole; that of a killed run may end within one.
+
+        Raises:
+            UserError: another line is no mapping of names to finite numbers with an epoch and its seconds.
+        """
+        content = self.metrics.read_bytes() if self.metrics.exists() else b""
+        lines = content.split(b"\n")
         found = []
-        for line in lines:
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                break
-        return found
+        for number, line in enumerate(lines[:-1], start=1):
+            values = _metrics_of(line)
+            if values is None:
+                raise damaged(self.metrics, f"line {number} holds no losses")
+            found.append(values)
+        rest = _metrics_of(lines[-1])
+        return found if rest is None else [*found, rest]
 
 
 @dataclass(frozen=True)
@@ -181,6 +207,22 @@ class RunStore:
             result = self.folder(specification).read_result()
             if result is not None:
                 yield result
+
+
+def _metrics_of(line: bytes) -> dict[str, float] | None:
+    """Name to number of a line of `metrics.jsonl`, None where it is none."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict) or not {"epoch", "seconds"} <= values.keys():
+        return None
+    finite = all(
+        isinstance(one, int | float) and not isinstance(one, bool) and -LARGEST < one < LARGEST
+        for one in values.values()
+    )
+    whole = finite and isinstance(values["epoch"], int) and 0 <= values["epoch"] < MOST_EPOCHS
+    return values if whole and values["seconds"] >= 0 else None
 
 
 RUNS = "runs"
