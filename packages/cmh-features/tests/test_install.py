@@ -24,7 +24,7 @@ EXTRAS = {
     },
     "onnx": {"onnxruntime"},
     "text": {"safetensors", "tokenizers", "torch"},
-    "torchvision": {"torch", "torchvision"},
+    "torchvision": {"safetensors", "torch", "torchvision"},
     "transformers": {"torch", "transformers"},
 }
 

@@ -8,6 +8,7 @@ from cmh_features import EncoderUnavailableError, load_encoder
 from PIL import Image
 
 torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors.torch", reason="needs the group test-torchvision")
 models = pytest.importorskip("torchvision.models", reason="needs the group test-torchvision")
 
 
@@ -41,7 +42,7 @@ def test_features_are_those_before_the_classifier(tmp_path, image, name, width, 
     if ending == ".pth":
         torch.save(module.state_dict(), path)
     else:
-        pytest.importorskip("safetensors.torch").save_file(module.state_dict(), path)
+        safetensors.save_file(module.state_dict(), path)
     encoder = load_encoder(f"torchvision:{name}:{path}", device="cpu")
     features = encoder.encode_images([image]).features
     assert features.shape == (1, width) == (1, encoder.width)
