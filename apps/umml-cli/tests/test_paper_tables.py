@@ -90,6 +90,32 @@ def test_table_7_from_the_papers_own_maps_differs_where_it_is_inconsistent():
     assert noted == 13
 
 
+@pytest.mark.parametrize("name", ["table3", "table7", "table8", "figure8"])
+def test_no_published_number_stands_beside_data_that_only_have_the_name(name):
+    experiment = built_in_experiment(name)
+    results = [
+        RunResult(
+            specification=RunSpecification(
+                dataset="mirflickr25k", data_digest="0", method="dadh", method_version="1", bits=64, epochs=1,
+                batch_size=8, options={}, cell=cell, seed=0,
+            ),
+            map={"i2t": 0.5, "t2i": 0.5}, best=BestEpoch(epoch=1, map={"i2t": 0.5, "t2i": 0.5}),
+            definition="all, ties expected", epochs=1, seconds={}, training_pairs={}, plan_digest="0",
+            environment={},
+        )
+        for cell in experiment.grid()
+    ]  # fmt: skip
+    own = collect(results)
+    assert [series.printed_dataset for series in own] == [""]
+    for table in paper_tables(name, experiment, own, label_names={}):
+        assert {row.kind for row in table.rows} <= {"ours", "change"}
+        assert any("None beside mirflickr25k" in remark for remark in table.remarks)
+    if experiment.figure:
+        assert not any("published" in label for label in labels_of(scheme_figure(experiment, own)))
+    (known,) = collect([one.model_copy(update={"published_data": "mirflickr25k"}) for one in results])
+    assert known.printed_dataset == "mirflickr25k"
+
+
 def test_table_8_stands_beside_methods_for_unpaired_data():
     table = table_of("table8", published_series())
     amsh = entries(table, "AMSH", kind="published")
@@ -200,6 +226,7 @@ def stored(tmp_path):
             RunResult(
                 specification=spec,
                 map=maps,
+                published_data="mirflickr25k",
                 best=BestEpoch(epoch=1, map=maps),
                 definition="all, ties expected",
                 epochs=1,

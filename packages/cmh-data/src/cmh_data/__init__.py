@@ -19,6 +19,7 @@ from cmh_data._dataset.random_split import random_split
 from cmh_data._dataset.save import save
 from cmh_data._errors import DataError, MissingPartsError
 from cmh_data._inspect.report import FileReport, LabelReport, PartReport, TagReport, inspect
+from cmh_data._layouts.known import published_name
 from cmh_data._layouts.labels import Labels, read_labels
 from cmh_data._load import load
 from cmh_data._protocols import Protocol, find_protocol, protocols
@@ -52,6 +53,7 @@ __all__ = [
     "inspect",
     "load",
     "protocols",
+    "published_name",
     "random_split",
     "read_array",
     "read_labels",

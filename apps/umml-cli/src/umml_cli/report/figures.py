@@ -92,7 +92,7 @@ def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[s
             untrained.mean, color=style["color"], linewidth=0.7, linestyle=(0, (1, 3)),
             label=f"{method_title(series.method)} untrained",
         )  # fmt: skip
-    published = points(maps_of(series.dataset, series.method)) if series.bits == BITS else []
+    published = points(maps_of(series.printed_dataset, series.method)) if series.bits == BITS else []
     if published:
         ax.plot(
             *zip(*published, strict=True),

@@ -195,7 +195,7 @@ def _published(look: Callable[[Series], Evidence | None], series: Series) -> str
     if series.bits != BITS:
         return "-"
     known = list(dict.fromkeys(key[0] for key in published_maps()))
-    names = [series.dataset] if series.dataset in known else known
+    names = [series.printed_dataset] if series.printed_dataset in known else known
     found = {
         name: look(Series(name, series.method, BITS, {
             key: Score.of([value]) for key, value in maps_of(name, series.method).items()

@@ -21,6 +21,9 @@ BITS = 64
 ROUNDING = 0.0005
 """Half a unit of the last printed place of an mAP."""
 
+PRINTED = ("mirflickr25k", "nuswide-tc21")
+"""The paper's data sets."""
+
 Key = tuple[str, str, Cell, str]  # data set, method, cell, task
 
 

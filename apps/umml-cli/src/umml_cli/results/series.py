@@ -84,6 +84,12 @@ class Series:
         return f"{method_title(self.method)} on {self.dataset}, {self.bits} bits{variant}"
 
     @property
+    def printed_dataset(self) -> str:
+        """The name, if these are the published data of that name; else empty: no published number fits."""
+        known = all(result.published_data == self.dataset for result in self.results)
+        return self.dataset if known else ""
+
+    @property
     def setting_id(self) -> str:
         """Digest of what its runs have in common."""
         return self.results[0].specification.setting_id

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from cmh_data import published_name
 from cmh_files import remove_leftovers
 from cmh_metrics import Definition, PackedCodes, average_precision, pack_codes
 from cmh_train import (
@@ -167,6 +168,7 @@ class _Run:
                 **self._smaller_batch(),
             },
             left_out=_left_out(dataset=self._dataset, codes=last_codes),
+            published_data=published_name(self._dataset),
             plan_digest=plan.digest,
             donors=None
             if self._donors is None

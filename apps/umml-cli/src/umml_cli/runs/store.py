@@ -62,6 +62,8 @@ class RunResult(BaseModel):
             "batch", the rows in a step, where fewer were kept than the option batch_size asks for.
         left_out: what the data set's gaps leave out of the evaluation, where it has any: queries without an
             image or a text, items ranked by the other side, retrieval rows with neither.
+        published_data: short name of the published data set that the data are, None where they are none:
+            simulated, cut, or with other labels. Published numbers stand beside these only.
         plan_digest: digest of the unpairing plan.
         donors: where missing items are completed, for "image" and "text" the rows that miss one, those
             without a donor, those with donors of the very same labels, and the median number of donors.
@@ -78,6 +80,7 @@ class RunResult(BaseModel):
     seconds: dict[str, float]
     training_pairs: dict[str, int]
     left_out: dict[str, int] = Field(default_factory=dict)
+    published_data: str | None = None
     plan_digest: str
     donors: dict[str, dict[str, float]] | None = None
     environment: dict[str, JsonValue]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from cmh_data._dataset.dataset import PairedDataset
+
 
 @dataclass(frozen=True, kw_only=True)
 class KnownDataset:
@@ -112,3 +114,33 @@ def identify(
             return known, "by its sizes, and all labels are in the published row order"
         return known, "by its sizes, but the labels are not in the published row order"
     return None, "no known data set has these sizes"
+
+
+def published_name(dataset: PairedDataset) -> str | None:
+    """Name the published data set that this is, whole and unchanged in sizes and labels.
+
+    Published numbers may stand beside results on these data, and on no others: not on simulated data, a cut
+    of the rows, other labels, or data with items missing.
+
+    Args:
+        dataset: any data set.
+
+    Returns:
+        The short name, such as "mirflickr25k"; None where it is none, or where that cannot be told.
+
+    Example:
+        >>> import cmh_data
+        >>> published_name(cmh_data.sample())
+        'emoji'
+        >>> published_name(cmh_data.simulate(n=20_015, image_width=4)) is None
+        True
+    """
+    if dataset.provenance.get("simulated") or not (
+        dataset.image_present.all() and dataset.text_present.all()
+    ):
+        return None
+    shapes = {"text": dataset.text.shape, "labels": dataset.label.shape}
+    known, _ = identify(shapes, dataset.label)
+    if known is None or (known.label_digest and label_digest(dataset.label) != known.label_digest):
+        return None
+    return known.key

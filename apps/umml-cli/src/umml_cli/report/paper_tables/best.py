@@ -42,8 +42,9 @@ def best_tables(exhibited: Exhibited) -> list[PaperTable]:
             ours, printed = [], []
             for dataset in datasets:
                 for percent in percents:
-                    ours.append(_best_entry(by_key.get((dataset, method, bits)), percent, task))
-                    key = (dataset, method, percent, task)
+                    series = by_key.get((dataset, method, bits))
+                    ours.append(_best_entry(series, percent, task))
+                    key = ("" if series is None else series.printed_dataset, method, percent, task)
                     known = published_best().get(key) if bits == BITS else None
                     note = None
                     if key in inconsistent_best() and known is not None:

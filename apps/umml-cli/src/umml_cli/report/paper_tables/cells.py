@@ -45,8 +45,12 @@ def cells_tables(exhibited: Exhibited) -> list[PaperTable]:
         )  # fmt: skip
         published_best_here = _best_per_column(
             {
-                key: {cell: value for (cell, of), value in maps_of(*key[:2]).items() if of == task}
-                for key in by_key
+                key: {
+                    cell: value
+                    for (cell, of), value in maps_of(series.printed_dataset, series.method).items()
+                    if of == task
+                }
+                for key, series in by_key.items()
             }
         )
         for method, bits in table_lines(shown):
@@ -54,7 +58,9 @@ def cells_tables(exhibited: Exhibited) -> list[PaperTable]:
             entries: dict[RowKind, list[Entry]] = {kind: [] for kind in ROW_TITLES}
             for dataset in datasets:
                 series = by_key.get((dataset, method, bits))
-                printed = maps_of(dataset, method) if bits == BITS else {}
+                printed = {}
+                if series is not None and bits == BITS:
+                    printed = maps_of(series.printed_dataset, method)
                 for cell in cells:
                     score = None if series is None else series.scores.get((cell, task))
                     known = printed.get((cell, task))

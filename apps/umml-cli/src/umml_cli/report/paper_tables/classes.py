@@ -39,7 +39,7 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
     cells = experiment.grid()
     scores = class_scores(series, cells, names)
     changed = [cell for cell in cells if cell.percent]
-    is_papers = (series.dataset, series.method, series.bits) == ("mirflickr25k", "dadh", BITS)
+    is_papers = (series.printed_dataset, series.method, series.bits) == ("mirflickr25k", "dadh", BITS)
     columns: list[tuple[str, str]] = [("", "queries"), ("", "relevant")]
     numbers: list[tuple[Callable[[int], float | None], str, int]] = []  # by class, printed column, digits
     for cell in cells:

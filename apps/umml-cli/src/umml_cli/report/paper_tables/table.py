@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
+from umml_cli.results.published import PRINTED
 from umml_cli.terms import NOISE, NOISE_REMARK, SELECTION_TITLES, method_title
 
 if TYPE_CHECKING:
@@ -111,9 +112,15 @@ def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
     """Say what ours and the published numbers are."""
     seeds = sorted({score.seeds for series in shown for score in series.scores.values()})
     spread = " ± half of the 95 % interval over seeds (Student's t)." if seeds[-1] > 1 else ""
+    missing = [
+        f"None beside {name}: by its sizes and labels it is not the published data."
+        for name in dict.fromkeys(
+            series.dataset for series in shown if series.dataset in PRINTED and not series.printed_dataset
+        )
+    ]
     return (
         f"Ours: {SELECTION_TITLES[shown[0].selection]}; {' or '.join(map(str, seeds))} seed(s).{spread}",
-        "Published: one run, the best epoch on the test queries.",
+        " ".join(["Published: one run, the best epoch on the test queries.", *missing]),
         "Change: (mAP / mAP paired - 1) * 100. Bold: the best method of a column.",
         NOISE_REMARK,
     )

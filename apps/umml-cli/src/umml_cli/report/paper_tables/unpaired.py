@@ -31,12 +31,15 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
     columns = [(dataset, task) for dataset in datasets for task in TASKS]
     cell = Cell.of("UIT", 100)
     printed = published_unpaired()
+    shown_as_printed = {series.printed_dataset for series in shown}
     rows: list[Row] = []
     others = dict.fromkeys(
-        method for method, dataset, _ in printed if "+" not in method and dataset in datasets
+        method for method, dataset, _ in printed if "+" not in method and dataset in shown_as_printed
     )
     for method in others:
-        values = [printed.get((method, *column)) for column in columns]
+        values = [
+            printed.get((method, *column)) if column[0] in shown_as_printed else None for column in columns
+        ]
         rows.append(Row((method_title(method),), "published", tuple(plain_entry(value) for value in values)))
     for method, bits in table_lines(shown):
         label = (f"{line_label(method, bits, shown)} + UMML",)
@@ -44,7 +47,9 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
         for dataset, task in columns:
             series = by_key.get((dataset, method, bits))
             score = None if series is None else series.scores.get((cell, task))
-            value = printed.get((f"{method}+umml", dataset, task)) if bits == BITS else None
+            value = None
+            if series is not None and bits == BITS:
+                value = printed.get((f"{method}+umml", series.printed_dataset, task))
             ours.append(
                 Entry() if score is None else Entry(interval_text(score.mean, score.half_width), score.mean)
             )
