@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmh_files import variables
+from cmh_files import foreign_program, variables
 
 from cmh_data._errors import DataError
 
@@ -42,6 +42,9 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
     if key not in found:  # what stands beside arrays and is not read, such as a table of MATLAB's
         found = {name: variable for name, variable in found.items() if variable.dtype != object}
     if not found:
+        foreign = foreign_program(path)
+        if foreign is not None:
+            raise DataError(f"{path} {foreign}")
         raise DataError(f"{path} holds no array; give an npy, npz, mat or h5 file.")
     if key is None and len(found) > 1:
         raise DataError(f"{path} holds several arrays; name one of {', '.join(found)}.")

@@ -3,6 +3,7 @@
 from cmh_files.atomic import atomic_write, remove_leftovers
 from cmh_files.containers import attributes, container, strings, variables
 from cmh_files.errors import CopyError, DataError, check_declared_size, shorten
+from cmh_files.foreign import foreign_program
 from cmh_files.hdf5.open import open_hdf5, trust
 from cmh_files.hdf5.rows import Hdf5Rows
 from cmh_files.key_names import KEY_NAMES, TRAINING_TABLES, common_rows, find_role
@@ -29,6 +30,7 @@ __all__ = [
     "dense_from_columns",
     "file_format",
     "find_role",
+    "foreign_program",
     "open_hdf5",
     "read_mat5",
     "remove_leftovers",

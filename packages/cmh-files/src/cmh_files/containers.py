@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from cmh_files.errors import DataError
+from cmh_files.foreign import foreign_hdf5, foreign_program
 from cmh_files.hdf5.matlab_text import characters, is_characters, read_cells
 from cmh_files.hdf5.open import open_hdf5
 from cmh_files.hdf5.rows import Hdf5Rows
@@ -109,7 +110,8 @@ def variables(path: Path) -> list[Variable]:
         The variables; what cannot be read is among them, with the dtype object.
 
     Raises:
-        DataError: the file is damaged, of no known container, or declares what it does not hold.
+        DataError: the file is damaged, declares what it does not hold, or is of no known container; where
+            another program wrote it, the message names that program and the line that saves it readably.
 
     Example:
         >>> import tempfile
@@ -125,10 +127,12 @@ def variables(path: Path) -> list[Variable]:
     if kind == "mat5":
         return mat5_variables(path)
     if kind == "npz":
+        _refuse_foreign(path)
         return [_in_memory(path, "npz", key, array) for key, array in read_npz(path).items()]
     if kind == "npy":
         return [_in_memory(path, "npy", path.stem, _read_npy(path))]
     if kind == "unknown":
+        _refuse_foreign(path)
         with path.open("rb") as file:
             head = file.read(16)
         raise DataError(
@@ -164,6 +168,12 @@ def attributes(path: Path) -> dict[str, Any]:
         }
 
 
+def _refuse_foreign(path: Path) -> None:
+    foreign = foreign_program(path)
+    if foreign is not None:
+        raise DataError(f"{path} {foreign}")
+
+
 def _in_memory(path: Path, kind: str, key: str, array: NDArray[Any]) -> Variable:
     return Variable(key=key, shape=array.shape, dtype=array.dtype, file=path, kind=kind, read=lambda: array)
 
@@ -185,6 +195,9 @@ def _read_npy(path: Path) -> NDArray[Any]:
 def _hdf5_variables(path: Path) -> list[Variable]:
     found: list[Variable] = []
     with open_hdf5(path) as file:
+        foreign = foreign_hdf5(path.name, file)
+        if foreign is not None:
+            raise DataError(f"{path} {foreign}")
         _walk(path, file, found)
     return found
 

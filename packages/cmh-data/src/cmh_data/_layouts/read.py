@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cmh_files import attributes, container, variables
+from cmh_files import attributes, container, foreign_program, variables
 
 from cmh_data._errors import DataError, shorten
 from cmh_data._layouts.lists import read_lists, wikipedia_lists
@@ -15,7 +15,7 @@ from cmh_data._layouts.recognise import recognise
 from cmh_data._layouts.splits import SIDES, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from cmh_files import Variable
@@ -41,6 +41,7 @@ def read_raw(path: Path, options: ReadOptions | None = None) -> RawData:
     if container(path) == "text":
         raw = read_lists(path, [path])
         if raw is None:
+            _refuse_foreign([path])
             with path.open("rb") as file:
                 head = file.read(60)
             raise DataError(f"{path} is text of no known layout; it begins with {head!r}.")
@@ -61,19 +62,29 @@ def _read_folder(path: Path, options: ReadOptions) -> RawData:
             f"{path} holds {len(files)} files; a folder to load holds the few files of one data set."
         )
     texts = [file for file in files if container(file) == "text"]
-    found = _without_clashes(
-        path, {file: variables(file) for file in files if file not in texts and container(file) != "unknown"}
-    )
+    others = [file for file in files if file not in texts]
+    foreign = {file: sentence for file in others if (sentence := foreign_program(file)) is not None}
+    readable = [file for file in others if file not in foreign and container(file) != "unknown"]
+    found = _without_clashes(path, {file: variables(file) for file in readable})
     if not found:
         raw = read_lists(path, texts)
         if raw is None:
+            _refuse_foreign(files)
             raise DataError(
                 f"{path} holds no data of a known layout; found {shorten([file.name for file in files])}."
             )
         return raw
     raw = recognise(path, found, options)
+    raw.notes += [f"left unread: {file.name} {sentence}" for file, sentence in foreign.items()]
     wikipedia_lists(raw, texts)
     return raw
+
+
+def _refuse_foreign(files: Iterable[Path]) -> None:
+    for file in files:
+        foreign = foreign_program(file)
+        if foreign is not None:
+            raise DataError(f"{file} {foreign}")
 
 
 def _without_clashes(path: Path, by_file: Mapping[Path, list[Variable]]) -> list[Variable]:

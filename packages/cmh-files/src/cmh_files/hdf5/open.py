@@ -35,8 +35,8 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         The open file.
 
     Raises:
-        DataError: the file is damaged, holds a link or array that leads out of it, or declares arrays out of
-            proportion to its size.
+        DataError: the file is damaged, open for writing elsewhere, holds a link or array that leads
+            out of it, or declares arrays out of proportion to its size.
 
     Example:
         >>> import tempfile
@@ -56,7 +56,15 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist.") from error
+    except PermissionError as error:
+        raise DataError(f"{path} may not be read by this user; change its permissions.") from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError) as error:
+        if "already open for write" in str(error) or "unable to lock file" in str(error):
+            _PROBED.clear()  # what the child process could not open, it has not tried
+            raise DataError(
+                f"{path} is open for writing elsewhere, or the program that wrote it has not closed it; "
+                "close it there and try again (h5clear -s FILE, where that program has crashed)."
+            ) from error
         raise damaged(path, error, "HDF5") from error
 
 

@@ -70,11 +70,20 @@ def read_npy_header(path: Path, name: str, stream: Any) -> tuple[tuple[int, ...]
         raise DataError(f"{path} is damaged: {name} has a head that says no shape and dtype.") from error
     if dtype.hasobject:
         raise DataError(
-            f"{path} holds Python objects (pickle) in {name}, which are never read; save plain arrays."
+            f"{path} holds Python objects (pickle) in {name}, which are never read; save plain arrays: "
+            f"{_plain_line(path, name)}"
         )
     if min(shape, default=0) < 0:
         raise DataError(f"{path} is damaged: {name} declares the shape {shape}.")
     return tuple(int(size) for size in shape), bool(fortran_order), dtype
+
+
+def _plain_line(path: Path, name: str) -> str:
+    """The line that saves an array of objects as numbers."""
+    loaded = f'np.load("{path.name}", allow_pickle=True)'
+    if name == path.name:
+        return f'np.save("{path.name}", np.stack(list({loaded}))) where you trust the file.'
+    return f'np.savez("plain.npz", {name}=np.stack(list({loaded}["{name}"])), ...) where you trust the file.'
 
 
 def read_npy_stream(path: Path, name: str, stream: Any, *, available: int, stored: int) -> NDArray[Any]:
