@@ -144,6 +144,29 @@ def change_zip(content: bytes, rng: np.random.Generator) -> bytes:
     return out.getvalue()
 
 
+VALUES = (None, True, -1, 1e300, "", "cat", "p/1.png", "../p/1.png", [], ["cat", 3], {"a": 1}, "é" * 300)
+
+
+def change_lines(content: bytes, rng: np.random.Generator) -> bytes:
+    """Change values, columns and order of a table of JSON lines, which stay JSON, or its bytes."""
+    if rng.integers(3) == 0:
+        return change_bytes(content, rng)
+    listed = [json.loads(line) for line in content.splitlines()]
+    for _ in range(int(rng.integers(1, 4))):
+        row = int(rng.integers(len(listed)))
+        key = str(rng.choice(["filename", "text", "labels", "split"]))
+        kind = int(rng.integers(5))
+        if kind == 0:
+            listed[row].pop(key, None)
+        elif kind == 1:
+            listed.append(dict(listed[row]))
+        elif kind == 2:
+            listed[row], listed[0] = listed[0], listed[row]
+        else:
+            listed[row][key] = VALUES[int(rng.integers(len(VALUES)))]
+    return "".join(json.dumps(row) + "\n" for row in listed).encode()
+
+
 def build(folder: Path) -> None:
     """Build from the folder or its zip file, with pixels, and split at random."""
     zipped = next(iter(folder.glob("*.zip")), None)
@@ -154,6 +177,7 @@ def build(folder: Path) -> None:
 register(Kind(name="data-plain", make=make_plain, feed=read, change=change_npz))
 register(Kind(name="data-sides", make=make_sides, feed=read, change=change_npz))
 register(Kind(name="data-own", make=make_own, feed=read))
-for kind in ("jsonl", "csv", "parquet"):
+register(Kind(name="folder-jsonl", make=make_folder("jsonl"), feed=build, files="t.*", change=change_lines))
+for kind in ("csv", "parquet"):
     register(Kind(name=f"folder-{kind}", make=make_folder(kind), feed=build, files="t.*"))
 register(Kind(name="folder-zip", make=make_pictures, feed=build, change=change_zip))
