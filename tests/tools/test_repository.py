@@ -2,7 +2,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import check_docstrings
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -63,10 +62,3 @@ def test_links_between_documents_lead_somewhere():
         if "://" not in link and not link.startswith("mailto:") and not (document.parent / link).exists()
     ]
     assert not broken
-
-
-def test_packages_that_pass_the_docstring_check_are_held_to_it(capsys):
-    pending = re.search(r"^UNDOCUMENTED = \{(.*?)\}", read("noxfile.py"), re.MULTILINE | re.DOTALL)
-    names = re.findall(r'"([\w-]+)"', pending[1]) if pending else []
-    passing = [name for name in names if check_docstrings.main([name.replace("-", "_")]) == 0]
-    assert not passing, "take them out of UNDOCUMENTED in noxfile.py"

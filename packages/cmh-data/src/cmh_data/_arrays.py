@@ -23,7 +23,7 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
         key: the array's name in the file; may be left out when the file holds only one.
 
     Returns:
-        The array as the file stores it. MATLAB 7.3 files store the axes in reverse.
+        The array `(...)` of any dtype, as the file stores it. MATLAB 7.3 files store the axes in reverse.
 
     Raises:
         DataError: no such file or array, a damaged or unsafe file, or several arrays and no key.

@@ -36,6 +36,11 @@ class Protocol:
         digests: SHA-256 of the split for each data set it fits, with seed 0 where it is drawn; empty where
             it depends on labels (NUS-WIDE TC10) or on indices in the file (MS-COCO) that were not at hand.
         makers: how to make it, by data set.
+
+    Example:
+        >>> split = find_protocol("umml").make(np.ones((20015, 24), np.uint8))
+        >>> len(split.train), len(split.query), len(split.retrieval)
+        (10000, 2000, 18015)
     """
 
     name: str
@@ -56,11 +61,14 @@ class Protocol:
         """Make the split for a data set, recognised by its sizes.
 
         Args:
-            labels: `(n, n_label)` zeros and ones, in the row order of the data.
+            labels: `(n, n_label)` uint8 zeros and ones, in the row order of the data.
             text_width: the width of the text, where it is known.
             seed: of the draw, for protocols that draw.
-            query: the query rows that the file itself states, for protocols that take them from there.
-            retrieval: likewise.
+            query: `(n_query,)` int64, the query rows that the file states, for protocols that take them.
+            retrieval: `(n_retrieval,)` int64, the retrieval rows likewise.
+
+        Returns:
+            The split.
 
         Raises:
             DataError: the protocol does not fit this data set; the message says why.
@@ -85,7 +93,10 @@ class Protocol:
 
 
 def protocols() -> Mapping[str, Protocol]:
-    """All named splits by name.
+    """Return all named splits by name.
+
+    Returns:
+        From each name to its protocol.
 
     Example:
         >>> sorted(protocols())[:3]
@@ -95,10 +106,20 @@ def protocols() -> Mapping[str, Protocol]:
 
 
 def find_protocol(name: str) -> Protocol:
-    """One protocol by its name.
+    """Return one protocol by its name.
+
+    Args:
+        name: such as "umml".
+
+    Returns:
+        The protocol.
 
     Raises:
         DataError: there is none of that name.
+
+    Example:
+        >>> find_protocol("umml").seeded
+        False
     """
     if name not in _PROTOCOLS:
         raise DataError(f"there is no protocol {name!r}; the protocols are {', '.join(_PROTOCOLS)}.")

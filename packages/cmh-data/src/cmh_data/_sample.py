@@ -33,6 +33,12 @@ def sample() -> PairedDataset:
 
     The pictures are by OpenMoji, CC BY-SA 4.0; the attribution stands in the package's folder `emoji`.
 
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: the installed package is damaged.
+
     Example:
         >>> data = sample()
         >>> data.image.shape, data.text.shape, data.label.shape
@@ -53,6 +59,9 @@ def sample_file() -> Iterator[Path]:
 @cache
 def sample_pictures() -> Mapping[str, bytes]:
     r"""The pictures of the built-in data set: the emoji (an id of `sample()`) to the bytes of a 72-pixel PNG.
+
+    Returns:
+        From each emoji to its PNG file.
 
     Example:
         >>> sample_pictures()["🎈"][:4]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BuiltData:
-    """Items of an official archive in the field's row order.
+    r"""Items of an official archive in the field's row order.
 
     Args:
         name: the data set.
@@ -47,6 +47,16 @@ class BuiltData:
         text_present: `(n,)` bool, which rows have a text; None: all.
         check_images: decode every image once before it is used, and leave unreadable ones out.
         captions: the items' own texts, "" where there is none; or empty.
+
+    Example:
+        >>> import tempfile
+        >>> from cmh_data import build_folder
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "t.csv").write_text("image,text\n1.jpg,red\n2.jpg,red\n3.jpg,blue")
+        ...     built = build_folder(folder, least_count=1)
+        >>> data = built.dataset(np.eye(3, dtype=np.float32), n_query=1)
+        >>> data.text_vocabulary, len(data.split.train)
+        (('red', 'blue'), 2)
     """
 
     name: str
@@ -105,6 +115,9 @@ class BuiltData:
             path: an `.npz` with `ids` and `image` in any order and with any further rows, or an `.npy` table
                 that is in the order of `ids` already. Where rows share images, `ids` are those of the images.
 
+        Returns:
+            `(n, ...)` of the file's dtype; a row without an image holds zeros.
+
         Raises:
             DataError: an id is missing or twice, or the number of rows differs.
         """
@@ -155,8 +168,8 @@ class BuiltData:
         text and, where there are labels, a label.
 
         Args:
-            image: `(n, d)` features or `(n, 3, height, width)` pixels.
-            text: `(n, d_text)` features of the texts; None: the words that the builder found.
+            image: `(n, d)` features of any float dtype, or `(n, 3, height, width)` uint8 pixels.
+            text: `(n, d_text)` features of the texts, float or uint8; None: the words that the builder found.
             text_vocabulary: the words of the columns of `text`, if it has such.
             image_present: `(n,)` bool, rows whose image is in `image`; None: those with an image, and those
                 whose row of `image` is not all zeros.

@@ -21,14 +21,32 @@ if TYPE_CHECKING:
 
 
 def build_coco(source: str | os.PathLike[str], **words: Any) -> BuiltData:
-    """MS-COCO: images with at least one object class and one caption, by rising id within train, then val.
+    """Build MS-COCO: images with an object class and a caption, by rising id within train, then val.
 
     Args:
         source: the folder with `annotations/instances_*.json`, `captions_*.json` and the image folders.
         **words: how captions become words, see `bag_of_words`; by default the 2,000 most frequent words.
 
+    Returns:
+        Rows, words and labels, to be joined with image features or pixels.
+
     Raises:
         DataError: files are missing or not as documented.
+
+    Example:
+        >>> import json, tempfile
+        >>> instances = {
+        ...     "categories": [{"id": 1, "name": "dog"}],
+        ...     "images": [{"id": 5, "file_name": "5.jpg"}],
+        ...     "annotations": [{"image_id": 5, "category_id": 1}],
+        ... }
+        >>> captions = {"annotations": [{"image_id": 5, "caption": "a red dog"}]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name, content in (("instances", instances), ("captions", captions)):
+        ...         _ = Path(folder, f"{name}_val2014.json").write_text(json.dumps(content))
+        ...     built = build_coco(folder, least_count=1)
+        >>> built.label_names, built.text_vocabulary
+        (('dog',), ('dog', 'red'))
     """
     archive = Archive(Path(source))
     texts: list[str] = []

@@ -1,4 +1,4 @@
-"""Flickr30K from its token file."""
+"""Build Flickr30K from its token file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def build_flickr30k(
     source: str | os.PathLike[str], *, captions: Literal["each", "join"] = "each", **words: Any
 ) -> BuiltData:
-    """Flickr30K, 31,783 images with five captions each, in the order of `results_20130124.token`.
+    r"""Flickr30K, 31,783 images with five captions each, in the order of `results_20130124.token`.
 
     It has no labels, so there is no label column: measure whether a query finds its own image (instance
     recall). A random split keeps the captions of an image together.
@@ -33,8 +33,22 @@ def build_flickr30k(
             image, all its captions joined.
         **words: how captions become words, see `bag_of_words`; by default the 2,000 most frequent words.
 
+    Returns:
+        Rows, words and labels, to be joined with image features or pixels.
+
     Raises:
         DataError: files are missing or not as documented.
+
+    Example:
+        >>> import tempfile
+        >>> lines = (f"10.jpg#{number}\tTwo dogs run." for number in range(5))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, "flickr30k-images").mkdir()
+        ...     _ = Path(folder, "flickr30k-images", "10.jpg").write_bytes(b"")
+        ...     _ = Path(folder, "results_20130124.token").write_text("\n".join(lines))
+        ...     built = build_flickr30k(folder, captions="join", least_count=1)
+        >>> built.ids, built.text_vocabulary
+        (('10.jpg',), ('dogs', 'run', 'two'))
     """
     if captions not in {"each", "join"}:
         raise DataError(f'captions must be "each" or "join", but it is {captions!r}.')

@@ -1,4 +1,4 @@
-"""MIR-Flickr25K in the DCMH cut, from its official archives."""
+"""Build MIR-Flickr25K in the DCMH cut, from its official archives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def build_mirflickr25k(source: str | os.PathLike[str], *, least_tag_count: int = 20) -> BuiltData:
-    """MIR-Flickr25K in the DCMH cut: 20,015 rows, 1,386 tags, 24 labels, by rising image number.
+    r"""MIR-Flickr25K in the DCMH cut: 20,015 rows, 1,386 tags, 24 labels, by rising image number.
 
     Tags count when at least `least_tag_count` of all images carry them; an image stays when it has such a tag
     and one of the 24 labels (annotations v080 without the `_r1` files). The tags stand in the order of
@@ -33,8 +33,27 @@ def build_mirflickr25k(source: str | os.PathLike[str], *, least_tag_count: int =
         source: the folder with `mirflickr25k.zip` and `mirflickr25k_annotations_v080.zip`, or what they hold.
         least_tag_count: tags on fewer images are left out.
 
+    Returns:
+        Rows, words and labels, to be joined with image features or pixels.
+
     Raises:
         DataError: files are missing or not as documented.
+
+    Example:
+        >>> import tempfile
+        >>> files = {
+        ...     "meta/tags/tags1.txt": "sky\ndog",
+        ...     "meta/tags/tags2.txt": "sky",
+        ...     "annotations_v080/animals.txt": "1",
+        ...     "annotations_v080/sea.txt": "2",
+        ... }
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name, text in files.items():
+        ...         Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+        ...         _ = Path(folder, name).write_text(text)
+        ...     built = build_mirflickr25k(folder, least_tag_count=1)
+        >>> built.ids, built.text_vocabulary, built.label.tolist()
+        (('1', '2'), ('sky', 'dog'), [[1, 0], [0, 1]])
     """
     archive = Archive(Path(source))
     tags: dict[int, tuple[str, ...]] = {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def build_nuswide(source: str | os.PathLike[str], *, concepts: int = 21) -> BuiltData:
-    """NUS-WIDE with its most frequent concepts, TC21 (195,834 rows) or TC10, in the order of `Imagelist.txt`.
+    r"""Build NUS-WIDE of its most frequent concepts, TC21 (195,834 rows) or TC10, in the order of its list.
 
     Rows without any of the chosen concepts are left out, rows without a tag are kept. Whether the files that
     circulate under these names kept the same rows in the same order is not known.
@@ -30,8 +30,27 @@ def build_nuswide(source: str | os.PathLike[str], *, concepts: int = 21) -> Buil
         source: the folder with `ImageList`, `Groundtruth/AllLabels` and `NUS_WID_Tags`, or their zip files.
         concepts: how many of the 81 concepts, the most frequent ones; their columns are alphabetical.
 
+    Returns:
+        Rows, words and labels, to be joined with image features or pixels.
+
     Raises:
         DataError: files are missing or of different lengths.
+
+    Example:
+        >>> import tempfile
+        >>> files = {
+        ...     "Groundtruth/AllLabels/Labels_sky.txt": "1\n0",
+        ...     "ImageList/Imagelist.txt": "a.jpg\nb.jpg",
+        ...     "NUS_WID_Tags/TagList1k.txt": "red\nblue",
+        ...     "NUS_WID_Tags/AllTags1k.txt": "1 0\n0 1",
+        ... }
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name, text in files.items():
+        ...         Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+        ...         _ = Path(folder, name).write_text(text)
+        ...     built = build_nuswide(folder, concepts=1)
+        >>> built.ids, built.text.tolist()
+        (('a.jpg',), [[1, 0]])
     """
     archive = Archive(Path(source))
     images = [line.strip().replace("\\", "/") for line in archive.lines(archive.require("Imagelist.txt"))]

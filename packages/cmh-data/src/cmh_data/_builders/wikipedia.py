@@ -1,4 +1,4 @@
-"""The Wikipedia articles from their official release."""
+"""Build the Wikipedia articles from their official release."""
 
 from __future__ import annotations
 
@@ -20,14 +20,32 @@ if TYPE_CHECKING:
 
 
 def build_wikipedia(source: str | os.PathLike[str], **words: Any) -> BuiltData:
-    """The Wikipedia articles of Rasiwasia et al. (2010), 2,866 rows: the train list, then the test list.
+    r"""The Wikipedia articles of Rasiwasia et al. (2010), 2,866 rows: the train list, then the test list.
 
     Args:
         source: the folder `wikipedia_dataset` with both lists, `categories.list`, `texts` and `images`.
         **words: how articles become words, see `bag_of_words`.
 
+    Returns:
+        Rows, words and labels, to be joined with image features or pixels.
+
     Raises:
         DataError: files are missing or not as documented.
+
+    Example:
+        >>> import tempfile
+        >>> files = {
+        ...     "categories.list": "art\nbiology",
+        ...     "trainset_txt_img_cat.list": "a\ti1\t2\nb\ti2\t1",
+        ...     "testset_txt_img_cat.list": "c\ti3\t2",
+        ...     **{f"{name}.xml": "<text>a cell</text>" for name in "abc"},
+        ... }
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name, text in files.items():
+        ...         _ = Path(folder, name).write_text(text)
+        ...     built = build_wikipedia(folder)
+        >>> built.ids, built.text_vocabulary, built.label.tolist()
+        (('a', 'b', 'c'), ('cell',), [[0, 1], [1, 0], [0, 1]])
     """
     archive = Archive(Path(source))
     label_names = [line.strip() for line in archive.lines(archive.require("categories.list")) if line.strip()]

@@ -27,8 +27,8 @@ def alignment_p_value(first: RowArray, second: RowArray, *, seed: int = 0) -> fl
     similarities, on at most 300 rows, against 99 permutations of the second table's rows.
 
     Args:
-        first: `(n, ...)` features, pixels or labels.
-        second: `(n, ...)` likewise.
+        first: `(n, ...)` features, pixels or labels of any numeric dtype.
+        second: `(n, ...)` likewise, any numeric dtype.
         seed: of the row choice and the permutations.
 
     Returns:

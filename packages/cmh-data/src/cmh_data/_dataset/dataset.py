@@ -71,7 +71,7 @@ class PairedDataset:
         ids: the item's own names, `n` of them, or empty.
         label_names: one name per label column, or empty.
         text_vocabulary: one word per text column, or empty.
-        fine_labels: `(n,)` strings, a finer class of each item, or None.
+        fine_labels: `(n,)` str, a finer class of each item, or None.
         captions: the items' own texts, `n` of them, "" where there is none; or empty.
         name: what to call the data set in reports.
         provenance: where the data comes from and how it was read, as JSON values.
@@ -131,7 +131,11 @@ class PairedDataset:
         return self.stored_digest or self.compute_digest()
 
     def compute_digest(self) -> str:
-        """Compute the digest from the values, whatever the file states; rows on disk are read once."""
+        """Compute the digest from the values, whatever the file states; rows on disk are read once.
+
+        Returns:
+            SHA-256 as hexadecimal.
+        """
         digest = ContentDigest()
         for name, array in self.arrays():
             digest.start(name, array)
@@ -155,11 +159,22 @@ class PairedDataset:
         return ContentDigest(digest).finish(self)
 
     def arrays(self) -> tuple[tuple[str, RowArray], ...]:
-        """Image, text and label with their names, in the order of the digest."""
+        """Return image, text and label with their names, in the order of the digest.
+
+        Returns:
+            Pairs of a name and an array `(n, ...)` of any numeric dtype.
+        """
         return (("image", self.image), ("text", self.text), ("label", self.label))
 
     def with_split(self, split: Split) -> PairedDataset:
-        """Return the same rows under another split."""
+        """Return the same rows under another split.
+
+        Args:
+            split: row numbers of the training, query and retrieval set.
+
+        Returns:
+            A data set that shares the arrays of this one, without its stated digest and findings.
+        """
         return replace(self, split=split, stored_digest=None, findings=())
 
 

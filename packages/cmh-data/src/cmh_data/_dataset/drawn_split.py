@@ -66,8 +66,8 @@ class DrawnSplit:
         """Draw the split.
 
         Args:
-            image: `(n, ...)` features or pixels, of which equal rows stay together.
-            label: `(n, n_label)` zeros and ones.
+            image: `(n, ...)` features or pixels of any numeric dtype, of which equal rows stay together.
+            label: `(n, n_label)` uint8 zeros and ones.
             image_present: `(n,)` bool, rows that have an image; None: all.
             text_present: `(n,)` bool, rows that have a text; None: all.
 

@@ -129,6 +129,11 @@ class FileReport(_Frozen):
         simulated: whether the data is simulated.
         notes: what was turned, expanded or left out.
         problems: what is wrong or suspicious, one sentence each.
+
+    Example:
+        >>> report = inspect("emoji")
+        >>> report.rows, report.parts["text"].shape, report.split["query"]
+        (1876, (1876, 615), 300)
     """
 
     path: str
@@ -149,11 +154,19 @@ class FileReport(_Frozen):
     problems: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """The whole report as JSON."""
+        """Return the whole report as JSON.
+
+        Returns:
+            One object, indented, with the fields of this class.
+        """
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False)
 
     def to_text(self) -> str:
-        """The report as a table of plain text."""
+        """Return the report as a table of plain text.
+
+        Returns:
+            A line for each thing that was found.
+        """
         lines = [("file", self.path), ("container", ", ".join(self.containers)), ("layout", self.layout)]
         if self.simulated:
             lines.append(("SIMULATED", "numbers drawn at random, no real data set"))
@@ -201,6 +214,10 @@ def inspect(
 
     Raises:
         DataError: nothing there, damaged, or no known layout.
+
+    Example:
+        >>> inspect("emoji").problems
+        ()
     """
     options = ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views)
     if path_or_name == "emoji":

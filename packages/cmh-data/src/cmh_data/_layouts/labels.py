@@ -39,7 +39,7 @@ def read_labels(*labels: ArrayLike, name: str = "labels") -> Labels:
     may hold several names, joined by `;`, `|` or `,`. Class numbers count from 0 or 1, or are any others.
 
     Args:
-        *labels: `(n, n_label)` tables or `(n,)` vectors of one kind.
+        *labels: `(n, n_label)` tables or `(n,)` vectors of one kind: integers, float, bool or str.
         name: what messages call them.
 
     Returns:
