@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from cmh_metrics import PackedCodes, pack_codes
 from umml_cli.errors import UserError
-from umml_cli.inputs.foreign_codes import Packing, read_arrays, split_location
+from umml_cli.inputs.foreign_codes import Packing, read_arrays, read_label_lists, split_location
 
 ARRAYS = ("query_codes", "query_labels", "database_codes", "database_labels")
 
@@ -193,3 +193,19 @@ def test_a_damaged_archive_is_one_sentence(tmp_path, arrays):
 def test_other_dimensions_are_refused(tmp_path, arrays, shape):
     with pytest.raises(UserError, match="query labels must be a matrix, a row for each item"):
         read_arrays(save(tmp_path, "npz", arrays | {"query_labels": np.ones(shape)}))
+
+
+def test_texts_that_hold_several_names_become_tables(capsys):
+    query, database = np.array(["a|b", "c"]), np.array(["b", "a", "c|a"])
+    tables = read_label_lists(query, database)
+    assert tables["query_labels"].tolist() == [[1, 1, 0], [0, 0, 1]]
+    assert tables["database_labels"].tolist() == [[0, 1, 0], [1, 0, 0], [1, 0, 1]]
+    assert "Note: labels: class names" in capsys.readouterr().err
+    assert read_label_lists(np.array(["a", "b"]), np.array(["b"])) == {}
+
+
+def test_class_numbers_that_count_from_0_and_from_1_are_noticed(capsys):
+    assert read_label_lists(np.arange(1, 5), np.arange(4)) == {}
+    assert "run from 1 to 4 and 0 to 3: does one side count from 1?" in capsys.readouterr().err
+    assert read_label_lists(np.array([1, 2]), np.arange(4)) == {}
+    assert capsys.readouterr().err == ""

@@ -312,3 +312,19 @@ def test_loading_something_else(tmp_path):
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 255), (1, 2), (-5, 3)])
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_two_other_values_are_told_apart_by_a_threshold(low, high, dtype):
+    bits = np.random.default_rng(0).random((4, 9)) < 0.5
+    values = np.where(bits, high, low).astype(dtype)
+    with pytest.raises(CodeValueError, match=f"but it contains only {low} and {high}; give threshold"):
+        pack_codes(values)
+    assert np.array_equal(pack_codes(values, threshold=(low + high) / 2).words, pack_codes(bits).words)
+
+
+def test_outputs_of_a_relu_are_not_called_those_of_a_sigmoid():
+    values = np.array([[0.0, 0.2, 0.5], [0.1, 0.0, 0.3]])
+    with pytest.raises(CodeValueError, match=r"all are from 0 to 0\.5, so that all codes would be equal"):
+        pack_codes(values)

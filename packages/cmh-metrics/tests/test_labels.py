@@ -89,3 +89,16 @@ def test_labels_that_do_not_fit(codes, query, database, message):
         return
     with pytest.raises(ValueError, match=message):
         ranking_tables(**codes, query_labels=query, database_labels=database)
+
+
+@pytest.mark.parametrize("text", ["['a', 'b']", "a|b", "a; b", "(a, b)"])
+def test_several_names_in_one_text_are_refused(codes, text):
+    names = labels(lambda y: np.array(["a", "b", text])[y])
+    with pytest.raises(ValueError, match="looks like several; give a table"):
+        evaluate(**codes, **names)
+
+
+def test_minus_one_beside_other_class_numbers_is_refused(codes):
+    numbers = {"query_labels": np.array([-1, 1, 1, -1]), "database_labels": np.array([0, 1, 1, 0, 1, 0])}
+    with pytest.raises(ValueError, match=r"class numbers from 0 on, or only -1 and \+1 of two classes"):
+        evaluate(**codes, **numbers)

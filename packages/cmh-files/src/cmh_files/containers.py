@@ -135,6 +135,8 @@ def variables(path: Path) -> list[Variable]:
         _refuse_foreign(path)
         with path.open("rb") as file:
             head = file.read(16)
+        if not head:
+            raise DataError(f"{path} is empty (0 bytes); fetch or make it again.")
         raise DataError(
             f"{path} is neither MATLAB 5, HDF5 (MATLAB 7.3), npz, npy nor text; its first bytes are {head!r}."
         )

@@ -240,13 +240,14 @@ def evaluate_files(
     import cmh_metrics
 
     from umml_cli.errors import UserError
-    from umml_cli.inputs.foreign_codes import Packing, read_arrays
+    from umml_cli.inputs.foreign_codes import Packing, read_arrays, read_label_lists
 
     if packed is not None and options["threshold"] is not None:
         raise UserError("--packed and --threshold read the codes in different ways; give one of them.")
     arrays, turned = read_arrays(locations, None if packed is None else Packing(packed, bitorder))
     if turned:
         print(f"Note: turned, a row for each item: {', '.join(turned)}.", file=sys.stderr)  # noqa: T201
+    arrays |= read_label_lists(arrays["query_labels"], arrays["database_labels"])
     try:
         report = cmh_metrics.evaluate(**arrays, **options)
     except cmh_metrics.CodeValueError as error:

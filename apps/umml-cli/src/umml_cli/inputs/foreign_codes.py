@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from dataclasses import dataclass
 from itertools import product
@@ -19,6 +20,8 @@ from umml_cli.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 DAMAGED = (
     EOFError, MemoryError, OSError, OverflowError, SyntaxError, TokenError, TypeError, ValueError
@@ -248,3 +251,37 @@ def _packed(array: Any, name: str, packing: Packing) -> PackedCodes:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def read_label_lists(query: NDArray[Any], database: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Read class names and numbers by the rule for data files, where a table must be made of them.
+
+    Args:
+        query: labels of the queries, `(n,)` or `(n, n_label)`.
+        database: labels of the database.
+
+    Returns:
+        Tables in place of texts that hold several names each; otherwise nothing. What was done, and numbers
+        that seem to count from 0 on one side and from 1 on the other, are said on standard error.
+
+    Raises:
+        DataError: values that are no labels.
+    """
+    if query.ndim != 1 or database.ndim != 1:
+        return {}
+    if {query.dtype.kind, database.dtype.kind} <= set("USO"):
+        labels = cmh_data.read_labels(query, database)
+        (note,) = labels.notes
+        if "(" not in note:  # one name an item
+            return {}
+        print(f"Note: {note}", file=sys.stderr)  # noqa: T201
+        return {"query_labels": labels.tables[0], "database_labels": labels.tables[1]}
+    if {query.dtype.kind, database.dtype.kind} <= set("buif"):
+        ends = [(float(one.min()), float(one.max())) for one in (query, database)]
+        if ends[0] in {(ends[1][0] + step, ends[1][1] + step) for step in (-1, 1)}:
+            said = " and ".join(f"{low:g} to {high:g}" for low, high in ends)
+            print(  # noqa: T201
+                f"Note: class numbers of queries and database run from {said}: does one side count from 1?",
+                file=sys.stderr,
+            )
+    return {}

@@ -71,7 +71,11 @@ def read_presence(raw: RawData, found: Mapping[str, Variable]) -> None:
 def _mask(raw: RawData, key: str, variable: Variable) -> NDArray[np.bool_]:
     values = np.asarray(variable.read()).ravel()
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
-        raise DataError(f"{raw.path}: {key} must hold 0 or 1 for each row, but it holds other values.")
+        shown = ", ".join(map(str, np.unique(values)[:4].tolist()))
+        raise DataError(
+            f"{raw.path}: {key} must hold 0 or 1 for each row, but it holds {shown}; write 1 where the item "
+            "is there and 0 where it is missing."
+        )
     mask = values.astype(np.bool_)
     n = next((part.shape[0] for part in raw.parts.values()), len(mask))
     if len(mask) != n and raw.train is not None and len(mask) == np.size(raw.train):

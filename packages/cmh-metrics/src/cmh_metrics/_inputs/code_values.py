@@ -24,6 +24,7 @@ CURES: dict[str, str] = {
 }
 
 
+_HALF = 0.5  # where sigmoid outputs are parted
 _FIRST_VALUES = 4096  # looked at before the rest
 
 
@@ -97,7 +98,7 @@ class Reading:
 
     def _refuse_packed(self, block: Block) -> None:
         if not is_zero_one(block):
-            raise _packed(self._name, block.min(), block.max())
+            raise _packed(self._name, block.min(), block.max(), block)
 
     def _blocks(self) -> Iterator[Block]:
         """Yield blocks of rows, the first of them small: as a rule it decides."""
@@ -132,18 +133,18 @@ class Reading:
             if low < 0:
                 whole = block.dtype.kind == "i" or bool((block == np.rint(block)).all())
                 if whole and (low < -1 or high > 1):
-                    raise _packed(self._name, low, high)
+                    raise _packed(self._name, low, high, block)
                 return "signs" if whole else "real"
         if binary:
             return "binary"
-        if high <= 1:
+        if low < _HALF < high <= 1:
             raise CodeValueError(
                 f"{self._name} must have values on both sides of zero, but all are from {low:g} to "
                 f"{high:g}, as sigmoid outputs are, so that all codes would be equal",
                 "threshold",
             )
         if all((block == np.rint(block)).all() for block in self._blocks()):
-            raise _packed(self._name, low, high)
+            raise _packed(self._name, low, high, next(self._blocks()))
         raise CodeValueError(
             f"{self._name} must have values on both sides of zero, but all are from {low:g} to {high:g}, so "
             "that all codes would be equal",
@@ -162,7 +163,12 @@ def check_choice(code_values: CodeValues, threshold: float | None) -> None:
         raise ValueError(f"threshold must come without code_values, but code_values is {code_values!r}")
 
 
-def _packed(name: str, low: Any, high: Any) -> CodeValueError:
+def _packed(name: str, low: Any, high: Any, block: Block) -> CodeValueError:
+    if low < high and bool(((block == low) | (block == high)).all()):
+        return CodeValueError(
+            f"{name} must contain only 0 and 1 or signs, but it contains only {low:.0f} and {high:.0f}",
+            "threshold",
+        )
     return CodeValueError(
         f"{name} must contain only 0 and 1 or signs, but it contains whole numbers from {low:.0f} to "
         f"{high:.0f}, as codes packed into bytes or words do",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from cmh_metrics._inputs.checks import as_matrix, as_numpy
 from cmh_metrics._inputs.packing import Bits, Block, Words, blocks, pack_rows, zero_one
 
 _EXACT = 2.0**53  # whole numbers below it are exact as floats
+_LIST = re.compile(r"^\s*[\[(]|[|;]")  # how several names stand in one text
 _SHOWN = 8  # classes that a report names
 
 
@@ -128,10 +130,16 @@ def _class_values(labels: Any, name: str) -> Any:
         array = np.array([v.decode("utf-8") if isinstance(v, bytes) else v for v in array.tolist()])
     if not len(array):
         raise ValueError(f"{name} must have at least one row, but its shape is {array.shape}")
-    if array.dtype.kind in "UT":
-        return array
     if array.dtype.kind == "S":
-        return np.char.decode(array, "utf-8")
+        array = np.char.decode(array, "utf-8")
+    if array.dtype.kind in "UT":
+        several = next((text for text in map(str, array) if _LIST.search(text)), None)
+        if several is not None:
+            raise ValueError(
+                f"{name} must hold one class name an item, but {several!r} looks like several; give a table "
+                "of 0 and 1 with a column for each class"
+            )
+        return array
     array = as_numpy(array, name)
     if array.dtype.kind == "f" and not ((array == np.rint(array)) & (np.abs(array) < _EXACT)).all():
         raise ValueError(
@@ -147,6 +155,11 @@ def _both_classes(query: Any, database: Any) -> tuple[ClassRows, ClassRows]:
             f"but they are {query.dtype} and {database.dtype}"
         )
     classes = np.unique(np.concatenate([query, database]))
+    if query.dtype.kind == "i" and classes[0] < 0 and classes.tolist() != [-1, 1]:
+        raise ValueError(
+            "query_labels and database_labels must hold class numbers from 0 on, or only -1 and +1 of two "
+            f"classes, but they hold numbers from {classes[0]} to {classes[-1]}"
+        )
     names = ", ".join(map(str, classes[:_SHOWN].tolist())) + (", ..." if len(classes) > _SHOWN else "")
     kind = "numbers" if query.dtype.kind == "i" else "names"
     text = f"class {kind} ({len(classes)}: {names})"
