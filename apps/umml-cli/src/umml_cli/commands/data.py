@@ -7,6 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from umml_cli.commands.data_options import (
+    FirstRowOption,
+    QueriesOption,
+    SplitSeedOption,
+    StratifiedOption,
+    TrainingOption,
+)
 from umml_cli.commands.parser import Command, Group
 from umml_cli.console import make_console
 from umml_cli.terms import PixelAxes
@@ -27,9 +34,6 @@ ViewsOption = Annotated[
 ]
 ProtocolOption = Annotated[str | None, typer.Option(help="A named split, see `umml data protocols`.")]
 SeedOption = Annotated[int, typer.Option(help="Random seed.")]
-FirstRowOption = Annotated[
-    int | None, typer.Option("--first-row", help="From which number the file's split counts rows: 0 or 1.")
-]
 MissingOption = Annotated[
     str, typer.Option(help="Values that mean missing: nan or zero-rows; stated: only what the file says.")
 ]
@@ -48,6 +52,7 @@ def inspect(
     pixel_axes: PixelsOption = "auto",
     views: ViewsOption = "IT",
     missing: MissingOption = "stated",
+    first_row: FirstRowOption = None,
 ) -> None:
     """Say what a file holds: layout, shapes, labels, words, split, which published set, and what is wrong.
 
@@ -59,7 +64,14 @@ def inspect(
     """
     import cmh_data
 
-    report = cmh_data.inspect(path, n_rows=rows, pixel_axes=pixel_axes, views=views, missing=missing)  # type: ignore[arg-type] # checked there
+    report = cmh_data.inspect(
+        path,
+        n_rows=rows,
+        pixel_axes=pixel_axes,
+        views=views,
+        missing=missing,  # type: ignore[arg-type] # checked there
+        first_row=first_row,
+    )
     make_console(soft_wrap=True).print(report.to_json() if json else report.to_text())
     if picture is not None:
         from umml_cli.report.label_figure import draw_labels
@@ -81,18 +93,10 @@ def convert(
     views: ViewsOption = "IT",
     missing: MissingOption = "stated",
     first_row: FirstRowOption = None,
-    split_seed: Annotated[
-        int | None, typer.Option("--split-seed", help="Draw a split by this random seed instead.")
-    ] = None,
-    queries: Annotated[
-        int | None, typer.Option("--query", help="Queries of a drawn split; default a tenth.")
-    ] = None,
-    training: Annotated[
-        int | None, typer.Option(help="Training rows of a drawn split; default all others.")
-    ] = None,
-    stratified: Annotated[
-        bool, typer.Option("--stratified", help="Draw from each class in proportion.")
-    ] = False,
+    split_seed: SplitSeedOption = None,
+    queries: QueriesOption = None,
+    training: TrainingOption = None,
+    stratified: StratifiedOption = False,
 ) -> None:
     """Write a data set to one HDF5 file that opens fast and carries split, names and digest.
 
@@ -102,14 +106,9 @@ def convert(
     """
     import cmh_data
 
-    from umml_cli.errors import UserError
+    from umml_cli.inputs.data_sources import drawn_split
 
-    if split_seed is None and (queries is not None or training is not None or stratified):
-        raise UserError("--query, --training and --stratified describe a drawn split: give --split-seed too.")
-    split = None
-    if split_seed is not None:
-        split = cmh_data.DrawnSplit(n_query=queries, n_train=training, seed=split_seed, stratified=stratified)
-
+    split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
     dataset = cmh_data.load(
         source,
         protocol=protocol,

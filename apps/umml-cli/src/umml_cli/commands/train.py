@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+from umml_cli.commands.data_options import (
+    FirstRowOption,
+    QueriesOption,
+    SplitSeedOption,
+    StratifiedOption,
+    TrainingOption,
+)
 from umml_cli.console import make_console, print_notes
 from umml_cli.terms import CompletionChoice, Device, Precision
 
@@ -38,6 +45,11 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
     device: Annotated[Device, typer.Option(help="Where to train.")] = "cpu",
+    split_seed: SplitSeedOption = None,
+    queries: QueriesOption = None,
+    training: TrainingOption = None,
+    stratified: StratifiedOption = False,
+    first_row: FirstRowOption = None,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
 ) -> None:
     """Train a method, write its codes and weights, and print its mAP.
@@ -45,8 +57,10 @@ def train(
     An interrupted training continues where it stopped; a finished one is shown without training again.
 
     Example: umml train wikipedia.npz --method dadh --preset small --unpaired-images 20
+
+    Example: umml train mine.npz --split-seed 0 --query 500 --stratified
     """
-    from umml_cli.inputs.data_sources import open_data
+    from umml_cli.inputs.data_sources import drawn_split, open_data
     from umml_cli.inputs.method_options import method_config, method_version, named_method, options_of
     from umml_cli.report.run_table import result_table
     from umml_cli.runs.cells import Cell
@@ -64,7 +78,8 @@ def train(
         **{name: value for name, value in given.items() if value is not None},
     }
     config = method_config(method, preset=preset, options=options)
-    dataset = open_data(data)
+    split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
+    dataset = open_data(data, split=split, first_row=first_row)
     print_notes(console, dataset.findings)
     plan = cell.plan(len(dataset.split.train))
     completion = choose_completion(

@@ -13,7 +13,7 @@ from umml_cli.names import check_name, is_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cmh_data import PairedDataset
+    from cmh_data import DrawnSplit, PairedDataset
 
 
 BUILT_IN = ("emoji",)
@@ -21,8 +21,9 @@ BUILT_IN = ("emoji",)
 
 
 NO_LABELS = (
-    "{} has images and texts but no labels, which supervised methods learn from and mAP counts; add an array "
-    "labels of zeros and ones, a row for each item and a column for each class."
+    "{} has images and texts but no labels: supervised methods learn from them, and the mAP that follows "
+    "each training, of unsupervised methods too, counts them; add an array labels of zeros and ones, a row "
+    "for each item and a column for each class."
 )
 
 
@@ -34,8 +35,35 @@ class DataSource:
     dataset: PairedDataset
 
 
-def open_data(location: str) -> PairedDataset:
+def drawn_split(
+    seed: int | None, *, queries: int | None = None, training: int | None = None, stratified: bool = False
+) -> DrawnSplit | None:
+    """Return the split that the options of a command ask for; rows with equal images stay on one side.
+
+    Raises:
+        UserError: options describe a split, but none is to be drawn.
+    """
+    import cmh_data  # noqa: PLC0415 - only where data is read
+
+    if seed is not None:
+        return cmh_data.DrawnSplit(n_query=queries, n_train=training, seed=seed, stratified=stratified)
+    if queries is not None or training is not None or stratified:
+        raise UserError("--query, --training and --stratified describe a drawn split: give --split-seed too.")
+    return None
+
+
+def open_data(
+    location: str, *, split: DrawnSplit | None = None, first_row: int | None = None
+) -> PairedDataset:
     """Load a file, or a built-in data set by its name; data without labels are refused with the cure.
+
+    Args:
+        location: the file or name.
+        split: a split to be drawn in place of the file's own.
+        first_row: from which number the file's split counts rows, 0 or 1; None: found where it can be.
+
+    Returns:
+        The data set.
 
     Raises:
         UserError: there are images and texts, but no labels.
@@ -44,7 +72,7 @@ def open_data(location: str) -> PairedDataset:
     import cmh_data  # noqa: PLC0415 - only where data is read
 
     try:
-        dataset = cmh_data.load(location)
+        dataset = cmh_data.load(location, split=split, first_row=first_row)
     except cmh_data.MissingPartsError as error:
         with contextlib.suppress(cmh_data.DataError, OSError):
             parts = cmh_data.inspect(location).parts

@@ -199,6 +199,7 @@ def inspect(
     pixel_axes: str = "auto",
     views: str = "IT",
     missing: Missing = "stated",
+    first_row: int | None = None,
 ) -> FileReport:
     """Say what a file or folder holds, whichever of the field's layouts it has, complete or not.
 
@@ -208,6 +209,7 @@ def inspect(
         pixel_axes: as for `load`.
         views: as for `load`.
         missing: as for `load`.
+        first_row: as for `load`.
 
     Returns:
         The report; `to_text()` is for people, `to_json()` for programs. What is wrong stands in `problems`.
@@ -219,7 +221,7 @@ def inspect(
         >>> inspect("emoji").problems
         ()
     """
-    options = ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views)
+    options = ReadOptions(n_rows=n_rows, pixel_axes=pixel_axes, views=views, first_row=first_row)
     if path_or_name == "emoji":
         with sample_file() as path:
             return _report(path, options, missing)

@@ -1,0 +1,23 @@
+"""Options of several commands about how a data file is read and split."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+FirstRowOption = Annotated[
+    int | None, typer.Option("--first-row", help="From which number the file's split counts rows: 0 or 1.")
+]
+SplitSeedOption = Annotated[
+    int | None, typer.Option("--split-seed", help="Draw a split by this random seed instead of the file's.")
+]
+QueriesOption = Annotated[
+    int | None, typer.Option("--query", help="Queries of a drawn split; default a tenth.")
+]
+TrainingOption = Annotated[
+    int | None, typer.Option(help="Training rows of a drawn split; default all others.")
+]
+StratifiedOption = Annotated[
+    bool, typer.Option("--stratified", help="Draw the split from each class in proportion.")
+]
