@@ -73,7 +73,8 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
             raise damaged(path, f"it lacks {', '.join(missing)}")
         return {name: found[name].read() for name in names}
     except DataError as error:
-        raise damaged(path, str(error).rstrip(".")) from error
+        cure = f"Remove the folder {path.parent} and run the command again."
+        raise UserError(f"{str(error).rstrip('.')}. {cure}") from error
 
 
 def damaged(path: Path, why: str) -> UserError:

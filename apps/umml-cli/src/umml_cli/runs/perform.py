@@ -197,7 +197,7 @@ class _Run:
             self._resumed = True
             self._evaluations = {e: maps for e, maps in self._evaluations.items() if e < epoch}
             lines = (
-                self._folder.metrics.read_text().splitlines(keepends=True)
+                self._folder.metrics.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
                 if self._folder.metrics.exists()
                 else []
             )

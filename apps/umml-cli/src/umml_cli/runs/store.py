@@ -158,11 +158,22 @@ class RunFolder:
 
     def read_specification(self) -> RunSpecification:
         """What the run is."""
-        return read_model(self.specification, RunSpecification)
+        found = read_model(self.specification, RunSpecification)
+        self._check(found, self.specification)
+        return found
+
+    def _check(self, specification: RunSpecification, file: Path) -> None:
+        """Refuse what belongs to another run: the folder's name is the digest of its specification."""
+        if self.path.absolute().name != specification.run_id:
+            raise damaged(file, f"what it says belongs into a folder {specification.run_id}")
 
     def read_result(self) -> RunResult | None:
         """The result, or None while the run is not complete."""
-        return read_model(self.result, RunResult) if self.result.exists() else None
+        if not self.result.exists():
+            return None
+        found = read_model(self.result, RunResult)
+        self._check(found.specification, self.result)
+        return found
 
     def read_metrics(self) -> list[dict[str, float]]:
         """The lines of `metrics.jsonl` that are whole; that of a killed run may end within one.
