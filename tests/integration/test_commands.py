@@ -174,7 +174,7 @@ def with_empty_row(arrays):
         (
             without("labels"),
             (),
-            "data.npz has images and texts but no labels, which supervised methods learn from",
+            "data.npz has images and texts but no labels: supervised methods learn from them",
         ),
         (without("labels"), (), "add an array labels of zeros and ones"),
         (

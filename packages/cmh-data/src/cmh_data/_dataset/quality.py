@@ -7,12 +7,11 @@ at most 300 rows enter the test of alignment. Pixels on disk are not read: `insp
 from __future__ import annotations
 
 from itertools import chain, combinations
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmh_data._dataset.alignment import LARGEST_ALIGNED, LEAST_ROWS, alignment_p_value
+from cmh_data._dataset.alignment import LARGEST_ALIGNED, LEAST_ROWS, ROWS, alignment_p_value
 from cmh_data._dataset.dataset import row_blocks
 
 if TYPE_CHECKING:
@@ -46,22 +45,28 @@ def find_suspicious(dataset: PairedDataset) -> tuple[str, ...]:
     return tuple(found)
 
 
-def unaligned(
-    parts: Mapping[str, RowArray], present: Mapping[str, NDArray[np.bool_]] = MappingProxyType({})
-) -> Iterator[str]:
+def unaligned(parts: Mapping[str, RowArray], present: Mapping[str, NDArray[np.bool_]]) -> Iterator[str]:
     """Name the pairs of parts whose rows agree no better than shuffled ones, where both are there."""
-    for (first, first_rows), (second, second_rows) in combinations(parts.items(), 2):
-        ours, theirs = first_rows, second_rows
-        both = np.ones(ours.shape[0], np.bool_)
-        for name in (first, second):
-            both = both & present.get(name, both)
-        if not both.all():
-            ours, theirs = ours[both], theirs[both]
-        if ours.shape[0] < LEAST_ROWS:
-            continue
-        p_value = alignment_p_value(ours, theirs)
+    for first, second, p_value in alignments(parts, present):
         if p_value > LARGEST_ALIGNED:
             yield not_aligned(first, second, p_value)
+
+
+def alignments(
+    parts: Mapping[str, RowArray], present: Mapping[str, NDArray[np.bool_]]
+) -> Iterator[tuple[str, str, float]]:
+    """Test each pair of parts on the rows where both are there, if these are enough to show something."""
+    for (first, ours), (second, theirs) in combinations(parts.items(), 2):
+        masks = [present[name] for name in (first, second) if name in present]
+        rows = np.flatnonzero(np.logical_and.reduce(masks)) if masks else np.arange(ours.shape[0])
+        if len(rows) < LEAST_ROWS:
+            continue
+        if len(rows) == ours.shape[0]:
+            yield first, second, alignment_p_value(ours, theirs)
+            continue
+        if not all(isinstance(part, np.ndarray) for part in (ours, theirs)):
+            rows = rows[:: -(-len(rows) // ROWS)]  # of rows on disk no more than the test takes
+        yield first, second, alignment_p_value(ours[rows], theirs[rows])
 
 
 def not_aligned(first: str, second: str, p_value: float) -> str:
@@ -70,6 +75,30 @@ def not_aligned(first: str, second: str, p_value: float) -> str:
         f"{first} and {second} agree no better than shuffled rows do (p = {p_value:.3f}): "
         "their rows may be in different orders."
     )
+
+
+def count_empty(table: NDArray[np.generic]) -> int:
+    """Count the rows that are all zero."""
+    return sum(
+        len(block) - int(block.reshape(len(block), -1).any(axis=1).sum()) for block in row_blocks(table)
+    )
+
+
+def count_constant(table: NDArray[np.generic]) -> int:
+    """Count the columns with the same value in every row."""
+    flat = table.reshape(len(table), -1)
+    columns = np.arange(flat.shape[1]) if len(flat) else np.arange(0)
+    for block in row_blocks(flat):
+        columns = columns[(block[:, columns] == flat[0, columns]).all(axis=0)]
+        if not len(columns):
+            break
+    return len(columns)
+
+
+def count_repeated(table: NDArray[np.generic], split: Split, present: NDArray[np.bool_]) -> int:
+    """Count the query rows whose values also stand in a training row, where both are there."""
+    known = {hash(table[row].tobytes()) for row in split.train if present[row]}
+    return sum(bool(present[row]) and hash(table[row].tobytes()) in known for row in split.query)
 
 
 def _missing(dataset: PairedDataset) -> Iterator[str]:
@@ -85,35 +114,24 @@ def _missing(dataset: PairedDataset) -> Iterator[str]:
 
 def _empty(tables: Mapping[str, NDArray[np.generic]]) -> Iterator[str]:
     for name, table in tables.items():
-        empty = sum(
-            len(block) - int(block.reshape(len(block), -1).any(axis=1).sum()) for block in row_blocks(table)
-        )
+        empty = count_empty(table)
         if empty:
-            yield (
-                f"{empty} of {len(table)} rows have no label."
-                if name == "label"
-                else (f"{empty} of {len(table)} {name} rows are all zero.")
-            )
+            what = "rows have no label" if name == "label" else f"{name} rows are all zero"
+            yield f"{empty} of {len(table)} {what}."
 
 
 def _constant(tables: Mapping[str, NDArray[np.generic]]) -> Iterator[str]:
     for name, table in tables.items():
-        flat = table.reshape(len(table), -1)
-        columns = np.arange(flat.shape[1])
-        for block in row_blocks(flat):
-            columns = columns[(block[:, columns] == flat[0, columns]).all(axis=0)]
-            if not len(columns):
-                break
-        if len(columns):
-            yield f"{len(columns)} of {flat.shape[1]} {name} columns have the same value in every row."
+        constant = count_constant(table)
+        if constant:
+            width = int(np.prod(table.shape[1:]))
+            yield f"{constant} of {width} {name} columns have the same value in every row."
 
 
 def _repeated(
     tables: Mapping[str, NDArray[np.generic]], split: Split, present: Mapping[str, NDArray[np.bool_]]
 ) -> Iterator[str]:
     for name, table in tables.items():
-        there = present[name]
-        known = {hash(table[row].tobytes()) for row in split.train if there[row]}
-        repeated = sum(there[row] and hash(table[row].tobytes()) in known for row in split.query)
+        repeated = count_repeated(table, split, present[name])
         if repeated:
             yield f"{repeated} of {len(split.query)} query rows have the same {name} as a training row."

@@ -10,10 +10,16 @@ import numpy as np
 from cmh_files import container
 from pydantic import BaseModel, ConfigDict
 
-from cmh_data._dataset.alignment import LARGEST_ALIGNED, LEAST_ROWS, alignment_p_value
+from cmh_data._dataset.alignment import LARGEST_ALIGNED, LEAST_ROWS
 from cmh_data._dataset.assemble import check_labels, check_split
 from cmh_data._dataset.dataset import row_blocks
-from cmh_data._dataset.quality import not_aligned
+from cmh_data._dataset.quality import (
+    alignments,
+    count_constant,
+    count_empty,
+    count_repeated,
+    not_aligned,
+)
 from cmh_data._errors import DataError
 from cmh_data._layouts.from_raw import from_raw
 from cmh_data._layouts.known import identify
@@ -322,7 +328,7 @@ def _part(raw: RawData, name: str, array: RowArray, split: Split | None, problem
         return PartReport(source=source, shape=shape, dtype=dtype, missing_rows=n_missing)
     low = np.full(shape[1], np.inf)
     high = np.full(shape[1], -np.inf)
-    empty = bad = 0
+    bad = np.zeros(0, np.bool_)
     hashes: list[int] = []
     present = np.ones(len(array), np.bool_) if stated is None else stated
     there = array if n_missing == 0 else array[present]
@@ -330,23 +336,18 @@ def _part(raw: RawData, name: str, array: RowArray, split: Split | None, problem
         finite = (
             np.isfinite(block).all(axis=1) if block.dtype.kind == "f" else np.ones(len(block), dtype=bool)
         )
-        bad += int((~finite).sum())
-        empty += int((~block.any(axis=1)).sum())
+        bad = np.append(bad, ~finite)
         if finite.any():
             low = np.minimum(low, block[finite].min(axis=0))
             high = np.maximum(high, block[finite].max(axis=0))
         hashes += [hash(row.tobytes()) for row in np.ascontiguousarray(block)]
-    if bad:
-        problems.append(f"{name} has {bad} rows with NaN or infinity.")
-    constant = int((low == high).sum())
+    n_bad = int(bad.sum())
+    if n_bad:
+        problems.append(f"{name} has {n_bad} rows with NaN or infinity.")
+    constant = count_constant(there[~bad] if n_bad else there)
     if name != "labels" and constant == shape[1]:
         problems.append(f"{name} is the same in every row.")
-    row_hash = np.array(hashes)
-    across = None
-    if name != "labels" and split:
-        at = np.cumsum(present) - 1  # where each row stands among those that are there
-        query, train = (at[rows[present[rows]]] for rows in (split.query, split.train))
-        across = int(np.isin(row_hash[query], row_hash[train]).sum())
+    across = count_repeated(array, split, present) if name != "labels" and split else None
     return PartReport(
         source=source,
         shape=shape,
@@ -354,10 +355,10 @@ def _part(raw: RawData, name: str, array: RowArray, split: Split | None, problem
         minimum=float(low.min()) if np.isfinite(low).any() else None,
         maximum=float(high.max()) if np.isfinite(high).any() else None,
         missing_rows=n_missing,
-        empty_rows=empty,
+        empty_rows=count_empty(there),
         constant_columns=constant,
-        bad_rows=bad,
-        repeated_rows=None if name == "labels" else len(row_hash) - len(np.unique(row_hash)),
+        bad_rows=n_bad,
+        repeated_rows=None if name == "labels" else len(hashes) - len(set(hashes)),
         repeated_across=across,
     )
 
@@ -366,20 +367,16 @@ def _alignment(raw: RawData, labels: NDArray[np.uint8] | None, problems: list[st
     parts: dict[str, RowArray] = {name: part for name, part in raw.parts.items() if name != "labels"}
     if labels is not None:
         parts["labels"] = labels
-    names = list(parts)
     usable = {
         name: part for name, part in parts.items()
         if part.dtype.kind in "buif" and part.shape[0] >= LEAST_ROWS
         and not (isinstance(part, np.ndarray) and not np.isfinite(part).all())
     }  # fmt: skip
     p_values: dict[str, float] = {}
-    for number, first in enumerate(names):
-        for second in names[number + 1 :]:
-            if first in usable and second in usable:
-                pair = f"{first} and {second}"
-                p_values[pair] = alignment_p_value(usable[first], usable[second])
-                if p_values[pair] > LARGEST_ALIGNED:
-                    problems.append(not_aligned(first, second, p_values[pair]))
+    for first, second, p_value in alignments(usable, raw.present):
+        p_values[f"{first} and {second}"] = p_value
+        if p_value > LARGEST_ALIGNED:
+            problems.append(not_aligned(first, second, p_value))
     return p_values
 
 
