@@ -1,4 +1,4 @@
-"""Named splits: which rows of a known data set a published program trains on, asks with and ranks."""
+"""Named splits: which rows of a known data set a published program trains on, takes as queries and ranks."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         for protocol in (
             Protocol(
                 name="umml",
-                title="UMML's DADH and AGAH: the last rows ask, rows 0 to 9999 train and are ranked too",
+                title="UMML's DADH and AGAH: queries are the last rows, rows 0 to 9999 train and are ranked",
                 seeded=False,
                 digests={
                     _MIR: "de09b539a691ebfe6ea23bcdf1b824c6c10397a2cb5da6dd7ce8417861c6c633",
@@ -236,7 +236,7 @@ _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             ),
             Protocol(
                 name="dadh-2020",
-                title="DADH of June 2020: the first rows ask, the 10000 after them train",
+                title="DADH of June 2020: the first rows are the queries, the 10000 after them train",
                 seeded=False,
                 digests={
                     _MIR: "5f893c6dddf7f0ac2686cb45d0db643e402744824f33fe94d9e76b14689ff6b2",
@@ -246,7 +246,7 @@ _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             ),
             Protocol(
                 name="dadh-2021",
-                title="DADH since November 2020: the last rows ask on MIR-Flickr25K, the first on NUS-WIDE",
+                title="DADH since November 2020: queries last on MIR-Flickr25K, first on NUS-WIDE",
                 seeded=False,
                 digests={
                     _MIR: "de09b539a691ebfe6ea23bcdf1b824c6c10397a2cb5da6dd7ce8417861c6c633",
@@ -256,7 +256,7 @@ _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             ),
             Protocol(
                 name="agah",
-                title="AGAH: the first rows ask, the 10000 after them train",
+                title="AGAH: the first rows are the queries, the 10000 after them train",
                 seeded=False,
                 digests={
                     _MIR: "5f893c6dddf7f0ac2686cb45d0db643e402744824f33fe94d9e76b14689ff6b2",
@@ -266,7 +266,7 @@ _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             ),
             Protocol(
                 name="dcmh",
-                title="DCMH: 2000 random rows ask, 10000 random rows of the others train",
+                title="DCMH: 2000 random rows are the queries, 10000 random others train",
                 seeded=True,
                 digests={_MIR: "6a4cfda8299208031d460383029f85b842913102902b5e55df5a9c58fd33225d"},
                 makers={_MIR: _random(2000, 10_000)},
@@ -288,7 +288,7 @@ _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
             ),
             Protocol(
                 name="wikipedia",
-                title="the published lists: rows 0 to 2172 train and are ranked, the other 693 ask",
+                title="the published lists: rows 0 to 2172 train and are ranked, the other 693 are queries",
                 seeded=False,
                 digests={_WIKI: "99a6fafaf7726ce604bd7572e6365b6325c397ec7c940c65cf54972399a2623b"},
                 makers={_WIKI: _official_wikipedia},

@@ -1,4 +1,4 @@
-"""Seeded splits of any data: grouped, stratified, with queries that can be asked from both sides."""
+"""Seeded splits of any data: grouped, stratified, with queries that have both sides."""
 
 from __future__ import annotations
 

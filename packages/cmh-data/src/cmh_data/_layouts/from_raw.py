@@ -23,7 +23,7 @@ def from_raw(raw: RawData, *, unlabelled: Unlabelled = "refuse", find_warnings: 
     if raw.labels is None and raw.image is not None and raw.text is not None:
         raw.labels = np.zeros((raw.image.shape[0], 0), np.uint8)
         raw.warnings.append(
-            "there are no labels: evaluation can ask only whether a query finds its own item."
+            "there are no labels: only instance recall can be measured (does a query find its own item)."
         )
     _require_parts(raw)
     assert raw.image is not None and raw.text is not None and raw.labels is not None  # noqa: PT018 - one condition

@@ -113,7 +113,7 @@ def _rows(roles: Found, n_rows: int | None, *, plain: bool) -> int | None:
         return None
     by_row = all(variable.kind in {"npz", "npy"} for variable in roles.values())
     if len(shared) > 1 and len(first) == 1 and by_row:
-        return first.pop()  # NumPy's habit; MATLAB's files need the other rules
+        return first.pop()  # NumPy's convention; MATLAB's files need the other rules
     return common_rows(roles, n_rows)
 
 
