@@ -177,7 +177,7 @@ def test_pickles_are_refused(tmp_path, arrays):
     ("content", "message"),
     [
         (None, "is no file"),
-        (b"", "is neither MATLAB 5"),
+        (b"", r"is empty \(0 bytes\); fetch"),
         (b"hello", "is text of no known layout; it begins with b'hello'"),
     ],
 )
