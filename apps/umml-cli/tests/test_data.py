@@ -38,10 +38,10 @@ def test_inspect_prints_a_table_or_json(plain):
 
 
 def test_inspect_draws_labels_that_occur_together(plain, tmp_path):
-    invoke("inspect", plain, "--picture", tmp_path / "labels.png")
+    invoke("inspect", plain, "--figure", tmp_path / "labels.png")
     assert (tmp_path / "labels.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(UserError, match=r"--picture must end in .png, .pdf or .svg"):
-        invoke("inspect", plain, "--picture", tmp_path / "labels.gif")
+    with pytest.raises(UserError, match=r"--figure must end in .png, .pdf or .svg"):
+        invoke("inspect", plain, "--figure", tmp_path / "labels.gif")
 
 
 def test_convert_keeps_the_digest(plain, tmp_path):

@@ -40,6 +40,13 @@ def test_help_has_an_example_every_bracket_and_no_type_beside_flags(path):
         assert bracket in shown
 
 
+@pytest.mark.parametrize("path", [(), ("runs",), ("data",), *COMMANDS], ids=" ".join)
+def test_no_help_page_holds_an_emoji(path):
+    """Rich turns `:KEY:` in a help text into a picture of a key."""
+    shown = helped(path)
+    assert [one for one in shown if ord(one) >= 0x1F000 or 0x2600 <= ord(one) <= 0x27BF] == []
+
+
 @pytest.mark.parametrize(
     ("path", "choices"),
     [
@@ -51,6 +58,8 @@ def test_help_has_an_example_every_bracket_and_no_type_beside_flags(path):
         ),
         (("report",), ["last|paper"]),
         (("data", "inspect"), ["auto|height-width|width-height"]),
+        (("data", "build"), ["auto|cpu|cuda"]),
+        (("features",), ["auto|cpu|cuda", "auto|float32|float16|bfloat16"]),
     ],
 )
 def test_help_lists_choices(path, choices):

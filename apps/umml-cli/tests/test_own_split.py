@@ -35,7 +35,7 @@ def test_data_without_a_split_train_on_a_drawn_one(tmp_path, arrays):
     path = tmp_path / "mine.npz"
     np.savez(path, **arrays)
     assert "--split-seed 0" in str(train(path).exception)
-    done = train(path, "--split-seed", 3, "--query", 6, "--stratified")
+    done = train(path, "--split-seed", 3, "--queries", 6, "--stratified")
     assert done.exit_code == 0, done.exception
     (result,) = (json.loads(found.read_text()) for found in tmp_path.glob("runs/*/result.json"))
     split = cmh_data.DrawnSplit(n_query=6, seed=3, stratified=True)
@@ -58,7 +58,7 @@ def test_another_split_seed_is_another_run(tmp_path, arrays):
 def test_the_size_of_a_split_that_is_not_drawn_is_refused(tmp_path, arrays):
     path = tmp_path / "mine.npz"
     np.savez(path, **arrays, train=np.arange(40), query=np.arange(40, N))
-    assert "give --split-seed too" in str(train(path, "--query", 5).exception)
+    assert "give --split-seed too" in str(train(path, "--queries", 5).exception)
     assert not (tmp_path / "runs").exists()
 
 

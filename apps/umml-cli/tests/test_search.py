@@ -113,7 +113,7 @@ def test_unknown_words_are_named(model):
         (["cat", "--like", "3"], "Give one thing to look for"),
         (["--like", "nobody"], "no item with the id 'nobody'"),
         (["--like", "3", "--rerank", "2"], "leave it out with --like"),
-        (["--image", "nothing.jpg"], "There is no file nothing.jpg"),
+        (["--image", "nothing.jpg"], "nothing.jpg is not found"),
         (["cat", "--label", "bird"], "there is no label 'bird'"),
     ],
 )

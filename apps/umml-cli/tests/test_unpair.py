@@ -36,8 +36,8 @@ def test_the_training_rows_of_the_file_are_unpaired(plain, tmp_path):
     target, record = tmp_path / "out.h5", tmp_path / "plan.json"
     output = invoke(plain, target, "--unpaired-images", 20, "--unpaired-text", 10, "--plan-out", record)
     assert "true pairs                70    70.00%" in output
-    assert "text: 20 of 150 items emptied" in output
-    assert "image: 10 of 150 items emptied" in output
+    assert "text: 20 of 150 items removed" in output
+    assert "image: 10 of 150 items removed" in output
     dataset = cmh_data.load(target)
     text, image = np.asarray(dataset.text[:]), np.asarray(dataset.image[:])
     np.testing.assert_array_equal(np.flatnonzero(text.sum(axis=1) == 0), np.arange(20))
@@ -67,7 +67,7 @@ def test_a_dry_run_counts_per_class_and_writes_nothing(plain, tmp_path):
 
 def test_the_picture_shows_what_every_row_keeps(plain, tmp_path):
     picture = tmp_path / "strip.png"
-    invoke(plain, "--unpaired-images", 20, "--discard", 10, "--dry-run", "--picture", picture)
+    invoke(plain, "--unpaired-images", 20, "--discard", 10, "--dry-run", "--figure", picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
     figure = strip_figure(plan_unpairing(250, unpaired_images=20, unpaired_text=20))
     (image,) = figure.axes[0].images
@@ -139,7 +139,7 @@ def test_shuffled_rows_are_drawn_as_shuffled():
 def test_a_plan_with_shuffled_rows_is_drawn_but_not_written(plain, tmp_path):
     record = tmp_path / "plan.json"
     record.write_text(plan_unpairing(100, shuffle=30, seed=0).to_json())
-    output = invoke(plain, "--plan-file", record, "--dry-run", "--picture", tmp_path / "a.png")
+    output = invoke(plain, "--plan-file", record, "--dry-run", "--figure", tmp_path / "a.png")
     assert "text shuffled             30    30.00%" in output
     with pytest.raises(ValueError, match="plan must be one without shuffled rows"):
         invoke(plain, tmp_path / "out.h5", "--plan-file", record)
@@ -178,7 +178,7 @@ def test_the_names_of_cmh_data_are_the_names_of_unpairing(tmp_path):
         "--block",
         0,
     )
-    assert "COCO_BoW: 10 of 60 items emptied" in output
+    assert "COCO_BoW: 10 of 60 items removed" in output
     np.testing.assert_array_equal(read(tmp_path / "out.h5", "COCO_BoW")[:, 0], np.arange(60) >= 10)
 
 
@@ -190,7 +190,7 @@ def test_a_plan_that_would_empty_no_text_fails_and_the_key_option_helps(tmp_path
     with pytest.raises(ValueError, match="plan must empty something in this file"):
         invoke(*arguments, "--text-key", "")
     assert not (tmp_path / "out.h5").exists()
-    assert "annotations: 10 of 60 items emptied" in invoke(*arguments, "--text-key", "annotations")
+    assert "annotations: 10 of 60 items removed" in invoke(*arguments, "--text-key", "annotations")
     assert read(tmp_path / "out.h5", "annotations").sum() == 50 * 6
 
 
@@ -219,12 +219,12 @@ def test_a_file_that_reaches_out_is_refused_with_training_rows_too(tmp_path):
 def test_training_rows_that_are_ranked_too(plain, tmp_path):
     arguments = ("--unpaired-images", 20, "--unpaired-text", 10)
     output = invoke(plain, tmp_path / "a.h5", *arguments)
-    assert "20 texts and 10 images of training rows that are also in the retrieval set are emptied" in output
+    assert "20 texts and 10 images of training rows that are also in the retrieval set are removed" in output
     with pytest.raises(UserError, match="30 of the training rows that lose something are in"):
         invoke(plain, tmp_path / "b.h5", *arguments, "--ranked", "refuse")
     assert not (tmp_path / "b.h5").exists()
     output = invoke(plain, tmp_path / "c.h5", *arguments, "--ranked", "keep")
-    assert "text: 0 of 150 items emptied" in output
+    assert "text: 0 of 150 items removed" in output
     assert "Warning" not in output
     for key in ("text", "image", "labels"):
         np.testing.assert_array_equal(read(tmp_path / "c.h5", key), read(plain, key))
@@ -239,7 +239,7 @@ def test_npz_and_the_plan_is_shown_after_the_check(tmp_path):
     arrays = {"image": rng.random((60, 4)), "text": np.ones((60, 5)), "labels": np.eye(3)[np.arange(60) % 3]}
     np.savez(tmp_path / "a.npz", **arrays, train=np.arange(40), query=np.arange(40, 60))
     output = invoke(tmp_path / "a.npz", tmp_path / "b.npz", "--unpaired-images", 20, "--block", 0)
-    assert output.index("true pairs") < output.index("text: 8 of 60 items emptied")
+    assert output.index("true pairs") < output.index("text: 8 of 60 items removed")
     with np.load(tmp_path / "b.npz") as found:
         np.testing.assert_array_equal(found["text"][:, 0], np.arange(60) >= 8)
     np.save(tmp_path / "one.npy", arrays["text"])

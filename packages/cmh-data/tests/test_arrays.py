@@ -52,7 +52,7 @@ def test_a_file_without_arrays_is_said(tmp_path, content):
 
 
 def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(DataError, match="is no file"):
+    with pytest.raises(DataError, match="is not found"):
         read_array(tmp_path / "none.npy")
 
 

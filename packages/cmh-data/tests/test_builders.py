@@ -311,7 +311,7 @@ def test_an_image_that_is_none(tmp_path):
         "items.csv": table("csv", ROWS)
     }
     built = cmh_data.build_folder(put(tmp_path, files))
-    with pytest.raises(cmh_data.DataError, match=r"pictures/1.jpg is no readable image"):
+    with pytest.raises(cmh_data.DataError, match=r"pictures/1.jpg cannot be read as an image"):
         built.pixels(4)[0]
 
 

@@ -54,7 +54,7 @@ def test_a_picture_never_starts_a_program(tmp_path, monkeypatch):
     folder = put(
         tmp_path / "photos", {f"{number}.jpg": POSTSCRIPT for number in range(3)} | {"t.jsonl": jsonl(rows)}
     )
-    with pytest.raises(cmh_data.DataError, match=r"0.jpg is no readable image \(JPEG, PNG"):
+    with pytest.raises(cmh_data.DataError, match=r"0.jpg cannot be read as an image \(JPEG, PNG"):
         cmh_data.build_folder(folder).pixels(8)
     assert not (tmp_path / "ran").exists()
 

@@ -176,7 +176,7 @@ def test_pickles_are_refused(tmp_path, arrays):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "is no file"),
+        (None, "is not found"),
         (b"", r"is empty \(0 bytes\); fetch"),
         (b"hello", "is text of no known layout; it begins with b'hello'"),
     ],

@@ -84,8 +84,8 @@ def test_summary_says_how_many_pairs_are_left():
         "UI20+UT10: first rows of each 100 rows",
         "                        rows   percent",
         "true pairs               700    70.00%",
-        "text emptied             200    20.00%",
-        "image emptied            100    10.00%",
+        "text removed             200    20.00%",
+        "image removed            100    10.00%",
     ]
     assert "seed 7" in PLANS[1].summary()
     assert "labels stay" in PLANS[2].summary()

@@ -55,6 +55,8 @@ SELECTION_TITLES: dict[Selection, str] = {
 
 
 Device = Literal["cpu", "cuda"]
+EncoderDevice = Literal["auto", "cpu", "cuda"]
+EncoderPrecision = Literal["auto", "float32", "float16", "bfloat16"]
 Precision = Literal["float32", "bf16", "float64"]
 Completion = Literal["none", "label", "neighbour"]
 CompletionChoice = Literal["none", "auto", "label", "neighbour"]

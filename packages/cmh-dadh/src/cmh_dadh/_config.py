@@ -35,7 +35,7 @@ class DADHConfig(MethodConfig):
     batch_size: int = Field(default=128, ge=1, description="samples in one step; program, both versions")
     variant: Literal["umml2022", "icmr2020", "clean"] = Field(
         default="umml2022",
-        description="umml2022: the program of March 2021, peculiarities kept; icmr2020: that of June 2020; "
+        description="umml2022: the program of March 2021, deviations kept; icmr2020: that of June 2020; "
         "clean: the former with loss weights as named, both sides adversarial, gradients through both (ours)",
     )
     layer_widths: tuple[int, ...] = Field(

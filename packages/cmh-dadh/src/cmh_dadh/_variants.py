@@ -1,4 +1,4 @@
-"""DADH without the program's peculiarities, and DADH as the program of the paper's days has it."""
+"""DADH without the program's known deviations, and DADH as the program of the paper's days has it."""
 
 from __future__ import annotations
 

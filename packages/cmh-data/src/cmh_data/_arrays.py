@@ -37,7 +37,7 @@ def read_array(path: str | os.PathLike[str], key: str | None = None) -> NDArray[
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"{path} is no file; give the path of an npy, npz, mat or h5 file.")
+        raise DataError(f"{path} is not found; give the path of an npy, npz, mat or h5 file.")
     found = {variable.key: variable for variable in variables(path)}
     if key not in found:  # what stands beside arrays and is not read, such as a table of MATLAB's
         found = {name: variable for name, variable in found.items() if variable.dtype != object}

@@ -1,4 +1,4 @@
-"""Keep a run on disk: one safetensors file that is whole or absent."""
+"""Keep a run on disk: one safetensors file, written atomically."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Checkpoint:
 
     Args:
         path: the file; its folder must exist.
-        every_minutes: least time between two saves, which happen between epochs only; 0: after every epoch.
+        every_minutes: minimum time between two saves, which happen between epochs only; 0: after every epoch.
             The last epoch is always saved.
     """
 

@@ -29,9 +29,9 @@ SHUFFLED = 8
 CONDITIONS = ("true_pairs", "without_text", "without_image", "without_both", "shuffled", "dropped")
 _TITLES = {
     "true_pairs": "true pairs",
-    "without_text": "text emptied",
-    "without_image": "image emptied",
-    "without_both": "both emptied",
+    "without_text": "text removed",
+    "without_image": "image removed",
+    "without_both": "both removed",
     "shuffled": "text shuffled",
     "dropped": "dropped",
 }

@@ -25,7 +25,7 @@ def published_2022_plan(
     n_rows: int | None = None,
     integer_cast: bool = False,
 ) -> UnpairingPlan:
-    """Repeat what the released script does, its mistakes included; no method should be run with it unawares.
+    """Repeat what the released script does, its mistakes included; use it to repeat published numbers only.
 
     A counter runs over the rows and starts again at 0 after `cycle` rows. The script empties an image where
     the counter is below p, a text where it is below p (`text_rows="front"`) or above 100 - p (`"back"`). With
@@ -39,7 +39,7 @@ def published_2022_plan(
         text_rows: Which texts are emptied: `"back"` as in the `-back` files that most loaders combine with
             the emptied images, `"front"` as in the files of unpaired images alone. Front texts with front
             images, which the DADH loader for MIR-Flickr joins, empty the same rows twice.
-        cycle: Length of the counter; 99 as released, 100 as surely meant.
+        cycle: Length of the counter; 99 as released, 100 as presumably meant.
         empty_scope: `"all-rows"` empties images in all `n_rows` rows, queries included, as the script's loop
             over MIR-Flickr pixels does; the plan then speaks of all rows of the file. `"whole-array"` empties
             every image as soon as one is chosen, as its loop over NUS-WIDE features does, which assigns to

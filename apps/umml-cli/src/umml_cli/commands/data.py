@@ -16,7 +16,7 @@ from umml_cli.commands.data_options import (
 )
 from umml_cli.commands.parser import Command, Group
 from umml_cli.console import make_console
-from umml_cli.terms import PixelAxes
+from umml_cli.terms import EncoderDevice, PixelAxes
 
 data = typer.Typer(
     cls=Group,
@@ -45,7 +45,7 @@ def inspect(
         str, typer.Argument(help="A data file of any layout, a folder with the files of one set, or emoji.")
     ],
     json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")] = False,
-    picture: Annotated[
+    figure: Annotated[
         Path | None, typer.Option(help="Draw which labels occur together, as PNG, PDF or SVG.")
     ] = None,
     rows: RowsOption = None,
@@ -54,13 +54,13 @@ def inspect(
     missing: MissingOption = "stated",
     first_row: FirstRowOption = None,
 ) -> None:
-    """Say what a file holds: layout, shapes, labels, words, split, which published set, and what is wrong.
+    """Summarise and validate a data file: layout, shapes, labels, words, split and published set.
 
     Example: umml data inspect FLICKR-25K.mat
 
     Example: umml data inspect folder-with-iall-yall-lall --json
 
-    Example: umml data inspect mirflickr.h5 --picture labels.png
+    Example: umml data inspect mirflickr.h5 --figure labels.png
     """
     import cmh_data
 
@@ -73,10 +73,10 @@ def inspect(
         first_row=first_row,
     )
     make_console(soft_wrap=True).print(report.to_json() if json else report.to_text())
-    if picture is not None:
+    if figure is not None:
         from umml_cli.report.label_figure import draw_labels
 
-        draw_labels(report, picture)
+        draw_labels(report, figure)
 
 
 @data.command(cls=Command)
@@ -102,7 +102,7 @@ def convert(
 
     Example: umml data convert FLICKR-25K.mat mirflickr.h5 --protocol umml
 
-    Example: umml data convert mine.npz mine.h5 --split-seed 0 --query 500 --stratified
+    Example: umml data convert mine.npz mine.h5 --split-seed 0 --queries 500 --stratified
     """
     import cmh_data
 
@@ -143,7 +143,7 @@ def build(
     text_encoder: Annotated[
         str | None, typer.Option(help="With --image-encoder: encode the texts, such as minilm.")
     ] = None,
-    device: Annotated[str, typer.Option(help="Where encoders run: auto, cpu, cuda.")] = "auto",
+    device: Annotated[EncoderDevice, typer.Option(help="Where encoders run.")] = "auto",
     protocol: ProtocolOption = None,
     queries: Annotated[int | None, typer.Option(help="Queries of a random split; default a tenth.")] = None,
     training: Annotated[

@@ -13,7 +13,7 @@ SplitSeedOption = Annotated[
     int | None, typer.Option("--split-seed", help="Draw a split by this random seed instead of the file's.")
 ]
 QueriesOption = Annotated[
-    int | None, typer.Option("--query", help="Queries of a drawn split; default a tenth.")
+    int | None, typer.Option("--queries", help="Queries of a drawn split; default a tenth.")
 ]
 TrainingOption = Annotated[
     int | None, typer.Option(help="Training rows of a drawn split; default all others.")

@@ -55,7 +55,7 @@ class BitOrder(StrEnum):
 
 CODES_HELP = "npy, npz, mat (also 7.3) or h5, as PATH or PATH:KEY; a row for each item. Or packed codes."
 LABELS_HELP = (
-    "PATH or PATH:KEY: a table of 0 and 1, or of -1 and +1; or one class number or class name an item."
+    "PATH or PATH:KEY; a table of 0 and 1, or of -1 and +1; or one class number or class name an item."
 )
 CURES = {
     "threshold": "give --threshold 0.5 for sigmoid outputs, or the value that separates the bits",
@@ -127,7 +127,7 @@ def evaluate(
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
 ) -> None:
-    """Score binary codes by every measure, with a 95 % interval over the queries and the bounds of ties.
+    """Score binary codes by every measure, with a 95% CI over the queries and the bounds of ties.
 
     Example: umml evaluate runs/0123456789abcdef --definition retrieved@50
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from umml_cli.console import make_console
+from umml_cli.terms import EncoderDevice, EncoderPrecision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +23,9 @@ ImageEncoderOption = Annotated[
 TextEncoderOption = Annotated[
     str | None, typer.Option(help="Encoder of the texts, such as minilm or bag-of-words.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="Where networks run: auto, cpu, cuda.")]
+DeviceOption = Annotated[EncoderDevice, typer.Option(help="Where networks run.")]
 EncoderPrecisionOption = Annotated[
-    str, typer.Option("--encoder-precision", help="auto, float32, float16 or bfloat16.")
+    EncoderPrecision, typer.Option("--encoder-precision", help="Floating-point type of the networks.")
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option(help="Threads that decode pictures; by default one for each core.")
@@ -134,7 +135,7 @@ def _table(source: Path, out: Path, image: str | None, text: str | None, chosen:
     encoders = Encoders(image or "", text or "", **chosen)
     if image is not None:
         if not source.is_dir():
-            raise UserError(f"--image-encoder needs a folder of pictures, but {source} is no folder.")
+            raise UserError(f"--image-encoder needs a folder of pictures, but {source} is not a folder.")
         paths = sorted(str(path) for path in source.rglob("*") if path.suffix.lower() in PICTURES)
         if not paths:
             raise UserError(f"{source} holds no pictures ({', '.join(PICTURES)}).")
@@ -148,7 +149,7 @@ def _table(source: Path, out: Path, image: str | None, text: str | None, chosen:
     else:
         assert text is not None
         if not source.is_file():
-            raise UserError(f"--text-encoder needs a text file, one text a line, but {source} is no file.")
+            raise UserError(f"--text-encoder needs a text file, one text a line, but {source} is not a file.")
         texts = listed(source)
         encoder = encoders.load(text, "text")
         if hasattr(encoder, "fit") and not getattr(encoder, "vocabulary", ()):

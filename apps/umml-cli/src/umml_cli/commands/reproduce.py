@@ -20,15 +20,13 @@ def reproduce(
     ],
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="A data set; give it again for more. A built-in one: emoji."),
+        typer.Option(metavar="NAME=PATH", help="A data set. Repeatable. A built-in one: emoji."),
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", "--methods", help="Only this method; give it again for more, or dadh,agah."),
+        typer.Option("--method", "--methods", help="Only this method. Repeatable; also dadh,agah."),
     ] = None,
-    bits: Annotated[
-        list[int] | None, typer.Option(min=1, help="Code length; give it again for more.")
-    ] = None,
+    bits: Annotated[list[int] | None, typer.Option(min=1, help="Code length. Repeatable.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions, seeds 0, 1, ...")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of every method.")] = None,
     set_: Annotated[
@@ -59,7 +57,7 @@ def reproduce(
     ] = None,
     gpus_per_run: Annotated[
         float | None,
-        typer.Option(min=0, help="On Ray: share of a GPU that a run asks for; with --device cuda 1."),
+        typer.Option(min=0, help="On Ray: share of a GPU that a run takes; with --device cuda 1."),
     ] = None,
     precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
     device: Annotated[Device, typer.Option(help="Where to train.")] = "cpu",
@@ -71,7 +69,7 @@ def reproduce(
         bool, typer.Option("--keep-weights", help="Keep the trained weights of every run.")
     ] = False,
     checkpoint_minutes: Annotated[
-        float, typer.Option(min=0, help="Least time between two checkpoints of a run.")
+        float, typer.Option(min=0, help="Minimum time between two checkpoints of a run.")
     ] = 1,
     out: Annotated[Path, typer.Option(help="Folder for runs, tables, figures and report.")] = Path(
         "umml-reproduce"
@@ -112,7 +110,7 @@ def reproduce(
     if not sources:
         needed = dict.fromkeys(each for experiment in found.values() for each in experiment.data)
         example = " ".join(f"--data {each}=PATH" for each in needed)
-        cure = f"Give the data, {example}, or data of your own in their place, for example --data emoji."
+        cure = f"Give the data, {example}, or your own data instead, for example --data emoji."
         if not plan:
             raise UserError(cure)
         console.print(outline(chosen))

@@ -32,13 +32,17 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="[METHOD.]NAME=VALUE", help="Change any option of the method."),
     ] = None,
-    unpaired_images: Annotated[float, typer.Option(help="Percent of training images that keep no text.")] = 0,
-    unpaired_text: Annotated[float, typer.Option(help="Percent of training texts that keep no image.")] = 0,
-    discard: Annotated[float, typer.Option(help="Percent of training pairs thrown away.")] = 0,
+    unpaired_images: Annotated[
+        float, typer.Option(help="Percentage of training images whose text is removed.")
+    ] = 0,
+    unpaired_text: Annotated[
+        float, typer.Option(help="Percentage of training texts whose image is removed.")
+    ] = 0,
+    discard: Annotated[float, typer.Option(help="Percentage of training pairs left out altogether.")] = 0,
     complete: Annotated[
         CompletionChoice,
         typer.Option(
-            help="Train with items of other rows in the place of missing ones: of rows with the most similar "
+            help="Train with items of other rows instead of missing ones: of rows with the most similar "
             "labels, of the nearest pairs (neighbour), or what suits the method (auto)."
         ),
     ] = "none",
@@ -58,7 +62,7 @@ def train(
 
     Example: umml train wikipedia.npz --method dadh --preset small --unpaired-images 20
 
-    Example: umml train mine.npz --split-seed 0 --query 500 --stratified
+    Example: umml train mine.npz --split-seed 0 --queries 500 --stratified
     """
     from umml_cli.inputs.data_sources import drawn_split, open_data
     from umml_cli.inputs.method_options import method_config, method_version, named_method, options_of

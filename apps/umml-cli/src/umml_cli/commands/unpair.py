@@ -1,4 +1,4 @@
-"""`umml unpair`: write a copy of a data file in which a stated share of the training pairs is broken."""
+"""`umml unpair`: write a copy of a data file in which a stated share of the training pairs is unpaired."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Select(StrEnum):
 
 
 class Marker(StrEnum):
-    """Which modality gets a column that says which items are emptied."""
+    """Which modality gets a column that says which items are removed."""
 
     none = "none"
     text = "text"
@@ -34,7 +34,7 @@ class Marker(StrEnum):
 
 
 class Fill(StrEnum):
-    """What an emptied item holds."""
+    """What stands where an item was removed."""
 
     zero = "zero"
     mean = "mean"
@@ -43,7 +43,7 @@ class Fill(StrEnum):
 class Ranked(StrEnum):
     """What becomes of training rows that are also in the retrieval set."""
 
-    empty = "empty"
+    remove = "remove"
     keep = "keep"
     refuse = "refuse"
 
@@ -54,19 +54,19 @@ def unpair(
         Path | None, typer.Argument(help="The file to write; not needed with --dry-run.")
     ] = None,
     unpaired_images: Annotated[
-        float, typer.Option(help="Percent of the training images that keep no text.")
+        float, typer.Option(help="Percentage of training images whose text is removed.")
     ] = 0,
     unpaired_text: Annotated[
-        float, typer.Option(help="Percent of the training texts that keep no image.")
+        float, typer.Option(help="Percentage of training texts whose image is removed.")
     ] = 0,
-    discard: Annotated[float, typer.Option(help="Percent of the training pairs that are removed.")] = 0,
+    discard: Annotated[float, typer.Option(help="Percentage of training pairs left out altogether.")] = 0,
     block: Annotated[int, typer.Option(min=0, help="Rows per block; 0 takes the whole set as one.")] = 100,
     select: Annotated[Select, typer.Option(help="Which rows of a block come first.")] = Select.first,
     seed: Annotated[int | None, typer.Option(help="Random seed of --select random.")] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Take the rows that the paper's released script takes.")
     ] = False,
-    plan_file: Annotated[Path | None, typer.Option(help="A plan's JSON in place of the percentages.")] = None,
+    plan_file: Annotated[Path | None, typer.Option(help="A plan's JSON instead of percentages.")] = None,
     plan_out: Annotated[Path | None, typer.Option(help="Also write the plan as JSON.")] = None,
     train: Annotated[
         str | None,
@@ -89,23 +89,23 @@ def unpair(
     ranked: Annotated[
         Ranked,
         typer.Option(
-            help="Training rows that are also ranked: empty them there too, keep their values (the file's "
+            help="Training rows that are also ranked: remove them there too, keep their values (the file's "
             "masks then say what they lose in training), or refuse."
         ),
-    ] = Ranked.empty,
+    ] = Ranked.remove,
     marker: Annotated[
-        Marker, typer.Option(help="Add a column that is 1 where an item is emptied.")
+        Marker, typer.Option(help="Add a column that is 1 where an item is removed.")
     ] = Marker.none,
-    fill: Annotated[Fill, typer.Option(help="What an emptied item holds.")] = Fill.zero,
+    fill: Annotated[Fill, typer.Option(help="What stands where an item was removed.")] = Fill.zero,
     dry_run: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Show what would be done, write nothing.")
     ] = False,
-    picture: Annotated[
+    figure: Annotated[
         Path | None, typer.Option(help="Also draw what every training row keeps (png, pdf, svg).")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing target.")] = False,
 ) -> None:
-    """Break exactly the stated share of training pairs; query and other rows stay as they are.
+    """Unpair exactly the stated share of training pairs; query and other rows stay as they are.
 
     Example: umml unpair mirflickr.h5 ui20.h5 --unpaired-images 20
 
@@ -156,10 +156,10 @@ def unpair(
     if dataset is not None and len(rows) == len(made):
         labels = np.asarray(dataset.label[rows])
         console.print(label_table(made, labels, tuple(dataset.label_names)))
-    if ranked is Ranked.empty and len(ranked_rows):
+    if ranked is Ranked.remove and len(ranked_rows):
         warn_of_ranked(made, rows, ranked_rows, source)
-    if picture is not None:
-        with replacing(picture) as temporary:
+    if figure is not None:
+        with replacing(figure) as temporary:
             strip_figure(made).savefig(temporary, dpi=200)
     if plan_out is not None:
         write_text(plan_out, made.to_json())
@@ -168,7 +168,7 @@ def unpair(
         return
     report = unpair_file(source, target, made, overwrite=overwrite, **options)
     for array in report.arrays:
-        console.print(f"{array.key}: {array.emptied} of {report.n_items} items emptied")
+        console.print(f"{array.key}: {array.emptied} of {report.n_items} items removed")
     console.print(f"{target} is written and checked.")
 
 
@@ -228,7 +228,7 @@ def find_ranked(
     from umml_cli.errors import UserError
 
     if dataset is None:
-        if ranked is not Ranked.empty:
+        if ranked is not Ranked.remove:
             raise UserError(
                 f"--ranked {ranked.value} needs to know the retrieval set, which the file does not say; "
                 "save the parts as one file with its split, or leave --ranked out."
@@ -241,13 +241,13 @@ def find_ranked(
     if ranked is Ranked.refuse and len(found):
         raise UserError(
             f"{len(found)} of the training rows that lose something are in the retrieval set, where they "
-            "would be ranked without it; pass --ranked keep or --ranked empty."
+            "would be ranked without it; pass --ranked keep or --ranked remove."
         )
     return found
 
 
 def warn_of_ranked(plan: UnpairingPlan, rows: NDArray[Any], ranked: NDArray[Any], source: Path) -> None:
-    """Say that rows are emptied which will be ranked."""
+    """Say that items are removed which will be ranked."""
     import numpy as np
 
     among = np.isin(rows, ranked) & plan.kept
@@ -256,8 +256,8 @@ def warn_of_ranked(plan: UnpairingPlan, rows: NDArray[Any], ranked: NDArray[Any]
     )
     make_console(stderr=True, soft_wrap=True).print(
         f"Warning: {texts} texts and {images} images of training rows that are also in the retrieval set are "
-        f"emptied, so they are ranked without them; {source} stays whole. Pass --ranked keep to keep their "
-        "values here, or train on the source with the same percentages, which empties them in training only.",
+        f"removed, so they are ranked without them; {source} stays whole. Pass --ranked keep to keep their "
+        "values here, or train on the source with the same percentages, which removes them in training only.",
     )
 
 

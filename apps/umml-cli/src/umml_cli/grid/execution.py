@@ -42,7 +42,7 @@ def run_grid(
         console: where progress is shown.
         executor: where to perform them; None: on every core of this machine.
         keep_weights: whether runs keep their trained weights.
-        checkpoint_minutes: least time between two checkpoints of a run.
+        checkpoint_minutes: minimum time between two checkpoints of a run.
 
     Returns:
         What failed, or None when every run is complete.

@@ -111,7 +111,7 @@ class Reproduction(BaseModel):
     def load(cls, out: Path, *, replaced: Collection[str] = ()) -> Self:
         """Read what `save` wrote; of experiments that are about to be replaced the runs are left out."""
         if not (out / FILE).exists():
-            raise UserError(f"{out} is no folder of umml reproduce: it has no {FILE}.")
+            raise UserError(f"{out} is not an output folder of umml reproduce: it has no {FILE}.")
         try:
             found = cls.model_validate(read_json(out / FILE))
         except ValidationError as error:

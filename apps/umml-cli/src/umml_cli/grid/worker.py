@@ -28,7 +28,7 @@ class WorkOrder:
     Args:
         root: folder of the runs.
         locations: data set name to the path, or built-in name, that a worker loads it from.
-        checkpoint_minutes: least time between two checkpoints of a run.
+        checkpoint_minutes: minimum time between two checkpoints of a run.
         keep_weights: whether runs keep their trained weights.
     """
 

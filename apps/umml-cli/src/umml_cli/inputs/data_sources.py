@@ -48,7 +48,9 @@ def drawn_split(
     if seed is not None:
         return cmh_data.DrawnSplit(n_query=queries, n_train=training, seed=seed, stratified=stratified)
     if queries is not None or training is not None or stratified:
-        raise UserError("--query, --training and --stratified describe a drawn split: give --split-seed too.")
+        raise UserError(
+            "--queries, --training and --stratified describe a drawn split; give --split-seed too."
+        )
     return None
 
 

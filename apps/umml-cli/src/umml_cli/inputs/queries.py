@@ -71,7 +71,7 @@ def encode_picture(model: Model, path: Path) -> NDArray[np.float32]:
         UserError: if there is no such file, it is no picture, or the model's image encoder is not known.
     """
     if not path.is_file():
-        raise UserError(f"There is no file {path}.")
+        raise UserError(f"{path} is not found; give the path of a file.")
     outputs = model.encode_images([path])
     if np.isnan(outputs).any():
         raise UserError(f"{path} cannot be read as an image; give a JPEG, PNG, GIF, WebP, BMP or TIFF file.")

@@ -10,14 +10,14 @@ import numpy as np
 from umml_cli.errors import UserError
 
 
-def draw_labels(report: Any, picture: Path) -> None:
+def draw_labels(report: Any, path: Path) -> None:
     """How often each label comes with each other one, as a share of the rows with the label of the line."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second of import
 
     if report.label is None:
         raise UserError(f"{report.path} holds no labels to draw.")
-    if picture.suffix not in {".png", ".pdf", ".svg"}:
-        raise UserError(f"--picture must end in .png, .pdf or .svg, but it is {picture}.")
+    if path.suffix not in {".png", ".pdf", ".svg"}:
+        raise UserError(f"--figure must end in .png, .pdf or .svg, but it is {path}.")
     together = np.array(report.label.co_occurrence, dtype=float)  # (n_label, n_label)
     share = together / np.maximum(together.diagonal()[:, None], 1)
     side = 2 + 0.25 * len(share)
@@ -29,4 +29,4 @@ def draw_labels(report: Any, picture: Path) -> None:
     axes.tick_params(axis="x", rotation=90)
     axes.set(xlabel="also has", ylabel="rows with", title=Path(report.path).name)
     figure.colorbar(drawn, label="share of the rows of the line")
-    figure.savefig(picture)
+    figure.savefig(path)

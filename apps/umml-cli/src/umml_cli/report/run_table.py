@@ -24,7 +24,7 @@ def result_table(result: RunResult) -> Table:
         table.add_row(TASK_TITLES[task], f"{result.map[task]:.4f}")
     table.add_section()
     table.add_row("training rows kept", f"{pairs.get('kept', 0)} of {pairs.get('rows', 0)}")
-    table.add_row("of these still pairs", str(pairs.get("paired", 0)))
+    table.add_row("complete pairs", str(pairs.get("paired", 0)))
     for name, count in result.left_out.items():
         table.add_row(name, str(count))
     for side, counts in (result.donors or {}).items():

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and the lock on an output folder."""
+"""Files that are written atomically, and the lock on an output folder."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def perform(
         dataset: the data set that it names.
         store: where its folder lies.
         on_event: told of every step.
-        checkpoint_minutes: least time between two checkpoints.
+        checkpoint_minutes: minimum time between two checkpoints.
         keep_weights: write the trained weights, which can be large.
 
     Raises:

@@ -114,7 +114,7 @@ def decode(content: bytes, size: int, *, mode: str = "RGB") -> NDArray[np.uint8]
             turned = image if image.mode == mode else image.convert(mode)
             square = turned.resize((size, size), Image.Resampling.BICUBIC)
     except UnidentifiedImageError as error:
-        raise DataError(f"is no readable image ({', '.join(FORMATS)} are read)") from error
+        raise DataError(f"cannot be read as an image ({', '.join(FORMATS)} are read)") from error
     except (
         OSError,
         ValueError,
@@ -135,7 +135,7 @@ def decode(content: bytes, size: int, *, mode: str = "RGB") -> NDArray[np.uint8]
     ) as error:  # fmt: skip - what Pillow's readers raise on damaged files
         if isinstance(error, DataError):
             raise
-        raise DataError(f"is no readable image ({' '.join(str(error).split())[:120]})") from error
+        raise DataError(f"cannot be read as an image ({' '.join(str(error).split())[:120]})") from error
     finally:
         if taken:
             _ROOM.give_back(taken)

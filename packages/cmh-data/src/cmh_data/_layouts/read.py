@@ -35,9 +35,7 @@ def read_raw(path: Path, options: ReadOptions | None = None) -> RawData:
     if path.is_dir():
         return _read_folder(path, options)
     if not path.is_file():
-        raise DataError(
-            f'{path} is no file or folder; give the path of data, or "emoji" for the built-in data set.'
-        )
+        raise DataError(f'{path} is not found; give the path of data, or "emoji" for the built-in data set.')
     if container(path) == "text":
         raw = read_lists(path, [path])
         if raw is None:
