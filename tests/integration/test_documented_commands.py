@@ -45,6 +45,10 @@ INSTEAD = {
     "umml reproduce table3 --data emoji": ("umml reproduce table3 --data emoji --plan", "hours"),
     "umml report umml-reproduce": ("umml report --help", "nothing was trained above"),
     "umml runs list": ("umml runs --help", "as above"),
+    "uv run umml reproduce table3 --data mine=mine.npz --complete auto": (
+        "uv run umml reproduce table3 --data mine=mine.npz --complete auto --plan",
+        "hours",
+    ),
     f"{PAPER} --device cuda": (f"{PAPER} --plan", "a day on a GPU"),
     "umml reproduce my-grid.toml --data emoji": ("true", "the reader's own grid: test_reproduce has some"),
     "pip install 'umml-cli[ray]'": ("true", "on no index yet"),
@@ -140,7 +144,9 @@ def run(tmp_path):
         return done.stdout
 
     execute.clone, execute.prepare = clone, prepare
-    return execute
+    yield execute
+    remove = ["uv", "pip", "uninstall", "--quiet", "--python", sys.executable, "close-pairs"]
+    subprocess.run(remove, check=False, capture_output=True)  # what docs/adding-a-method.md installed
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -128,10 +128,6 @@ def test_a_text_file_becomes_a_table(umml, tmp_path):
         ((".", "a.npy"), "give either --image-encoder or --text-encoder"),
         ((".", "a.npy", "--image-encoder", "minilm"), "--image-encoder must encode images"),
         ((".", "a.npy", "--image-encoder", "resnet"), "there is no encoder 'resnet'"),
-        (
-            (".", "a.npy", "--image-encoder", "torchvision:resnet18"),
-            "https://download.pytorch.org/models/resnet18",
-        ),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(umml, tmp_path, arguments, sentence):

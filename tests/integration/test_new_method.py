@@ -12,11 +12,11 @@ from running import UMML
 @pytest.fixture
 def installed(umml, tmp_path):
     """The folder of a new package, and a function that runs a program where it is installed."""
-    printed = umml("new-method", "close-pairs").stdout
-    assert "umml train emoji --method close-pairs --preset small" in printed
+    printed = umml("new-method", "near-pairs").stdout
+    assert "umml train emoji --method near-pairs --preset small" in printed
     site = tmp_path / "site"
     subprocess.run(
-        ["uv", "pip", "install", "--quiet", "--offline", "--no-deps", f"--target={site}", "./close-pairs"],  # noqa: S607
+        ["uv", "pip", "install", "--quiet", "--offline", "--no-deps", f"--target={site}", "./near-pairs"],  # noqa: S607
         cwd=tmp_path,
         check=True,
     )
@@ -35,14 +35,14 @@ def installed(umml, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    return tmp_path / "close-pairs", run
+    return tmp_path / "near-pairs", run
 
 
 def test_it_is_listed_trained_and_better_than_chance(installed, tmp_path):
     _, run = installed
-    assert "close-pairs" in run(UMML, "methods")
-    assert "temperature" in run(UMML, "methods", "close-pairs")
-    train = (UMML, "train", "emoji", "--method", "close-pairs", "--preset", "small", "--unpaired-images", 20)
+    assert "near-pairs" in run(UMML, "methods")
+    assert "temperature" in run(UMML, "methods", "near-pairs")
+    train = (UMML, "train", "emoji", "--method", "near-pairs", "--preset", "small", "--unpaired-images", 20)
     run(*train, "--out", "trained")
     run(*train, "--epochs", 1, "--set", "learning_rate=1e-12", "--out", "untrained")
     (trained,), (untrained,) = (

@@ -74,10 +74,12 @@ def planted(fuzz, tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "planted.py").write_text(PLANTED)
     fuzz.load_kinds(folder)
-    limits = fuzz.Limits(seconds=1, megabytes=100)
-    return lambda name: fuzz.fuzz(
-        fuzz.KINDS[name], seed=1, count=2, limits=limits, keep=tmp_path, kinds=folder
-    )
+
+    def feed(name):
+        limits = fuzz.Limits(seconds=1 if name == "hang" else 30, megabytes=100)
+        return fuzz.fuzz(fuzz.KINDS[name], seed=1, count=2, limits=limits, keep=tmp_path, kinds=folder)
+
+    return feed
 
 
 @pytest.mark.parametrize(
