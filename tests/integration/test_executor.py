@@ -9,7 +9,7 @@ from umml_cli.errors import UserError
 from umml_cli.grid.experiment import read_experiment
 from umml_cli.grid.local_executor import LocalExecutor
 from umml_cli.grid.specify import specify
-from umml_cli.grid.worker import WorkOrder
+from umml_cli.grid.worker import GridSettings
 from umml_cli.inputs.data_sources import open_sources
 from umml_cli.runs.store import RunStore
 
@@ -26,7 +26,7 @@ def grid(tmp_path):
         next(specify(experiment, sources, overrides={"": {"epochs": epochs}}, evaluate_every=0))
         for epochs in (10**6, 40, 1, 2)
     ]
-    order = WorkOrder(
+    order = GridSettings(
         root=str(tmp_path / "runs"), locations={"small": sources["small"].location}, checkpoint_minutes=0
     )
     return runs, order, RunStore(tmp_path / "runs")

@@ -51,7 +51,7 @@ from umml_cli.grid.experiment import read_experiment
 from umml_cli.grid.specify import specify
 from umml_cli.grid.ray_executor import RETRIES, RayExecutor
 from umml_cli.runs.store import RunStore
-from umml_cli.grid.worker import WorkOrder
+from umml_cli.grid.worker import GridSettings
 
 sources = open_sources(["small=small.npz"])
 experiment = read_experiment(Path("grid.toml")).model_copy(update={"cells": {"paired": (0.0,)}, "seeds": 1})
@@ -59,7 +59,7 @@ endless, *short = (
     next(specify(experiment, sources, overrides={"": {"epochs": epochs}})) for epochs in (10**6, 1, 2)
 )
 store = RunStore(Path("runs").resolve())
-order = WorkOrder(root=str(store.root), locations={"small": sources["small"].location})
+order = GridSettings(root=str(store.root), locations={"small": sources["small"].location})
 killer = Killer(endless, store.folder(endless).path)
 RayExecutor(workers=1).run_all([endless, *short], order, killer)
 assert killer.kills == RETRIES + 1, killer.kills

@@ -92,7 +92,7 @@ def read_runs(folder: Path) -> None:
     screen.print(compare_runs(*list(store.folders())[:2]))
     for series in collect(results, store=store):
         for cell in series.cells:
-            series.is_noise(cell, Cell.of("paired"), "i2t")
+            series.is_not_significant(cell, Cell.of("paired"), "i2t")
     summary_csv(collect(results, store=store))
     runs_csv(results)
 

@@ -81,11 +81,11 @@ def test_what_lies_inside_the_noise_counts_for_neither_side():
     cells = {("SD", 20): (0.7, 0.3), ("UI", 20): (0.6, 0.4), ("UT", 20): (0.72, 0.4)}
     known = series(cells)
     (row,) = find([Stored(known.dataset, known.method, known.bits, known.scores)])
-    assert str(row.evidence) == "2 of 4; 1 the other way, 1 inside the noise"
+    assert str(row.evidence) == "2 of 4; 1 the other way, 1 not significant"
     assert row.evidence.verdict == "unclear"
     assert str(find([known])[0].evidence) == "3 of 4"
     stored = Stored(known.dataset, known.method, known.bits, known.scores)
-    assert headline(stored)[-1].endswith("in 2 of 4 comparisons; it loses in 1, 1 are inside the noise.")
+    assert headline(stored)[-1].endswith("in 2 of 4 comparisons; it loses in 1, 1 are not significant.")
 
 
 def test_a_larger_part_is_told_from_noise_as_well():
@@ -93,7 +93,7 @@ def test_a_larger_part_is_told_from_noise_as_well():
     cells = {("paired", 0): (0.9, 0.5), ("UI", 20): (0.6, 0.4), ("UI", 40): (0.6, 0.36)}
     known = series(cells)
     (row,) = find([Stored(known.dataset, known.method, known.bits, known.scores)])
-    assert str(row.evidence) == "1 of 2; 0 the other way, 1 inside the noise"
+    assert str(row.evidence) == "1 of 2; 0 the other way, 1 not significant"
 
 
 @pytest.mark.parametrize(

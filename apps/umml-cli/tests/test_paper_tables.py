@@ -14,7 +14,7 @@ from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.store import BestEpoch, RunResult, RunStore
-from umml_cli.terms import NOISE
+from umml_cli.terms import NOT_SIGNIFICANT
 
 
 def published_series(*, shift=0.0):
@@ -156,8 +156,8 @@ def test_a_difference_to_the_paper_is_marked_where_our_interval_holds_the_publis
     }
     table = table_of("table3", [Series("mirflickr25k", "dadh", 64, scores)])
     row = entries(table, "image → text", "DADH", kind="difference")
-    assert row["mirflickr25k paired"].text == f"+0.005{NOISE}"
-    assert NOISE not in row["mirflickr25k UI 20 %"].text + row["mirflickr25k UI 40 %"].text
+    assert row["mirflickr25k paired"].text == f"+0.005{NOT_SIGNIFICANT}"
+    assert NOT_SIGNIFICANT not in row["mirflickr25k UI 20 %"].text + row["mirflickr25k UI 40 %"].text
     assert any("the published number lies inside" in remark for remark in table.remarks)
 
 
@@ -260,7 +260,7 @@ def test_a_difference_inside_the_noise_is_marked(stored):
     worse = entries(ui, "image → text", "DADH", kind="change")["mirflickr25k UI 80 %"]
     same = entries(ut, "image → text", "DADH", kind="change")["mirflickr25k UT 80 %"]
     assert worse.text == "-13.8"  # every query lost 0.1
-    assert same.text == f"+0.0{NOISE}"
+    assert same.text == f"+0.0{NOT_SIGNIFICANT}"
 
 
 def test_an_untrained_cell_has_no_published_number_in_table_9(stored):

@@ -39,13 +39,13 @@ def specify(dataset, cell, **options):
     )  # fmt: skip
 
 
-def carry_out(dataset, store, cell, **options):
+def execute(dataset, store, cell, **options):
     return perform(specify(dataset, cell, **options), dataset, store=store, on_event=lambda _: None)
 
 
 def test_a_batch_of_what_discarding_left_is_said_and_recorded(dataset, tmp_path):
     cell = Cell.of("SD", 80)  # 4 of 20 rows are left
-    result = carry_out(dataset, RunStore(tmp_path), cell)
+    result = execute(dataset, RunStore(tmp_path), cell)
     assert result.training_pairs == {"rows": 20, "kept": 4, "paired": 4, "batch": 4}
     (note,) = small_batches([specify(dataset, cell)] * 2, {dataset.name: 20})
     assert note.startswith(
@@ -55,7 +55,7 @@ def test_a_batch_of_what_discarding_left_is_said_and_recorded(dataset, tmp_path)
 
 def test_a_whole_batch_needs_no_word(dataset, tmp_path):
     cell = Cell.of("SD", 50)  # 10 rows are left
-    assert "batch" not in carry_out(dataset, RunStore(tmp_path), cell).training_pairs
+    assert "batch" not in execute(dataset, RunStore(tmp_path), cell).training_pairs
     assert (
         small_batches([specify(dataset, cell), specify(dataset, Cell.of("UI", 80))], {dataset.name: 20}) == []
     )
@@ -65,7 +65,7 @@ def test_an_untrained_network_scales_its_images_as_asked(dataset, tmp_path):
     weights = {}
     for standardise in ("matrix", "feature"):
         store = RunStore(tmp_path / standardise)
-        carry_out(dataset, store, Cell.of("untrained"), standardise=standardise)
+        execute(dataset, store, Cell.of("untrained"), standardise=standardise)
         (path,) = (tmp_path / standardise).glob("*/*.safetensors")
         weights[standardise] = load_file(path)
     mean = dataset.image[dataset.split.train].mean(axis=0)
@@ -75,7 +75,7 @@ def test_an_untrained_network_scales_its_images_as_asked(dataset, tmp_path):
 
 def test_a_batch_larger_than_the_data_leaves_nothing_behind(dataset, tmp_path):
     with pytest.raises(UserError, match="batch_size of dadh is 21, but tiny has only 20 training rows"):
-        carry_out(dataset, RunStore(tmp_path), Cell.of("paired"), batch_size=21)
+        execute(dataset, RunStore(tmp_path), Cell.of("paired"), batch_size=21)
     assert not list(tmp_path.iterdir())
 
 
@@ -84,7 +84,7 @@ def test_weights_on_a_full_disk_are_an_error_of_the_operating_system(dataset, tm
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # Python ignores the signal that comes with it
     try:
         with pytest.raises(OSError, match="File too large") as refused:
-            carry_out(dataset, RunStore(tmp_path), Cell.of("untrained"), layer_widths=(64, 64, 64))
+            execute(dataset, RunStore(tmp_path), Cell.of("untrained"), layer_widths=(64, 64, 64))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert refused.value.errno == errno.EFBIG

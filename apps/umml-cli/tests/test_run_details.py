@@ -46,12 +46,12 @@ def printed(table):
 
 def test_only_runs_on_the_same_data_are_paired(tmp_path, result):
     first = store_run(tmp_path, result)
-    assert "+0.0000 (+0.0000 to +0.0000, noise)" in printed(
+    assert "+0.0000 (+0.0000 to +0.0000, not significant)" in printed(
         compare_runs(first, store_run(tmp_path, result, seed=1))
     )
     other = printed(compare_runs(first, store_run(tmp_path, result, data_digest="1")))
     assert "+0.0000 (other data)" in other
-    assert "noise" not in other
+    assert "significant" not in other
 
 
 def test_options_of_either_run_alone_are_shown():

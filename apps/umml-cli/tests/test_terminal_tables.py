@@ -9,7 +9,7 @@ from umml_cli.results.series import Series
 
 @pytest.mark.parametrize(("width", "n_tables"), [(WIDE, 1), (WIDE - 1, 2), (80, 2)])
 def test_no_entry_is_cut_off_at_any_width_from_80_columns(width, n_tables, monkeypatch):
-    monkeypatch.setattr(Series, "is_noise", lambda *_: True)
+    monkeypatch.setattr(Series, "is_not_significant", lambda *_: True)
     series = make_series(
         paired=(0.8, 0.8), UIT100=(0.4, 0.1), SD60=(0.5, 0.5), UI60=(0.55, 0.3), untrained=(0.1, 0.1)
     )

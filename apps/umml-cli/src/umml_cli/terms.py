@@ -8,11 +8,11 @@ TASKS = ("i2t", "t2i")
 
 
 TASK_TITLES = {"i2t": "image → text", "t2i": "text → image", "both": "both"}
-NOISE = "≈"
-NOISE_REMARK = (
-    f"{NOISE} marks a difference inside the noise of queries and seeds: its 95 % interval holds zero."
+NOT_SIGNIFICANT = "≈"
+SIGNIFICANCE_REMARK = (
+    f"{NOT_SIGNIFICANT} marks a difference that is not significant: its 95 % interval over queries and seeds "
+    "contains zero."
 )
-
 
 BaseScheme = Literal["paired", "UI", "UT", "UIT", "SD", "mixed", "untrained"]
 CompletedScheme = Literal["UI completed", "UT completed", "UIT completed"]

@@ -77,7 +77,7 @@ def compare(
     second: Annotated[str, typer.Argument(help="Another.")],
     out: Folder = None,
 ) -> None:
-    """Compare two runs: what was specified differently, and whether their mAP differs by more than noise.
+    """Compare two runs: what was specified differently, and whether their mAP differs significantly.
 
     Example: umml runs compare 0123 89ab --out umml-reproduce
     """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from umml_cli.errors import RunsFailed
 from umml_cli.grid.local_executor import LocalExecutor
-from umml_cli.grid.worker import WorkOrder
+from umml_cli.grid.worker import GridSettings
 from umml_cli.runs.events import RunEvent, RunFailed, RunFinished
 from umml_cli.runs.progress import grid_progress
 from umml_cli.runs.specification import small_batches
@@ -53,7 +53,7 @@ def run_grid(
     """
     store = RunStore(out / RUNS)
     pending = [spec for spec in specifications if not store.folder(spec).result.exists()]
-    order = WorkOrder(
+    order = GridSettings(
         root=str(store.root.resolve()),
         locations={source.dataset.name: source.location for source in sources.values()},
         keep_weights=keep_weights,

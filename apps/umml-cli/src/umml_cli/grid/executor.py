@@ -10,7 +10,7 @@ from umml_cli.grid.local_executor import LocalExecutor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from umml_cli.grid.worker import WorkOrder
+    from umml_cli.grid.worker import GridSettings
     from umml_cli.runs.events import RunEvent
     from umml_cli.runs.specification import RunSpecification
 
@@ -21,7 +21,7 @@ class Executor(Protocol):
     def run_all(
         self,
         specifications: Sequence[RunSpecification],
-        order: WorkOrder,
+        order: GridSettings,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         """Perform every run; one that fails is an event, and the others go on.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from umml_cli.errors import UserError
-from umml_cli.grid.worker import WorkOrder, available_cores, give_up, visible_gpus, work
+from umml_cli.grid.worker import GridSettings, available_cores, mark_failed, visible_gpus, work
 from umml_cli.runs.events import RunEvent, RunFailed, RunFinished, RunStarted
 from umml_cli.runs.store import RunStore
 
@@ -54,7 +54,7 @@ class LocalExecutor:
     def run_all(
         self,
         specifications: Sequence[RunSpecification],
-        order: WorkOrder,
+        order: GridSettings,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         """See `Executor.run_all`."""
@@ -74,7 +74,7 @@ class LocalExecutor:
                     lost[name] += 1
                     if lost[name] == MAX_LOST_WORKERS:
                         reason = f"its worker process died {lost[name]} times; is there enough memory?"
-                        give_up(pending.pop(name), store, on_event, reason)
+                        mark_failed(pending.pop(name), store, on_event, reason)
                 idle = 0 if error.runs or len(pending) < n_before else idle + 1
                 if idle == MAX_LOST_WORKERS:
                     raise UserError(
@@ -83,7 +83,7 @@ class LocalExecutor:
                     ) from None
 
     def _run_pool(
-        self, pending: dict[str, RunSpecification], order: WorkOrder, on_event: Callable[[RunEvent], None]
+        self, pending: dict[str, RunSpecification], order: GridSettings, on_event: Callable[[RunEvent], None]
     ) -> None:
         """Perform pending runs, and take those that are over from them.
 
@@ -193,6 +193,6 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(specification: dict[str, object], order: WorkOrder) -> None:
+def _work(specification: dict[str, object], order: GridSettings) -> None:
     process = os.getpid()
     work(specification, order, lambda event: _events.put((process, event)))

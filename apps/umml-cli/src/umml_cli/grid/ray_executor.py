@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
-from umml_cli.grid.worker import WorkOrder, give_up, work
+from umml_cli.grid.worker import GridSettings, mark_failed, work
 from umml_cli.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class RayExecutor:
     def run_all(
         self,
         specifications: Sequence[RunSpecification],
-        order: WorkOrder,
+        order: GridSettings,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         """See `Executor.run_all`."""
@@ -78,7 +78,7 @@ class RayExecutor:
         self,
         ray: Any,
         specifications: Sequence[RunSpecification],
-        order: WorkOrder,
+        order: GridSettings,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         import cmh_data  # noqa: PLC0415 - only where data is read
@@ -114,7 +114,7 @@ class RayExecutor:
                     raise (error.cause if isinstance(error.cause, OSError) else error) from None
                 except ray.exceptions.RayError as error:
                     reason = f"its worker died {RETRIES + 1} times ({type(error).__name__})"
-                    give_up(spec, RunStore(Path(order.root)), on_event, reason)
+                    mark_failed(spec, RunStore(Path(order.root)), on_event, reason)
         for event in ray.get(mailbox.take.remote()):
             on_event(event)
 
@@ -137,7 +137,7 @@ _met: dict[str, PairedDataset] = {}
 """Data sets that this worker knows already, by digest: what was computed of one stays with the object."""
 
 
-def _work(specification: dict[str, Any], order: WorkOrder, dataset: PairedDataset, mailbox: Any) -> None:
+def _work(specification: dict[str, Any], order: GridSettings, dataset: PairedDataset, mailbox: Any) -> None:
     import ray  # noqa: PLC0415 - in the worker only
     import torch  # noqa: PLC0415 - as above
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkOrder:
+class GridSettings:
     """What every run of a grid has in common.
 
     Args:
@@ -40,7 +40,7 @@ class WorkOrder:
 
 def work(
     specification: dict[str, Any],
-    order: WorkOrder,
+    order: GridSettings,
     on_event: Callable[[RunEvent], None],
     dataset: PairedDataset | None = None,
 ) -> None:
@@ -74,10 +74,10 @@ def work(
     except Exception as error:  # noqa: BLE001 - whatever a method raises ends its own run only
         expected = isinstance(error, (UserError, ValueError))
         reason = str(error) if expected else f"{type(error).__name__}: {error}"
-        give_up(run, store, on_event, reason, detail="" if expected else traceback.format_exc())
+        mark_failed(run, store, on_event, reason, detail="" if expected else traceback.format_exc())
 
 
-def give_up(
+def mark_failed(
     run: RunSpecification,
     store: RunStore,
     on_event: Callable[[RunEvent], None],

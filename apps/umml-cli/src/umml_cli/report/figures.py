@@ -78,8 +78,8 @@ def _plot_scheme(ax: Axes, series: Series, scheme: str, task: str, style: dict[s
     def points(scores: Mapping[tuple[Cell, str], Any]) -> list[tuple[float, Any]]:
         found = [
             (cell.percent, value)
-            for (cell, of), value in scores.items()
-            if of == task and cell.scheme in {scheme, "paired"}
+            for (cell, scored), value in scores.items()
+            if scored == task and cell.scheme in {scheme, "paired"}
         ]
         return sorted(found, key=lambda point: point[0])
 

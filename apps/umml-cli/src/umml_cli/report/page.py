@@ -15,9 +15,9 @@ from umml_cli.report.terminal_tables import entry
 from umml_cli.results.paper_claims import REMARKS, TITLES, keeping_wins
 from umml_cli.results.series import spread_remark
 from umml_cli.terms import (
-    NOISE_REMARK,
     SCHEME_TITLES,
     SELECTION_TITLES,
+    SIGNIFICANCE_REMARK,
     TASK_TITLES,
     TASKS,
     UNPAIRED,
@@ -90,7 +90,9 @@ def headline(series: Series) -> list[str]:
     kept = keeping_wins(series)
     if kept is not None:
         rest = (
-            "" if kept.noise is None else f"; it loses in {kept.opposite}, {kept.noise} are inside the noise"
+            ""
+            if kept.not_significant is None
+            else f"; it loses in {kept.opposite}, {kept.not_significant} are not significant"
         )
         sentences.append(
             f"Keeping the unpaired samples beats throwing as many away in {kept.shown} of {kept.of} "
@@ -135,7 +137,7 @@ def render_report(
         task_titles=TASK_TITLES,
         method_remark=method_remark,
         scheme_titles=SCHEME_TITLES,
-        noise_remark=NOISE_REMARK,
+        significance_remark=SIGNIFICANCE_REMARK,
         spread_remark=spread_remark,
         entry=entry,
         headline=headline,

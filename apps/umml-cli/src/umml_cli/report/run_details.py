@@ -99,7 +99,7 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Table:
         said = f"{np.nanmean(other) - np.nanmean(one):+.4f}"
         if same_queries:
             low, high = difference_interval(other[None], one[None])
-            said += f" ({low:+.4f} to {high:+.4f}{', noise' if low <= 0 <= high else ''})"
+            said += f" ({low:+.4f} to {high:+.4f}{', not significant' if low <= 0 <= high else ''})"
         else:
             said += " (other data)"
         table.add_row(TASK_TITLES[task], f"{np.nanmean(one):.4f}", f"{np.nanmean(other):.4f}", said)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from umml_cli.results.series import discarded_cell, spread_remark
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import NOISE, NOISE_REMARK, TASK_TITLES, TASKS
+from umml_cli.terms import NOT_SIGNIFICANT, SIGNIFICANCE_REMARK, TASK_TITLES, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def entry(series: Series, cell: Cell, task: str) -> SeriesEntry:
     gain = series.gain_over_discarding(cell, task)
 
     def mark(other: Cell) -> str:
-        return NOISE if series.is_noise(cell, other, task) else ""
+        return NOT_SIGNIFICANT if series.is_not_significant(cell, other, task) else ""
 
     return SeriesEntry(
         score=str(series.scores[cell, task]),
@@ -61,7 +61,8 @@ def series_tables(series: Series, width: int) -> list[Table]:
     tables[-1].caption_justify = "left"
     tables[-1].caption = (
         "★ best at this share. Unpaired or discarded: which is better for as many samples, and what keeping "
-        f"them gains (100 % discarded is an untrained network). {spread_remark([series])}{NOISE_REMARK}"
+        f"them gains (100 % discarded is an untrained network). {spread_remark([series])}"
+        f"{SIGNIFICANCE_REMARK}"
     )
     return tables
 

@@ -1,4 +1,4 @@
-"""Is a difference more than noise: 95 % intervals from the spread over queries and over seeds."""
+"""Is a difference significant: 95 % intervals from the spread over queries and over seeds."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def combination_half_width(terms: Sequence[tuple[float, NDArray[np.float64]]]) -
     Its variance is that of the paired bootstrap over queries (averaged over seeds; for a mean it has a closed
     form, so nothing is drawn) plus s^2 / n of each term over its n seeds. The quantile is Student's t with
     the degrees of freedom of Welch and Satterthwaite, where the queries' share counts as known. A term with a
-    single seed says nothing of the noise of training: with no other, only the queries' share is left.
+    single seed says nothing of the spread between trainings: with no other, only the queries' share is left.
 
     Args:
         terms: weight and `(n_seed, n_query)` average precision of each mAP; queries that are NaN in one of

@@ -27,34 +27,34 @@ class Evidence:
     Args:
         shown: in how many cases.
         of: of how many.
-        noise: cases inside the noise, either way; None where nothing is known of it.
+        not_significant: cases not significant, either way; None where nothing is known of it.
         numbers: shares that the count was made of.
     """
 
     shown: int
     of: int
-    noise: int | None = None
+    not_significant: int | None = None
     numbers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         said = f"{self.shown} of {self.of}"
-        if self.noise is not None:
-            said += f"; {self.opposite} the other way, {self.noise} inside the noise"
+        if self.not_significant is not None:
+            said += f"; {self.opposite} the other way, {self.not_significant} not significant"
         return f"{said} ({', '.join(self.numbers)})" if self.numbers else said
 
     @property
     def opposite(self) -> int:
         """Cases that show the contrary."""
-        return self.of - self.shown - (self.noise or 0)
+        return self.of - self.shown - (self.not_significant or 0)
 
     @property
     def verdict(self) -> str:
-        """Yes: always; mostly: in more than half of the cases; unclear: the noise decides; else no."""
+        """Yes: always; mostly: in more than half of the cases; unclear: the others decide; else no."""
         if self.shown == self.of:
             return "yes"
         if 2 * self.shown > self.of:
             return "mostly"
-        return "unclear" if 2 * (self.shown + (self.noise or 0)) > self.of else "no"
+        return "unclear" if 2 * (self.shown + (self.not_significant or 0)) > self.of else "no"
 
 
 def _count(differences: Sequence[tuple[float, float | None]]) -> Evidence:
@@ -164,7 +164,7 @@ class FindingRow:
 
 TITLES = ("finding", "method", "data set", "ours", "holds", "published")
 REMARKS = (
-    "Inside the noise of queries and seeds: the 95 % interval of the difference holds zero.",
+    "Not significant: the 95 % interval of the difference over queries and seeds contains zero.",
     "Counts are of shares of unpaired samples (UI, UT), of tasks (100 %), of scheme, share and task (last).",
     "Percentages: what is left, image → text / text → image, of the mAP gained by paired training over none.",
     f"Fallen: at most {100 * FALLEN:.0f} % of it are left; far above: at least {100 * FAR_ABOVE:.0f} %.",

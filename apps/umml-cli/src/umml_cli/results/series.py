@@ -153,8 +153,8 @@ class Series:
             return None
         return combination_half_width([(weight, self.precision(*key)) for key, weight in weights.items()])
 
-    def is_noise(self, cell: Cell, other: Cell, task: str) -> bool:
-        """Whether the 95 % interval of the difference of two cells that were run holds zero."""
+    def is_not_significant(self, cell: Cell, other: Cell, task: str) -> bool:
+        """Whether the 95 % interval of the difference of two cells that were run contains zero."""
         if self.store is None:
             return False
         low, high = difference_interval(self.precision(cell, task), self.precision(other, task))
@@ -163,8 +163,8 @@ class Series:
     def is_best_of_share(self, cell: Cell, task: str) -> bool:
         """Whether this cell is the best among the unpaired schemes and discarding at the same share."""
         rivals = [
-            score.mean for (other, of), score in self.scores.items()
-            if of == task and other.percent == cell.percent and other.scheme in (*UNPAIRED, "SD")
+            score.mean for (other, scored), score in self.scores.items()
+            if scored == task and other.percent == cell.percent and other.scheme in (*UNPAIRED, "SD")
         ]  # fmt: skip
         return cell.percent > 0 and len(rivals) > 1 and self.scores[cell, task].mean == max(rivals)
 
@@ -195,7 +195,7 @@ def collect(
     Args:
         results: finished runs.
         selection: "last" epoch, or "paper": the best of those that were evaluated, on the test queries.
-        store: where their folders lie; without it nothing is known of noise.
+        store: where their folders lie; without it nothing is known of significance.
     """
     groups: dict[str, list[RunResult]] = {}
     for result in results:

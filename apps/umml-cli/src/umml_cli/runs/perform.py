@@ -88,7 +88,7 @@ def perform(
             folder = store.open(specification)
             on_event(RunStarted(specification.run_id, first_epoch=0))
             run = _Run(specification, dataset, folder, on_event)
-            result = run.carry_out(checkpoint_minutes=checkpoint_minutes, keep_weights=keep_weights)
+            result = run.execute(checkpoint_minutes=checkpoint_minutes, keep_weights=keep_weights)
         on_event(RunFinished(specification.run_id))
         return result
 
@@ -120,7 +120,7 @@ class _Run:
         self._seconds = {"training": 0.0, "encoding": 0.0, "evaluation": 0.0}
         self._resumed = False
 
-    def carry_out(self, *, checkpoint_minutes: float, keep_weights: bool) -> RunResult:
+    def execute(self, *, checkpoint_minutes: float, keep_weights: bool) -> RunResult:
         spec, folder = self._spec, self._folder
         folder.failure.unlink(missing_ok=True)
         remove_leftovers(folder.path)

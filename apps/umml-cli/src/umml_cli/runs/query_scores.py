@@ -1,4 +1,4 @@
-"""Average precision of every query of a run: means by class and the noise of differences follow from it."""
+"""Average precision of every query of a run, for means by class and the significance of differences."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from umml_cli.results.published import (
 )
 from umml_cli.results.series import discarded_cell
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import NOISE, NOISE_REMARK, TASK_TITLES, TASKS
+from umml_cli.terms import NOT_SIGNIFICANT, SIGNIFICANCE_REMARK, TASK_TITLES, TASKS
 
 if TYPE_CHECKING:
     from umml_cli.results.series import Series
@@ -62,7 +62,7 @@ def best_tables(exhibited: Exhibited) -> list[PaperTable]:
         *run_remarks(shown)[:2],
         "The best of UI, UT, UIT and SD at each share, and its gain over SD in percent.",
         "At 100 % the gain is that over the untrained network.",
-        NOISE_REMARK,
+        SIGNIFICANCE_REMARK,
     )
     return [
         PaperTable(name, experiment.title, ("task", "method"), columns, tuple(rows), tuple(notes), remarks)
@@ -78,7 +78,7 @@ def _best_entry(series: Series | None, percent: float, task: str) -> Entry:
     if series is None or maps is None:
         return Entry()
     best = BestScheme.among(maps)
-    noise = best.gain is not None and series.is_noise(
+    not_significant = best.gain is not None and series.is_not_significant(
         Cell.of(best.scheme, percent), discarded_cell(percent), task
     )
-    return Entry(f"{best}{NOISE if noise else ''}", best.gain or 0.0)
+    return Entry(f"{best}{NOT_SIGNIFICANT if not_significant else ''}", best.gain or 0.0)

@@ -40,15 +40,15 @@ def cells_tables(exhibited: Exhibited) -> list[PaperTable]:
     rows: list[Row] = []
     for task in TASKS:
         ours_best = _best_per_column(
-            {key: {cell: score.mean for (cell, of), score in series.scores.items() if of == task}
+            {key: {cell: score.mean for (cell, scored), score in series.scores.items() if scored == task}
              for key, series in by_key.items()}
         )  # fmt: skip
         published_best_here = _best_per_column(
             {
                 key: {
                     cell: value
-                    for (cell, of), value in maps_of(series.printed_dataset, series.method).items()
-                    if of == task
+                    for (cell, scored), value in maps_of(series.printed_dataset, series.method).items()
+                    if scored == task
                 }
                 for key, series in by_key.items()
             }
@@ -79,8 +79,12 @@ def cells_tables(exhibited: Exhibited) -> list[PaperTable]:
                     entries["difference"].append(difference_entry(score, known))
                     has_change = series is not None and score is not None and cell != paired
                     change = series.change_percent(cell, task) if series and has_change else None
-                    noise = change is not None and series is not None and series.is_noise(cell, paired, task)
-                    entries["change"].append(change_entry(change, noise=noise))
+                    not_significant = (
+                        change is not None
+                        and series is not None
+                        and series.is_not_significant(cell, paired, task)
+                    )
+                    entries["change"].append(change_entry(change, not_significant=not_significant))
                     entries["published change"].append(
                         change_entry(
                             None

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from umml_cli.results.published import PRINTED
-from umml_cli.terms import NOISE, NOISE_REMARK, SELECTION_TITLES, method_title
+from umml_cli.terms import NOT_SIGNIFICANT, SELECTION_TITLES, SIGNIFICANCE_REMARK, method_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from umml_cli.results.series import Score, Series
 
 
-PUBLISHED_REMARK = f"{NOISE} of a difference: the published number lies inside our 95 % interval over seeds."
+PUBLISHED_REMARK = (
+    f"{NOT_SIGNIFICANT} of a difference: the published number lies inside our 95 % interval over seeds."
+)
 ABSENT = "-"
 
 RowKind = Literal["ours", "published", "difference", "change", "published change"]
@@ -122,28 +124,34 @@ def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
         f"Ours: {SELECTION_TITLES[shown[0].selection]}; {' or '.join(map(str, seeds))} seed(s).{spread}",
         " ".join(["Published: one run, the best epoch on the test queries.", *missing]),
         "Change: (mAP / mAP paired - 1) * 100. Bold: the best method of a column.",
-        NOISE_REMARK,
+        SIGNIFICANCE_REMARK,
     )
 
 
 def difference_entry(score: Score | None, published: float | None) -> Entry:
-    """Ours minus published; inside the noise where the published number lies in our interval."""
+    """Ours minus published; not significant where the published number lies in our interval."""
     if score is None or published is None:
         return Entry()
     value = score.mean - published
-    noise = score.half_width is not None and abs(value) < score.half_width
-    return Entry(f"{value:+.3f}{NOISE if noise else ''}", value)
+    not_significant = score.half_width is not None and abs(value) < score.half_width
+    return Entry(f"{value:+.3f}{NOT_SIGNIFICANT if not_significant else ''}", value)
 
 
 def published_remark(rows: Sequence[Row]) -> tuple[str, ...]:
     """Say what the mark of a difference means, where there is one."""
-    marked = any(NOISE in entry.text for row in rows if row.kind == "difference" for entry in row.entries)
+    marked = any(
+        NOT_SIGNIFICANT in entry.text for row in rows if row.kind == "difference" for entry in row.entries
+    )
     return (PUBLISHED_REMARK,) if marked else ()
 
 
-def change_entry(value: float | None, *, noise: bool = False) -> Entry:
+def change_entry(value: float | None, *, not_significant: bool = False) -> Entry:
     """Change in percent, with its mark."""
-    return Entry() if value is None else Entry(f"{value:+.1f}{NOISE if noise else ''}", value)
+    return (
+        Entry()
+        if value is None
+        else Entry(f"{value:+.1f}{NOT_SIGNIFICANT if not_significant else ''}", value)
+    )
 
 
 def table_lines(shown: Sequence[Series]) -> list[tuple[str, int]]:
