@@ -7,7 +7,7 @@ folder of `umml reproduce`, so that an interrupted comparison continues. Prints 
 that are complete.
 
 The rows stand in the order in which the original programs saw them. Values are of the last epoch, over the
-whole ranking, with the expected value over the order of ties. The same rows are emptied, those of the last,
+whole ranking, with the expected value over the order of ties. The same rows are unpaired, those of the last,
 partial block of a hundred training rows included.
 """
 

@@ -26,19 +26,19 @@ def grid(tmp_path):
         next(specify(experiment, sources, overrides={"": {"epochs": epochs}}, evaluate_every=0))
         for epochs in (10**6, 40, 1, 2)
     ]
-    order = GridSettings(
+    settings = GridSettings(
         root=str(tmp_path / "runs"), locations={"small": sources["small"].location}, checkpoint_minutes=0
     )
-    return runs, order, RunStore(tmp_path / "runs")
+    return runs, settings, RunStore(tmp_path / "runs")
 
 
-def test_only_the_run_whose_worker_always_dies_is_given_up(grid, monkeypatch):
+def test_only_the_run_whose_worker_always_dies_is_marked_as_failed(grid, monkeypatch):
     monkeypatch.setattr(
         "umml_cli.grid.local_executor.MAX_LOST_WORKERS", 2
     )  # starting workers is what takes time here
-    (endless, long, *short), order, store = grid
+    (endless, long, *short), settings, store = grid
     killer = Killer(endless, store.folder(endless).path, beside=[long.run_id])
-    LocalExecutor(workers=2).run_all([endless, long, *short], order, killer)
+    LocalExecutor(workers=2).run_all([endless, long, *short], settings, killer)
     assert killer.kills == 2
     assert killer.failed == {endless.run_id: "its worker process died 2 times; is there enough memory?"}
     assert {*killer.finished} == {run.run_id for run in (long, *short)}
@@ -48,7 +48,7 @@ def test_only_the_run_whose_worker_always_dies_is_given_up(grid, monkeypatch):
 
 
 def test_workers_that_die_before_they_take_up_a_run_end_the_grid(grid, monkeypatch):
-    (*_, run), order, _ = grid
+    (*_, run), settings, _ = grid
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # so that a worker for CUDA cannot even start
     with pytest.raises(UserError, match="died 3 times before they took up a run"):
-        LocalExecutor(workers=1, device="cuda").run_all([run], order, lambda _: None)
+        LocalExecutor(workers=1, device="cuda").run_all([run], settings, lambda _: None)

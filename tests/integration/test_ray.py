@@ -59,9 +59,9 @@ endless, *short = (
     next(specify(experiment, sources, overrides={"": {"epochs": epochs}})) for epochs in (10**6, 1, 2)
 )
 store = RunStore(Path("runs").resolve())
-order = GridSettings(root=str(store.root), locations={"small": sources["small"].location})
+settings = GridSettings(root=str(store.root), locations={"small": sources["small"].location})
 killer = Killer(endless, store.folder(endless).path)
-RayExecutor(workers=1).run_all([endless, *short], order, killer)
+RayExecutor(workers=1).run_all([endless, *short], settings, killer)
 assert killer.kills == RETRIES + 1, killer.kills
 assert list(killer.failed) == [endless.run_id], killer.failed
 assert {*killer.finished} == {run.run_id for run in short}, killer.finished
@@ -69,7 +69,7 @@ print(store.folder(endless).failure.read_text())
 """
 
 
-def test_only_the_run_whose_worker_always_dies_is_given_up(tmp_path):
+def test_only_the_run_whose_worker_always_dies_is_marked_as_failed(tmp_path):
     prepare(tmp_path)
     command = [sys.executable, "-W", "ignore", "-c", GIVING_UP]
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}

@@ -76,7 +76,7 @@ class Stored(Series):
         return 0.05 * max(abs(weight) for weight in weights.values())
 
 
-def test_what_lies_inside_the_noise_counts_for_neither_side():
+def test_what_is_not_significant_counts_for_neither_side():
     # Against 0.70 and 0.30 of SD, half width 0.05: 0.60 is worse, 0.40 better, 0.72 neither.
     cells = {("SD", 20): (0.7, 0.3), ("UI", 20): (0.6, 0.4), ("UT", 20): (0.72, 0.4)}
     known = series(cells)
@@ -88,8 +88,8 @@ def test_what_lies_inside_the_noise_counts_for_neither_side():
     assert headline(stored)[-1].endswith("in 2 of 4 comparisons; it loses in 1, 1 are not significant.")
 
 
-def test_a_larger_part_is_told_from_noise_as_well():
-    # UI 20 % keeps 0.60 / 0.90 and 0.40 / 0.50, 13 % apart; UI 40 % 5 %. The noise is 0.05 / 0.5.
+def test_a_larger_part_must_be_significant_as_well():
+    # UI 20 % keeps 0.60 / 0.90 and 0.40 / 0.50, 13 % apart; UI 40 % 5 %. Half of the 95% CI is 0.05 / 0.5.
     cells = {("paired", 0): (0.9, 0.5), ("UI", 20): (0.6, 0.4), ("UI", 40): (0.6, 0.36)}
     known = series(cells)
     (row,) = find([Stored(known.dataset, known.method, known.bits, known.scores)])
@@ -107,5 +107,5 @@ def test_a_larger_part_is_told_from_noise_as_well():
         (Evidence(0, 8, 4), "no"),
     ],
 )
-def test_the_verdict_leaves_open_what_the_noise_decides(evidence, verdict):
+def test_the_verdict_leaves_open_what_is_not_significant(evidence, verdict):
     assert evidence.verdict == verdict

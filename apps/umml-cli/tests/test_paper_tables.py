@@ -254,7 +254,7 @@ def test_table_9_averages_over_the_queries_of_a_class(stored):
     assert [row.kind for row in table.rows if row.labels == ("odd",)] == ["ours"]
 
 
-def test_a_difference_inside_the_noise_is_marked(stored):
+def test_a_difference_that_is_not_significant_is_marked(stored):
     ui = paper_tables("table3", built_in_experiment("table3"), stored, label_names={})[0]
     ut = paper_tables("table4", built_in_experiment("table4"), stored, label_names={})[0]
     worse = entries(ui, "image → text", "DADH", kind="change")["mirflickr25k UI 80 %"]
@@ -304,7 +304,7 @@ def test_bars_are_the_interval_and_the_figure_says_so(tmp_path):
     (bars,) = figure.axes[0].containers
     lower = bars.lines[1][0].get_ydata()
     assert lower == pytest.approx(0.6 - 4.303 * 0.1 / 3**0.5, abs=1e-4)
-    assert "95 % interval" in figure.legends[0].get_title().get_text()
+    assert "95% CI" in figure.legends[0].get_title().get_text()
     assert "untrained" in labels_of(figure)
     save_figure(figure, tmp_path / "figure")
     assert (

@@ -10,8 +10,8 @@ TASKS = ("i2t", "t2i")
 TASK_TITLES = {"i2t": "image → text", "t2i": "text → image", "both": "both"}
 NOT_SIGNIFICANT = "≈"
 SIGNIFICANCE_REMARK = (
-    f"{NOT_SIGNIFICANT} marks a difference that is not significant: its 95 % interval over queries and seeds "
-    "contains zero."
+    f"{NOT_SIGNIFICANT} marks a difference that is not significant: its 95% CI over queries and seeds "
+    "includes zero."
 )
 
 BaseScheme = Literal["paired", "UI", "UT", "UIT", "SD", "mixed", "untrained"]
@@ -49,7 +49,7 @@ def method_title(name: str) -> str:
 
 UNPAIRED: tuple[Scheme, ...] = ("UI", "UT", "UIT")
 SELECTION_TITLES: dict[Selection, str] = {
-    "last": "last epoch, none chosen on the queries",
+    "last": "last epoch (no model selection on test queries)",
     "paper": "best evaluated epoch, chosen on the test queries as the authors do",
 }
 

@@ -53,7 +53,7 @@ def run_grid(
     """
     store = RunStore(out / RUNS)
     pending = [spec for spec in specifications if not store.folder(spec).result.exists()]
-    order = GridSettings(
+    settings = GridSettings(
         root=str(store.root.resolve()),
         locations={source.dataset.name: source.location for source in sources.values()},
         keep_weights=keep_weights,
@@ -75,6 +75,6 @@ def run_grid(
             show(event)
 
         if pending:
-            (executor or LocalExecutor()).run_all(pending, order, on_event)
+            (executor or LocalExecutor()).run_all(pending, settings, on_event)
     reasons = [(titles[run_id], reason) for run_id, reason in failed.items()]
     return RunsFailed(reasons, len(specifications)) if reasons else None

@@ -21,14 +21,14 @@ class Executor(Protocol):
     def run_all(
         self,
         specifications: Sequence[RunSpecification],
-        order: GridSettings,
+        settings: GridSettings,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         """Perform every run; one that fails is an event, and the others go on.
 
         Args:
             specifications: the runs, in the order to take them up.
-            order: what they have in common.
+            settings: what they have in common.
             on_event: called in this process for every event.
 
         Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from umml_cli.errors import UserError
-from umml_cli.grid.worker import GridSettings, available_cores, mark_failed, visible_gpus, work
+from umml_cli.grid.worker import GridSettings, available_cores, execute_run, mark_failed, visible_gpus
 from umml_cli.runs.events import RunEvent, RunFailed, RunFinished, RunStarted
 from umml_cli.runs.store import RunStore
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from umml_cli.runs.specification import RunSpecification
 
 MAX_LOST_WORKERS = 3
-"""A run whose worker dies this often is given up: it most likely takes the worker down itself."""
+"""A run whose worker dies this often is marked as failed: it most likely takes the worker down itself."""
 
 _events: SimpleQueue[tuple[int, RunEvent]]
 
@@ -54,18 +54,18 @@ class LocalExecutor:
     def run_all(
         self,
         specifications: Sequence[RunSpecification],
-        order: GridSettings,
+        settings: GridSettings,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         """See `Executor.run_all`."""
-        store = RunStore(Path(order.root))
+        store = RunStore(Path(settings.root))
         pending = {spec.run_id: spec for spec in specifications}
         lost = dict.fromkeys(pending, 0)
         idle = 0  # how often in a row workers died and nothing was done
         while pending:
             n_before = len(pending)
             try:
-                self._run_pool(pending, order, on_event)
+                self._run_pool(pending, settings, on_event)
             except _WorkersLost as error:
                 # What they and their siblings had starts again from its checkpoint.
                 for name in [name for name, spec in pending.items() if store.folder(spec).result.exists()]:
@@ -83,7 +83,10 @@ class LocalExecutor:
                     ) from None
 
     def _run_pool(
-        self, pending: dict[str, RunSpecification], order: GridSettings, on_event: Callable[[RunEvent], None]
+        self,
+        pending: dict[str, RunSpecification],
+        settings: GridSettings,
+        on_event: Callable[[RunEvent], None],
     ) -> None:
         """Perform pending runs, and take those that are over from them.
 
@@ -91,25 +94,25 @@ class LocalExecutor:
             _WorkersLost: a worker was killed; the others are ended.
         """
         context = multiprocessing.get_context("spawn")
-        inbox = _Inbox(context.SimpleQueue(), on_event)
-        places: Queue[int] = context.Queue()
+        worker_events = _WorkerEvents(context.SimpleQueue(), on_event)
+        device_numbers: Queue[int] = context.Queue()
         n_workers = min(self.n_workers, len(pending))
-        for place in range(n_workers * MAX_LOST_WORKERS):
-            places.put(place)
+        for number in range(n_workers * MAX_LOST_WORKERS):
+            device_numbers.put(number)
         pool = ProcessPoolExecutor(
             max_workers=n_workers,
             mp_context=context,
             initializer=_start_worker,
-            initargs=(inbox.events, places, self.device, n_workers),
+            initargs=(worker_events.events, device_numbers, self.device, n_workers),
         )
         try:
             futures = {
-                pool.submit(_work, spec.model_dump(mode="json"), order): name
+                pool.submit(_work, spec.model_dump(mode="json"), settings): name
                 for name, spec in pending.items()
             }
             while futures:
                 done, _ = wait(futures, timeout=0.1, return_when=FIRST_COMPLETED)
-                inbox.empty()
+                worker_events.drain()
                 for future in done:
                     name = futures.pop(future)
                     future.result()
@@ -119,15 +122,15 @@ class LocalExecutor:
             for process in processes:
                 process.terminate()
             pool.shutdown(wait=True, cancel_futures=True)
-            inbox.empty()
+            worker_events.drain()
             if isinstance(error, BrokenProcessPool):
-                raise _WorkersLost(inbox.taken_up_by(processes)) from error
+                raise _WorkersLost(worker_events.lost_runs(processes)) from error
             raise
         pool.shutdown(wait=True)
-        inbox.empty()
+        worker_events.drain()
 
 
-class _Inbox:
+class _WorkerEvents:
     """Events of the workers, and which run each of them is at.
 
     Args:
@@ -142,7 +145,7 @@ class _Inbox:
         self._on_event = on_event
         self._at_work: dict[int | None, str] = {}
 
-    def empty(self) -> None:
+    def drain(self) -> None:
         while not self.events.empty():
             process, event = self.events.get()
             if isinstance(event, RunStarted):
@@ -151,7 +154,7 @@ class _Inbox:
                 self._at_work.pop(process, None)
             self._on_event(event)
 
-    def taken_up_by(self, processes: Iterable[BaseProcess]) -> set[str]:
+    def lost_runs(self, processes: Iterable[BaseProcess]) -> set[str]:
         """The runs of workers that died by themselves; the pool and we end the others by SIGTERM."""
         runs = {process: self._at_work.get(process.pid) for process in processes}
         died = {run for process, run in runs.items() if process.exitcode != -signal.SIGTERM}
@@ -162,7 +165,7 @@ class _WorkersLost(Exception):  # noqa: N818 - an event rather than an error
     """Worker processes were killed.
 
     Args:
-        runs: names of the runs that they had taken up.
+        runs: names of the runs that they were at.
     """
 
     def __init__(self, runs: Iterable[str]) -> None:
@@ -171,7 +174,7 @@ class _WorkersLost(Exception):  # noqa: N818 - an event rather than an error
 
 
 def _start_worker(
-    events: SimpleQueue[tuple[int, RunEvent]], places: Queue[int], device: str, n_workers: int
+    events: SimpleQueue[tuple[int, RunEvent]], device_numbers: Queue[int], device: str, n_workers: int
 ) -> None:
     global _events  # noqa: PLW0603 - an initializer can hand things to its process only this way
     _events = events
@@ -180,7 +183,7 @@ def _start_worker(
     import torch  # noqa: PLC0415 - in the worker only
 
     if device == "cuda":
-        torch.cuda.set_device(places.get() % torch.cuda.device_count())
+        torch.cuda.set_device(device_numbers.get() % torch.cuda.device_count())
         torch.set_num_threads(max(1, available_cores() // n_workers))
     else:
         torch.set_num_threads(1)
@@ -193,6 +196,6 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(specification: dict[str, object], order: GridSettings) -> None:
+def _work(specification: dict[str, object], settings: GridSettings) -> None:
     process = os.getpid()
-    work(specification, order, lambda event: _events.put((process, event)))
+    execute_run(specification, settings, lambda event: _events.put((process, event)))

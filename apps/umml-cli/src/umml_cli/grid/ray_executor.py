@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
-from umml_cli.grid.worker import GridSettings, mark_failed, work
+from umml_cli.grid.worker import GridSettings, execute_run, mark_failed
 from umml_cli.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class RayExecutor:
 
     @property
     def n_workers(self) -> int:
-        """Runs at a time, as far as known before the cluster is met."""
+        """Runs at a time, as far as known before the cluster is reached."""
         from umml_cli.grid.worker import available_cores  # noqa: PLC0415 - two executors that need not know each other
 
         return self.workers or available_cores()
@@ -48,7 +48,7 @@ class RayExecutor:
     def run_all(
         self,
         specifications: Sequence[RunSpecification],
-        order: GridSettings,
+        settings: GridSettings,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         """See `Executor.run_all`."""
@@ -61,7 +61,7 @@ class RayExecutor:
             ray.init(**options, log_to_driver=False, include_dashboard=False, configure_logging=False)
         try:
             self._check_gpus(ray.cluster_resources().get("GPU", 0))
-            self._submit(ray, specifications, order, on_event)
+            self._submit(ray, specifications, settings, on_event)
         finally:
             if started_here:
                 ray.shutdown()
@@ -78,19 +78,19 @@ class RayExecutor:
         self,
         ray: Any,
         specifications: Sequence[RunSpecification],
-        order: GridSettings,
+        settings: GridSettings,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         import cmh_data  # noqa: PLC0415 - only where data is read
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415 - an extra
 
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        mailbox = (
-            ray.remote(num_cpus=0, max_concurrency=1)(_Mailbox).options(scheduling_strategy=here).remote()
+        queue = (
+            ray.remote(num_cpus=0, max_concurrency=1)(_EventQueue).options(scheduling_strategy=here).remote()
         )
         data = {}
         for name in {spec.dataset for spec in specifications}:
-            dataset = cmh_data.load(order.locations[name])
+            dataset = cmh_data.load(settings.locations[name])
             dataset.digest  # noqa: B018 - computed once here and kept with the object, not by every run
             data[name] = ray.put(dataset)
         task = ray.remote(
@@ -102,9 +102,9 @@ class RayExecutor:
         while waiting or running:
             while waiting and len(running) < limit:
                 spec = waiting.pop(0)
-                running[task.remote(spec.model_dump(mode="json"), order, data[spec.dataset], mailbox)] = spec
+                running[task.remote(spec.model_dump(mode="json"), settings, data[spec.dataset], queue)] = spec
             done, _ = ray.wait(list(running), timeout=0.2)
-            for event in ray.get(mailbox.take.remote()):
+            for event in ray.get(queue.take.remote()):
                 on_event(event)
             for one in done:
                 spec = running.pop(one)
@@ -114,12 +114,12 @@ class RayExecutor:
                     raise (error.cause if isinstance(error.cause, OSError) else error) from None
                 except ray.exceptions.RayError as error:
                     reason = f"its worker died {RETRIES + 1} times ({type(error).__name__})"
-                    mark_failed(spec, RunStore(Path(order.root)), on_event, reason)
-        for event in ray.get(mailbox.take.remote()):
+                    mark_failed(spec, RunStore(Path(settings.root)), on_event, reason)
+        for event in ray.get(queue.take.remote()):
             on_event(event)
 
 
-class _Mailbox:
+class _EventQueue:
     """Events on their way from workers to the process that owns the screen; lives on that process's node."""
 
     def __init__(self) -> None:
@@ -133,11 +133,11 @@ class _Mailbox:
         return events
 
 
-_met: dict[str, PairedDataset] = {}
+_datasets: dict[str, PairedDataset] = {}
 """Data sets that this worker knows already, by digest: what was computed of one stays with the object."""
 
 
-def _work(specification: dict[str, Any], order: GridSettings, dataset: PairedDataset, mailbox: Any) -> None:
+def _work(specification: dict[str, Any], settings: GridSettings, dataset: PairedDataset, queue: Any) -> None:
     import ray  # noqa: PLC0415 - in the worker only
     import torch  # noqa: PLC0415 - as above
 
@@ -147,12 +147,12 @@ def _work(specification: dict[str, Any], order: GridSettings, dataset: PairedDat
     sent: list[Any] = []
 
     def on_event(event: RunEvent) -> None:
-        sent[:] = [mailbox.put.remote(event)]
+        sent[:] = [queue.put.remote(event)]
 
     try:
-        work(specification, order, on_event, _met.setdefault(dataset.digest, dataset))
+        execute_run(specification, settings, on_event, _datasets.setdefault(dataset.digest, dataset))
     finally:
-        ray.get(sent)  # the mailbox takes a caller's events in order, so waiting for the last is enough
+        ray.get(sent)  # the queue takes a caller's events in order, so waiting for the last is enough
 
 
 def _import_ray() -> Any:

@@ -38,9 +38,9 @@ class GridSettings:
     keep_weights: bool = True
 
 
-def work(
+def execute_run(
     specification: dict[str, Any],
-    order: GridSettings,
+    settings: GridSettings,
     on_event: Callable[[RunEvent], None],
     dataset: PairedDataset | None = None,
 ) -> None:
@@ -48,7 +48,7 @@ def work(
 
     Args:
         specification: the run, as JSON values.
-        order: what runs have in common.
+        settings: what runs have in common.
         on_event: told of every step.
         dataset: its data; None: loaded, once per worker.
 
@@ -59,15 +59,15 @@ def work(
     from umml_cli.runs.perform import perform  # noqa: PLC0415 - brings torch
 
     run = RunSpecification.model_validate(specification)
-    store = RunStore(Path(order.root))
+    store = RunStore(Path(settings.root))
     try:
         perform(
             run,
-            dataset if dataset is not None else _load(order.locations[run.dataset]),
+            dataset if dataset is not None else _load(settings.locations[run.dataset]),
             store=store,
             on_event=on_event,
-            checkpoint_minutes=order.checkpoint_minutes,
-            keep_weights=order.keep_weights,
+            checkpoint_minutes=settings.checkpoint_minutes,
+            keep_weights=settings.keep_weights,
         )
     except (OSError, MemoryError):
         raise

@@ -50,7 +50,7 @@ def scheme_figure(experiment: Experiment, all_series: Sequence[Series]) -> Figur
     """MAP against the share changed, a line for each method (UMML paper, Figures 5 to 9).
 
     A row of panels for each data set and scheme of the experiment, a column for each task. Published numbers
-    are hollow grey marks, bars half of the 95 % interval over seeds.
+    are hollow grey marks, bars the 95% CI over seeds.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second of import
 
@@ -157,7 +157,7 @@ def _add_legend(figure: Figure, all_series: Iterable[Series] = (), *, columns: i
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
     order = sorted(entries, key=lambda label: label.endswith(("published", "untrained")))
-    bars = "Bars: half of the 95 % interval over seeds (Student's t), to either side"
+    bars = "Bars: 95% CI over seeds (Student's t)"
     figure.legend(
         [entries[label] for label in order],
         order,
@@ -172,7 +172,7 @@ def _add_legend(figure: Figure, all_series: Iterable[Series] = (), *, columns: i
 
 def _dress(ax: Axes, title: str) -> None:
     ax.set_title(title, fontsize=10)
-    ax.set(xlabel="training pairs changed (%)", xlim=(-3, 103))
+    ax.set(xlabel="affected training pairs (%)", xlim=(-3, 103))
     ax.grid(visible=True, alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
 
@@ -180,7 +180,7 @@ def _dress(ax: Axes, title: str) -> None:
 def share_figure(series: Series) -> Figure:
     """MAP of both tasks against the share of changed training pairs (UMML paper, Figures 5 to 7 and 9).
 
-    Bars are half of the 95 % interval over seeds.
+    Bars are the 95% CI over seeds.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second of import
 

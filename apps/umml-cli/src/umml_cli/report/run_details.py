@@ -86,7 +86,7 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Table:
     if None in results:
         raise UserError("One of the two runs is not complete; only complete runs can be compared.")
     specs = [folder.read_specification().model_dump(mode="json") for folder in (first, second)]
-    table = Table("", first.path.name, second.path.name, "difference (95 % interval)")
+    table = Table("", first.path.name, second.path.name, "difference (95% CI)")
     for name in specs[0]:
         ours, theirs = (spec[name] for spec in specs)
         if ours != theirs:

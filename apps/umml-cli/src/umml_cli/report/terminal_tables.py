@@ -72,7 +72,7 @@ def _tasks_table(series: Series, tasks: Sequence[str]) -> Table:
     table = Table("training pairs", title=title, title_justify="left")
     for task in tasks:
         table.add_column(TASK_TITLES[task], justify="right", no_wrap=True)
-        for name in ("of paired", "of untrained", "unpaired or discarded"):
+        for name in ("vs. paired", "x untrained", "unpaired or discarded"):
             table.add_column(name, justify="right", style="dim", no_wrap=name != "unpaired or discarded")
     previous = None
     for cell in series.cells:

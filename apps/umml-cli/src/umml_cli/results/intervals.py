@@ -1,4 +1,4 @@
-"""Is a difference significant: 95 % intervals from the spread over queries and over seeds."""
+"""Is a difference significant: 95% CIs from the spread over queries and over seeds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NORMAL = 1.960
 
 
 def half_width(values: Sequence[float]) -> float | None:
-    """Half the width of the 95 % interval of the mean (Student's t over seeds); None for a single value.
+    """Half the width of the 95% CI of the mean (Student's t over seeds); None for a single value.
 
     Example:
         >>> round(half_width([0.50, 0.52, 0.54]), 4)
@@ -34,7 +34,7 @@ def half_width(values: Sequence[float]) -> float | None:
 
 
 def difference_interval(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % interval of the difference of two mAPs on the same queries.
+    """95% CI of the difference of two mAPs on the same queries.
 
     Args:
         first: `(n_seed, n_query)` average precision; NaN for queries that were left out.
@@ -50,7 +50,7 @@ def difference_interval(first: NDArray[np.float64], second: NDArray[np.float64])
 
 
 def combination_half_width(terms: Sequence[tuple[float, NDArray[np.float64]]]) -> float:
-    """Half the width of the 95 % interval of a weighted sum of mAPs on the same queries.
+    """Half the width of the 95% CI of a weighted sum of mAPs on the same queries.
 
     Its variance is that of the paired bootstrap over queries (averaged over seeds; for a mean it has a closed
     form, so nothing is drawn) plus s^2 / n of each term over its n seeds. The quantile is Student's t with

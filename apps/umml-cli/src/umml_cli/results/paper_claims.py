@@ -58,7 +58,7 @@ class Evidence:
 
 
 def _count(differences: Sequence[tuple[float, float | None]]) -> Evidence:
-    """Differences that should be positive, each with half of its 95 % interval."""
+    """Differences that should be positive, each with half of its 95% CI."""
     clear = [value for value, half in differences if half is None or abs(value) > half]
     known = all(half is not None for _, half in differences)
     shown = sum(value > 0 for value in clear)
@@ -164,7 +164,7 @@ class FindingRow:
 
 TITLES = ("finding", "method", "data set", "ours", "holds", "published")
 REMARKS = (
-    "Not significant: the 95 % interval of the difference over queries and seeds contains zero.",
+    "Not significant: the 95% CI of the difference over queries and seeds includes zero.",
     "Counts are of shares of unpaired samples (UI, UT), of tasks (100 %), of scheme, share and task (last).",
     "Percentages: what is left, image → text / text → image, of the mAP gained by paired training over none.",
     f"Fallen: at most {100 * FALLEN:.0f} % of it are left; far above: at least {100 * FAR_ABOVE:.0f} %.",

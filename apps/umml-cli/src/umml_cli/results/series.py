@@ -31,7 +31,7 @@ class Score:
     Args:
         mean: mean over seeds.
         deviation: standard deviation over seeds (n-1), None for a single seed.
-        half_width: half of the 95 % interval of the mean over seeds, None for a single seed.
+        half_width: half of the 95% CI of the mean over seeds, None for a single seed.
         seeds: number of seeds.
     """
 
@@ -144,7 +144,7 @@ class Series:
         return np.stack([RunPrecision.load(one.precision).task(task, self.selection) for one in folders])
 
     def half_width(self, weights: Mapping[tuple[Cell, str], float]) -> float | None:
-        """Half of the 95 % interval of a weighted sum of mAPs, from queries and seeds.
+        """Half of the 95% CI of a weighted sum of mAPs, from queries and seeds.
 
         Args:
             weights: (cell, task) of cells that were run to the weight of its mAP.
@@ -154,7 +154,7 @@ class Series:
         return combination_half_width([(weight, self.precision(*key)) for key, weight in weights.items()])
 
     def is_not_significant(self, cell: Cell, other: Cell, task: str) -> bool:
-        """Whether the 95 % interval of the difference of two cells that were run contains zero."""
+        """Whether the 95% CI of the difference of two cells that were run includes zero."""
         if self.store is None:
             return False
         low, high = difference_interval(self.precision(cell, task), self.precision(other, task))
@@ -172,7 +172,7 @@ class Series:
 def spread_remark(all_series: Iterable[Series]) -> str:
     """What stands behind ± and bars; empty for single seeds."""
     several = any(score.seeds > 1 for series in all_series for score in series.scores.values())
-    return "±: half of the 95 % interval over seeds (Student's t). " if several else ""
+    return "±: 95% CI over seeds (Student's t). " if several else ""
 
 
 def data_of(series: Series, datasets: Mapping[str, PairedDataset]) -> PairedDataset | None:

@@ -374,7 +374,7 @@ def _encode(
 def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:
     """Average precision of every query in both tasks, by `DEFINITION`: task to `(n_query,)`.
 
-    NaN for a query that lacks the side that the task asks with.
+    NaN for a query that lacks the modality that the task queries with.
     """
     scores = {}
     for task in TASKS:

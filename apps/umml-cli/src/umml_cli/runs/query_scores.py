@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunPrecision:
-    """Average precision by query; NaN for a query that lacks the side that a task asks with.
+    """Average precision by query; NaN for a query that lacks the modality that a task queries with.
 
     Args:
         last_i2t: `(n_query,)` float64, image queries after the last epoch.

@@ -50,7 +50,7 @@ class RunCodes:
     retrieval_labels: NDArray[np.uint8]
 
     def asks(self, task: str) -> NDArray[np.bool_]:
-        """`(n_query,)`, the queries that have the side that a task asks with."""
+        """`(n_query,)`, the queries that have the modality that a task queries with."""
         return self.query_image_present if task == "i2t" else self.query_text_present
 
     def task_codes(self, task: str) -> tuple[PackedCodes, PackedCodes]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cmh_data._dataset.threads import in_order
+from cmh_data._dataset.threads import ordered_map
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class ImageFiles:
             DataError: no image can be read, with the reason of the first.
         """
         wanted = [row for row, name in enumerate(self._names) if name]
-        reasons = {row: reason for row, reason in in_order(self._try, wanted) if reason is not None}
+        reasons = {row: reason for row, reason in ordered_map(self._try, wanted) if reason is not None}
         if len(reasons) == len(wanted):
             raise next(iter(reasons.values()))
         if not reasons:

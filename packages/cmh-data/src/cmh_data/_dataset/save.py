@@ -15,7 +15,7 @@ import numpy as np
 from cmh_files import atomic_write
 
 from cmh_data._dataset.dataset import ContentDigest, row_blocks
-from cmh_data._dataset.threads import in_order
+from cmh_data._dataset.threads import ordered_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,7 +167,7 @@ def _write_chunks(
         whole[: len(block)] = block
         return start, _compress(whole), digest.reduce(block)
 
-    for start, content, reduced in in_order(prepare, range(0, array.shape[0], chunk_rows)):
+    for start, content, reduced in ordered_map(prepare, range(0, array.shape[0], chunk_rows)):
         item.id.write_direct_chunk((start,) + (0,) * (len(chunk) - 1), content)
         digest.update(reduced)
 
@@ -204,7 +204,7 @@ def _write_plain(
                 )
             return digest.reduce(block)
 
-        for reduced in in_order(transfer, range(0, array.shape[0], block_rows)):
+        for reduced in ordered_map(transfer, range(0, array.shape[0], block_rows)):
             digest.update(reduced)
 
 

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 LARGEST_CREW = 8
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def ordered_map(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield `work(item)` for each item in turn; a few more are under way meanwhile, and no more than that."""
     crew = min(LARGEST_CREW, os.cpu_count() or 1)
     ahead: deque[Future[Result]] = deque()

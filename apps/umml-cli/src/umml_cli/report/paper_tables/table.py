@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 PUBLISHED_REMARK = (
-    f"{NOT_SIGNIFICANT} of a difference: the published number lies inside our 95 % interval over seeds."
+    f"{NOT_SIGNIFICANT} of a difference: the published number lies inside our 95% CI over seeds."
 )
 ABSENT = "-"
 
@@ -113,7 +113,8 @@ def one_of(name: str, series: Series, shown: Sequence[Series]) -> str:
 def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
     """Say what ours and the published numbers are."""
     seeds = sorted({score.seeds for series in shown for score in series.scores.values()})
-    spread = " ± half of the 95 % interval over seeds (Student's t)." if seeds[-1] > 1 else ""
+    counted = f"{' or '.join(map(str, seeds))} seed{'s' if seeds[-1] > 1 else ''}"
+    spread = " ±: 95% CI over seeds (Student's t)." if seeds[-1] > 1 else ""
     missing = [
         f"None beside {name}: by its sizes and labels it is not the published data."
         for name in dict.fromkeys(
@@ -121,7 +122,7 @@ def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
         )
     ]
     return (
-        f"Ours: {SELECTION_TITLES[shown[0].selection]}; {' or '.join(map(str, seeds))} seed(s).{spread}",
+        f"Ours: {SELECTION_TITLES[shown[0].selection]}; {counted}.{spread}",
         " ".join(["Published: one run, the best epoch on the test queries.", *missing]),
         "Change: (mAP / mAP paired - 1) * 100. Bold: the best method of a column.",
         SIGNIFICANCE_REMARK,
