@@ -15,7 +15,7 @@ from cmh_metrics._statistics import PairedTest, paired_randomisation_test
 if TYPE_CHECKING:
     from cmh_metrics._definition import Scores
 
-COLUMNS = ("task", "bits", "mAP", "95 % interval", "ties worst", "ties best")
+COLUMNS = ("task", "bits", "mAP", "95% CI", "ties worst", "ties best")
 TITLES = {measure.name: measure.title for measure in MEASURES}
 _LATEX = {character: "\\" + character for character in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -40,7 +40,7 @@ class TaskReport:
         n_without_relevant: queries for which the database holds nothing relevant.
         n_counted: queries that count under the definition.
         mean_average_precision: under the report's definition.
-        map_interval: 95 % bootstrap interval of it over the queries.
+        map_interval: 95% bootstrap CI of it over the queries.
         map_worst: the same measure, of the same queries, with the relevant items last among equally distant
             ones.
         map_best: with the relevant items first.
@@ -230,7 +230,7 @@ class RetrievalReport:
         tasks = list(self.tasks.values())
         rows = [
             ("mAP", [f"{task.mean_average_precision:.4f}" for task in tasks]),
-            ("95 % interval over queries", ["{:.4f} to {:.4f}".format(*task.map_interval) for task in tasks]),
+            ("95% CI over queries", ["{:.4f} to {:.4f}".format(*task.map_interval) for task in tasks]),
             ("ties worst to best", [f"{task.map_worst:.4f} to {task.map_best:.4f}" for task in tasks]),
         ]
         for title, values in self._measures(float):

@@ -165,9 +165,9 @@ class FindingRow:
 TITLES = ("finding", "method", "data set", "ours", "holds", "published")
 REMARKS = (
     "Not significant: the 95% CI of the difference over queries and seeds includes zero.",
-    "Counts are of shares of unpaired samples (UI, UT), of tasks (100 %), of scheme, share and task (last).",
+    "Counts are of shares of unpaired samples (UI, UT), of tasks (100%), of scheme, share and task (last).",
     "Percentages: what is left, image → text / text → image, of the mAP gained by paired training over none.",
-    f"Fallen: at most {100 * FALLEN:.0f} % of it are left; far above: at least {100 * FAR_ABOVE:.0f} %.",
+    f"Fallen: at most {100 * FALLEN:.0f}% of it are left; far above: at least {100 * FAR_ABOVE:.0f}%.",
     "Published: the same counts from the paper's Tables 3 to 6 for the method.",
 )
 
