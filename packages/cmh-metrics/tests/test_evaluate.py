@@ -114,7 +114,7 @@ def test_tables_for_people(both):
     assert "; 8 queries on 70 items" in markdown.splitlines()[-1]
     assert f"image-to-text & 16 & {value} &" in latex
     assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 3
-    assert r"95 \% interval" in latex
+    assert r"95\% CI" in latex
     task = report["text-to-image"]
     cells = [task.precision_at[50], task.recall_at[50], task.ndcg_at[50]]
     cells = [f"{cell:.4f}" for cell in cells]
