@@ -27,6 +27,7 @@ DEFAULT = [
     "integration",
     "types",
     *(f"tests-{PYTHONS[0]}(package='{name}')" for name in PACKAGES),
+    "tools",
     "lint",
     "lock",
 ]
@@ -177,7 +178,14 @@ def wheel(session: nox.Session, package: str) -> None:
 def integration(session: nox.Session) -> None:
     """The packages together: whole commands of the app."""
     sync(session, "--package", "umml-integration-tests", "--group", "test")
-    session.run("pytest", "tests", *session.posargs)
+    session.run("pytest", "tests/integration", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def tools(session: nox.Session) -> None:
+    """The repository's own tools, and what every package must have."""
+    sync(session, "--package", "umml-integration-tests", "--group", "test")
+    session.run("pytest", "tests/tools", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -104,6 +104,12 @@ def make_file(path, *, n=300, d_image=12, d_text=8):
         np.savez(path, **arrays)
 
 
+def installed_here():
+    command = ["uv", "pip", "list", "--quiet", "--format=freeze", "--python", sys.executable]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {line.split("==")[0] for line in listed.splitlines()}
+
+
 @pytest.fixture
 def run(tmp_path):
     """Run a command as a user of a clone does, with the files that the documents speak of."""
@@ -116,7 +122,7 @@ def run(tmp_path):
         "URL": str(ROOT),
         "COLUMNS": "200",
     }
-    environment.pop("VIRTUAL_ENV", None)
+    environment["VIRTUAL_ENV"] = sys.prefix
 
     def clone():
         subprocess.run(["git", "clone", "-q", ROOT, "umml"], cwd=tmp_path, check=True)  # noqa: S607
@@ -144,9 +150,10 @@ def run(tmp_path):
         return done.stdout
 
     execute.clone, execute.prepare = clone, prepare
+    before = installed_here()
     yield execute
-    remove = ["uv", "pip", "uninstall", "--quiet", "--python", sys.executable, "close-pairs"]
-    subprocess.run(remove, check=False, capture_output=True)  # what docs/adding-a-method.md installed
+    if new := sorted(installed_here() - before):  # what a document's `uv pip install` brought
+        subprocess.run(["uv", "pip", "uninstall", "-q", "--python", sys.executable, *new], check=True)  # noqa: S607
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
