@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from pathlib import Path
 
 import cmh_metrics
 import faiss
 import numpy as np
-from recording import RESULTS, append
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
+from recording import append
+
+RESULTS = Path(__file__).parent / "results.csv"
 
 
 def main() -> None:

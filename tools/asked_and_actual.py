@@ -1,6 +1,6 @@
 """Write docs/asked-and-actual.csv: what is asked and what becomes of it, here and by the released script.
 
-    python benchmarks/asked_and_actual.py > docs/asked-and-actual.csv
+    python tools/asked_and_actual.py > packages/cmh-unpair/docs/asked-and-actual.csv
 
 Numbers of 10,000 training rows. `emptied`: texts or images, one kind only. `pairs_left`: true pairs when both
 kinds are unpaired by p % (up to 50 % each, the most that leaves no row without both). `script_...`: the same

@@ -1,4 +1,4 @@
-"""Benchmark results in one form: a row for each measurement, in `results.csv`."""
+"""Benchmark results of packages without torch in one form: a row for each measurement, in a CSV file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-RESULTS = Path(__file__).parent / "results.csv"
 COLUMNS = (
     "date", "benchmark", "case", "way", "device", "processor", "threads", "p20_s", "p50_s", "p80_s", "ratio",
     "details", "versions",
 )  # fmt: skip
-PACKAGES = ("cmh-metrics", "numpy", "numba", "torch", "torchmetrics", "scikit-learn", "faiss-cpu")
+PACKAGES = (
+    "cmh-data", "cmh-metrics", "cmh-search", "cmh-unpair",
+    "h5py", "numpy", "numba", "torch", "torchmetrics", "scikit-learn", "faiss-cpu",
+)  # fmt: skip
 
 
 def append(rows: Iterable[dict[str, Any]], path: Path) -> None:

@@ -1,6 +1,6 @@
 """Time `unpair_file` on pixels of NUS-WIDE's shape against a plain copy and against the published way.
 
-    python benchmarks/rewrite_file.py --folder /big/disk --items 19583 --csv rewrite.csv
+    python benchmarks/benchmark_rewriting.py --folder /big/disk --items 19583 --csv results.csv
 
 The published way reads the whole array, empties rows in a loop and writes all of it. Every repetition
 measures all ways in turn on the same file, each in a process of its own, whose peak memory and processor
@@ -12,7 +12,6 @@ for the next run if it is named.
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import shutil
 import statistics
@@ -25,6 +24,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 from cmh_unpair import UnpairingPlan, plan_unpairing, unpair_file
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
+from recording import append
 
 SHAPE = (3, 224, 224)
 STORAGES = {
@@ -161,38 +163,38 @@ def main() -> None:
                 results = measure(
                     source, folder / "out.h5", plan_name, ways=arguments.ways, repeats=arguments.repeats
                 )
-                for way, runs in results.items():
-                    row = {"storage": storage, "plan": plan_name, "way": way}
-                    row |= summary(source, runs, copies=results.get("copy", runs))
-                    print(" | ".join(str(value) for value in row.values()), flush=True)
-                    if arguments.csv:
-                        add_row(arguments.csv, row)
+                rows = [
+                    summary(source, runs, f"{storage}, {plan_name}", way, results.get("copy", runs))
+                    for way, runs in results.items()
+                ]
+                for row in rows:
+                    print(" | ".join(map(str, row.values())), flush=True)
+                if arguments.csv:
+                    append(rows, arguments.csv)
 
 
-def summary(source: Path, runs: list[tuple[float, ...]], *, copies: list[tuple[float, ...]]) -> dict:
-    """Medians and spread of the repetitions of one way, and its speed as a share of that of copying."""
-    times = [seconds for seconds, *_ in runs]
-    median = statistics.median(times)
+def summary(
+    source: Path, runs: list[tuple[float, ...]], case: str, way: str, copies: list[tuple[float, ...]]
+) -> dict:
+    """Quantiles of the repetitions of one way, and its speed as a share of that of copying."""
+    p20, p50, p80 = np.quantile([seconds for seconds, *_ in runs], [0.2, 0.5, 0.8])
     return {
-        "file_mb": round(source.stat().st_size / 1e6),
-        "repeats": len(runs),
-        "median_s": round(median, 2),
-        "min_s": round(min(times), 2),
-        "max_s": round(max(times), 2),
-        "copy_speed": round(statistics.median(seconds for seconds, *_ in copies) / median, 2),
-        "cpu_s": round(statistics.median(cpu for _, cpu, _ in runs), 2),
-        "peak_mb": round(max(memory for *_, memory in runs)),
+        "benchmark": "rewriting",
+        "case": case,
+        "way": way,
+        "device": "cpu",
+        "threads": 1,
+        "p20_s": round(p20, 3),
+        "p50_s": round(p50, 3),
+        "p80_s": round(p80, 3),
+        "ratio": round(statistics.median(seconds for seconds, *_ in copies) / p50, 3),
+        "details": {
+            "file_mb": round(source.stat().st_size / 1e6),
+            "repeats": len(runs),
+            "cpu_s": round(statistics.median(cpu for _, cpu, _ in runs), 2),
+            "peak_mb": round(max(memory for *_, memory in runs)),
+        },
     }
-
-
-def add_row(path: Path, row: dict) -> None:
-    """Add a row to a CSV file, which gets a head if it is new."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Time the planning of many rows by every rule, and the import.
 
-    python benchmarks/plan_rows.py --rows 200000 --repeats 3
+    python benchmarks/benchmark_planning.py --rows 200000 --repeats 3 --csv results.csv
 
-A line per rule: median, least and greatest seconds, processor seconds of the median run, and the peak
-memory of the process so far. Scores and labels are made before the clock starts.
+A line per rule: the 20th, 50th and 80th percentile of the seconds, processor seconds of the median run, and
+the peak memory of the process so far. Scores and labels are made before the clock starts.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from cmh_unpair import UnpairingPlan, pdr_plan, plan_unpairing, published_2022_plan
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
+from recording import append
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,24 +57,34 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--csv", type=Path, help="rows are added to it")
     arguments = parser.parse_args()
     imports = []
     for _ in range(5):
         done = subprocess.run([sys.executable, "-c", IMPORT], check=True, capture_output=True, text=True)
         imports.append(float(done.stdout))
-    print(f"import | {statistics.median(imports):.3f} | {min(imports):.3f} | {max(imports):.3f}")
+    rows = [measured("import", imports, {})]
     for name, make in rules(arguments.rows).items():
         runs = []
         for _ in range(arguments.repeats):
             start, start_cpu = time.perf_counter(), time.process_time()
             make()
             runs.append((time.perf_counter() - start, time.process_time() - start_cpu))
-        median, cpu = sorted(runs)[len(runs) // 2]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"{name} | {median:.2f} | {min(runs)[0]:.2f} | {max(runs)[0]:.2f} | {cpu:.2f} | {peak:.0f} MB",
-            flush=True,
-        )
+        cpu = statistics.median(seconds for _, seconds in runs)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+        details = {"rows": arguments.rows, "cpu_s": round(cpu, 3), "peak_mb": peak}
+        rows.append(measured(name, [seconds for seconds, _ in runs], details))
+    if arguments.csv:
+        append(rows, arguments.csv)
+
+
+def measured(name: str, seconds: list[float], details: dict[str, float]) -> dict:
+    p20, p50, p80 = (round(float(value), 4) for value in np.quantile(seconds, [0.2, 0.5, 0.8]))
+    print(f"{name} | {p20} | {p50} | {p80} | {details}", flush=True)
+    return {
+        "benchmark": "planning", "case": name, "way": "ours", "device": "cpu", "threads": 1,
+        "p20_s": p20, "p50_s": p50, "p80_s": p80, "ratio": "", "details": details,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

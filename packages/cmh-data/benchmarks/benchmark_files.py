@@ -1,6 +1,6 @@
 """Time and memory of large files: opening, converting, random batches, simulating.
 
-    python benchmarks/bench_files.py --folder /fast/disk --share 0.1
+    python benchmarks/benchmark_files.py --folder /fast/disk --share 0.1 --csv results.csv
 
 The pixel file has the shape of NUS-WIDE TC21, (195834, 3, 224, 224) uint8 or a share of its rows, written as
 MATLAB 7.3 files are: axes in MATLAB's order, a 512-byte block in front. For opening, a file of the full size
@@ -27,10 +27,23 @@ import cmh_data
 import h5py
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
+from recording import append
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROWS, BATCH, REPEATS = 195834, 128, 5
+MEASURED: list[dict[str, object]] = []
+
+
+def record(case: str, way: str, seconds: list[float], ratio: object = "", **details: object) -> None:
+    """Keep a measurement for the CSV file."""
+    p20, p50, p80 = (round(float(value), 5) for value in np.quantile(seconds, [0.2, 0.5, 0.8]))
+    MEASURED.append({
+        "benchmark": "files", "case": case, "way": way, "device": "cpu", "threads": 1,
+        "p20_s": p20, "p50_s": p50, "p80_s": p80, "ratio": ratio, "details": details,
+    })  # fmt: skip
 
 
 def write_pixels(path: Path, rows: int) -> None:
@@ -115,6 +128,7 @@ def opening(folder: Path) -> None:
     reports = [in_child(f"read_raw(Path({str(path)!r})).image.shape") for _ in range(REPEATS)]
     seconds = spread([report["seconds"] for report in reports])
     peak = max(report["megabytes"] for report in reports)
+    record("open lazily", "ours", [report["seconds"] for report in reports], peak_mb=round(peak))
     print(f"open lazily, {path.stat().st_size / 1e9:.1f} GB: {seconds}, peak {peak:.0f} MB")
     path.unlink()
 
@@ -142,6 +156,8 @@ def converting(source: Path, target: Path, rows: int) -> None:
         converted.append(report["seconds"])
         megabytes.append(report["megabytes"])
     share = statistics.median(copying) / statistics.median(converted)
+    record("convert", "plain copy", copying, 1, rows=rows)
+    record("convert", "ours", converted, round(share, 3), rows=rows, peak_mb=round(max(megabytes)))
     print(f"plain copy {spread(copying)}, convert {spread(converted)}: {share:.0%} of the copy's speed")
     print(f"the converting process from start to end: {spread(whole)}")
     print(f"convert: peak {max(megabytes):.0f} MB")
@@ -155,6 +171,8 @@ def batches(source: Path, target: Path, rows: int) -> None:
     ours = repeat(lambda: [lazy[batch] for batch in chosen])
     field = repeat(lambda: [open_per_item(source, batch) for batch in chosen])
     times = statistics.median(field) / statistics.median(ours)
+    record("four random batches", "a file opened for each item", field, 1, batch=BATCH)
+    record("four random batches", "ours", ours, round(times, 2), batch=BATCH)
     print(f"random batch of {BATCH}: ours {spread(ours, 4)}, theirs {spread(field, 4)}: {times:.1f} x")
 
 
@@ -164,6 +182,7 @@ def simulating(folder: Path, rows: int) -> None:
     cmh_data.save(cmh_data.simulate("nuswide-tc21", n=rows), path)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    record("simulate and save", "ours", [seconds], rows=rows, peak_mb=round(peak))
     print(f"simulate and save {rows} x 4096: {seconds:.1f} s, {path.stat().st_size / 1e9:.1f} GB")
     print(f"simulate: peak {peak:.0f} MB")
     path.unlink()
@@ -174,11 +193,17 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path())
     parser.add_argument("--share", type=float, default=0.1, help="of the rows of the pixel file")
     parser.add_argument("--only", choices=["pixels", "simulate"])
+    parser.add_argument("--csv", type=Path, help="rows are added to it")
     options = parser.parse_args()
     if options.only != "pixels":
         simulating(options.folder, ROWS)
-    if options.only == "simulate":
-        return
+    if options.only != "simulate":
+        pixels(options)
+    if options.csv:
+        append(MEASURED, options.csv)
+
+
+def pixels(options: argparse.Namespace) -> None:
     rows = int(ROWS * options.share)
     source, target = options.folder / "bench_source.mat", options.folder / "bench_target.h5"
     write_pixels(source, rows)
