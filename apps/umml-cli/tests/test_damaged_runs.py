@@ -1,14 +1,17 @@
 """A run folder that is not as it was written: one sentence, whatever was changed."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from cmh_metrics import pack_codes
+from pydantic import TypeAdapter, ValidationError
 from umml_cli.errors import UserError
+from umml_cli.report.gallery import look_up
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.run_codes import RunCodes
-from umml_cli.runs.store import RunFolder
+from umml_cli.runs.store import RunFolder, RunResult
 
 
 def codes():
@@ -115,3 +118,17 @@ def test_a_damaged_result_is_one_sentence(tmp_path, text):
         path.write_text(text, encoding="latin-1")
         with pytest.raises(UserError, match=path.name):
             read()
+
+
+def test_codes_of_rows_that_the_data_lack_are_refused():
+    five = SimpleNamespace(name="five", label=np.ones((5, 3)))
+    with pytest.raises(UserError, match="name row 6, but the data have 5 rows"):
+        look_up(five, codes())
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
+def test_a_time_that_is_none_is_refused(seconds):
+    field = TypeAdapter(RunResult.model_fields["seconds"].annotation)
+    assert field.validate_python({"training": 1.5}) == {"training": 1.5}
+    with pytest.raises(ValidationError):
+        field.validate_python({"training": seconds})

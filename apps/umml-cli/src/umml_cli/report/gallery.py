@@ -11,6 +11,7 @@ import cmh_data
 import numpy as np
 from cmh_metrics import hamming_topk
 
+from umml_cli.errors import UserError
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.terms import TASKS
 
@@ -102,6 +103,12 @@ def look_up(
     """The first answers to a few queries in both directions, by Hamming distance."""
     asks = np.flatnonzero(codes.query_image_present & codes.query_text_present)
     chosen = asks[choose_queries(codes.query_labels[asks], n_queries)]
+    rows = np.concatenate([codes.query_rows, codes.retrieval_rows])
+    if rows.max() >= len(dataset.label):
+        raise UserError(
+            f"The codes of a run on {dataset.name} name row {rows.max()}, but the data have "
+            f"{len(dataset.label)} rows; remove the run's folder and train again."
+        )
     found: dict[str, list[Retrieval]] = {}
     for task in TASKS:
         query_codes, database_codes = codes.task_codes(task)

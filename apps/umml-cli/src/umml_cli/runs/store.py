@@ -77,7 +77,7 @@ class RunResult(BaseModel):
     best: BestEpoch
     definition: str
     epochs: int
-    seconds: dict[str, float]
+    seconds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     training_pairs: dict[str, int]
     left_out: dict[str, int] = Field(default_factory=dict)
     published_data: str | None = None
