@@ -45,6 +45,10 @@ INSTEAD = {
     "umml reproduce table3 --data emoji": ("umml reproduce table3 --data emoji --plan", "hours"),
     "umml report umml-reproduce": ("umml report --help", "nothing was trained above"),
     "umml runs list": ("umml runs --help", "as above"),
+    "uv run tools/fuzz.py --inputs 500 --kind unpair-hdf5 --kind plan": (
+        "uv run tools/fuzz.py --inputs 2 --kind unpair-hdf5 --kind plan",
+        "minutes on a busy machine",
+    ),
     "uv run umml reproduce table3 --data mine=mine.npz --complete auto": (
         "uv run umml reproduce table3 --data mine=mine.npz --complete auto --plan",
         "hours",
