@@ -1,11 +1,12 @@
 import csv
+from typing import get_args
 
 import numpy as np
 import pytest
 from cmh_metrics import pack_codes
-from umml_cli.grid.experiment import built_in_experiment, find_experiments
+from umml_cli.grid.experiment import TableKind, built_in_experiment, find_experiments
 from umml_cli.report.figures import class_figure, line_style, save_figure, scheme_figure, share_figure
-from umml_cli.report.paper_tables import paper_tables
+from umml_cli.report.paper_tables import KINDS, paper_tables
 from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
 from umml_cli.results.published import published_maps
 from umml_cli.results.series import Score, Series, collect
@@ -320,3 +321,7 @@ def test_figures_draw_every_class_and_every_panel(stored):
     curves = scheme_figure(built_in_experiment("figure8"), stored)
     assert len(curves.axes) == 3 * 2  # schemes and tasks
     assert labels_of(curves) == ["DADH 64 bits", "DADH published"]
+
+
+def test_every_kind_that_an_experiment_can_name_has_a_table():
+    assert set(KINDS) == set(get_args(TableKind))
