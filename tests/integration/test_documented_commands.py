@@ -49,6 +49,10 @@ INSTEAD = {
         "uv run tools/fuzz.py --inputs 2 --kind unpair-hdf5 --kind plan",
         "minutes on a busy machine",
     ),
+    "uv run umml reproduce docs/completion.toml --data wikipedia=wikipedia.npz --complete auto": (
+        "uv run umml reproduce docs/completion.toml --data wikipedia=wikipedia.npz --complete auto --plan",
+        "minutes",
+    ),
     "uv run umml reproduce table3 --data mine=mine.npz --complete auto": (
         "uv run umml reproduce table3 --data mine=mine.npz --complete auto --plan",
         "hours",
