@@ -79,7 +79,7 @@ def test_step_gives_the_golden_loss(golden):
         def forward(self, _):
             return self.hidden
 
-    method.image_head, method.text_net = Given(golden["code_image"]), Given(golden["code_text"])
+    method.image_net, method.text_net = Given(golden["code_image"]), Given(golden["code_text"])
     present = golden["text"].any(dim=1)
     assert not present[3]
     losses = method.update(

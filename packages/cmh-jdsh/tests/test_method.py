@@ -88,7 +88,7 @@ def test_tanh_sharpens_with_the_epochs():
     image = torch.rand(3, 12)
     for epoch, sharpness in ((0, 1.0), (3, 2.0), (8, 3.0)):
         method.begin_epoch(epoch)
-        expected = torch.tanh(sharpness * method.image_head(image))
+        expected = torch.tanh(sharpness * method.image_net(image))
         torch.testing.assert_close(method.encode("image", image), expected)
 
 
@@ -122,7 +122,7 @@ def test_standardise_uses_the_statistics_of_the_data():
     spec = DataSpec(n_train=40, image_shape=(12,), text_width=9, image_mean=3.0, image_std=2.0)
     method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, standardise="matrix"), spec)
     image = torch.rand(5, 12)
-    torch.testing.assert_close(method.encode("image", image), torch.tanh(method.image_head((image - 3) / 2)))
+    torch.testing.assert_close(method.encode("image", image), torch.tanh(method.image_net((image - 3) / 2)))
 
 
 def test_losses_are_detached_scalars_with_fixed_names():

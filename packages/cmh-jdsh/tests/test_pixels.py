@@ -92,7 +92,7 @@ def test_current_variant_freezes_the_backbone(weights):
     losses = method.update(one_batch())
     assert torch.isfinite(losses["total"])
     assert all(torch.equal(before[name], value) for name, value in method.backbone.state_dict().items())
-    assert all(parameter.grad is not None for parameter in method.image_head.parameters())
+    assert all(parameter.grad is not None for parameter in method.image_net.parameters())
 
 
 def test_sigir2020_fine_tunes_one_backbone_and_keeps_the_other(weights):
@@ -119,7 +119,7 @@ def test_dropout_of_the_backbone(weights, dropout):
 def test_encode_pixels(weights):
     method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(bits=8, alexnet_weights=weights), SPEC).eval()
     image = one_batch().image
-    expected = torch.tanh(method.image_head(method.backbone(centre_crops(image))))
+    expected = torch.tanh(method.image_net(method.backbone(centre_crops(image))))
     torch.testing.assert_close(method.encode("image", image), expected)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cmh_train import MethodConfig
+from cmh_train import TwoNetworkConfig
 from pydantic import Field
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Width = Annotated[int, Field(ge=1)]
 
 
-class CAGANConfig(MethodConfig):
+class CAGANConfig(TwoNetworkConfig):
     """Options of CAGAN; the defaults are those of the authors' program for MIR-Flickr25K.
 
     "Program" below is the authors' released code, "figure" the drawing of the method in their papers.
@@ -30,11 +30,6 @@ class CAGANConfig(MethodConfig):
         default=32,
         ge=1,
         description="samples in one step and size of the learned adjacency; program",
-    )
-    standardise: Literal["none", "matrix"] = Field(
-        default="none",
-        description="what scales the images; none: nothing (program); matrix: one mean and deviation of the "
-        "whole matrix, for features that are not CLIP's and large (ours)",
     )
     image_widths: tuple[Width, ...] = Field(
         default=(4096,), description="widths of the image network's hidden layers; program"

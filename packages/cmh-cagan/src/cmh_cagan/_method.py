@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
@@ -12,22 +11,23 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
-    Modality,
+    SharpenedMethod,
     TrainingRows,
-    at_least_float32,
     full_precision,
+    image_feature_width,
+    linear_layers,
 )
 
 from cmh_cagan._config import PRESETS, CAGANConfig
 from cmh_cagan._losses import similarity_losses, total_loss
-from cmh_cagan._networks import GraphNetwork, hash_network
+from cmh_cagan._networks import GraphNetwork
 from cmh_cagan._similarity import joint_similarity, joint_similarity_of_present
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class CAGAN(HashingMethod):
+class CAGAN(SharpenedMethod):
     """Adaptive graph attention hashing, unsupervised.
 
     Every batch gets a target similarity from its images and texts together, and is a graph with that
@@ -54,24 +54,16 @@ class CAGAN(HashingMethod):
 
     drop_last: ClassVar[bool] = True
     config: CAGANConfig
-    data_spec: DataSpec
-    code_sharpness: torch.Tensor  # a in tanh(a x)
 
     def __init__(self, config: CAGANConfig, data_spec: DataSpec) -> None:
         super().__init__(config, data_spec)
-        if len(data_spec.image_shape) != 1:
-            raise ValueError(
-                "images of CAGAN must be features, one row each, "
-                f"but they have shape {data_spec.image_shape}; encode the pixels first, for example with CLIP"
-            )
+        image_width, text_width = image_feature_width(data_spec, "CAGAN"), data_spec.text_width
         # The learned adjacency has a place for every sample of a batch, and fit gives no larger batches.
         self.training_batch_size = min(config.batch_size, data_spec.n_train)
-        image_width = data_spec.image_shape[0]
-        self.image_net = hash_network(image_width, config.image_widths, config.bits)
-        self.text_net = hash_network(data_spec.text_width, config.text_widths, config.bits)
+        self.image_net = linear_layers(image_width, config.image_widths, config.bits)
+        self.text_net = linear_layers(text_width, config.text_widths, config.bits)
         self.image_graph = self._graph_network(image_width)
-        self.text_graph = self._graph_network(data_spec.text_width)
-        self.register_buffer("code_sharpness", torch.ones(()))
+        self.text_graph = self._graph_network(text_width)
         self.text_similarity = config.text_similarity or "binary"
         self._optimiser = torch.optim.SGD(
             self.parameters(),
@@ -103,14 +95,6 @@ class CAGAN(HashingMethod):
         """
         if self.config.text_similarity is None:
             self.text_similarity = "cosine" if bool((rows.text < 0).any()) else "binary"
-
-    def begin_epoch(self, epoch: int) -> None:
-        """Sharpen the codes' tanh.
-
-        Args:
-            epoch: counted from 0.
-        """
-        self.code_sharpness.fill_(math.sqrt(epoch + 1))
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Take one step of all networks.
@@ -184,32 +168,6 @@ class CAGAN(HashingMethod):
                 image, batch.text, batch.image_present, batch.text_present, **options
             )
         return joint_similarity(image, batch.text, **options), None
-
-    def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
-        """Map raw features to codes in -1..1, each row for itself; the graph networks take no part.
-
-        Args:
-            modality: "image" or "text".
-            features: `(n, d_image)` or `(n, text_width)` floating point.
-
-        Returns:
-            `(n, bits)` floating point.
-
-        Raises:
-            ValueError: the features have another width than the method was built for.
-        """
-        self._check_input(modality, features)
-        if modality == "text":
-            return self._code(self.text_net(features))
-        return self._code(self.image_net(self._image_input(features)))
-
-    def _code(self, hidden: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.code_sharpness * at_least_float32(hidden))
-
-    def _image_input(self, image: torch.Tensor) -> torch.Tensor:
-        if self.config.standardise == "none":
-            return image
-        return (image - self.data_spec.image_mean) / self.data_spec.image_std
 
 
 def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:

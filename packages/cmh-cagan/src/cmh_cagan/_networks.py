@@ -1,4 +1,4 @@
-"""The networks of CAGAN: one that hashes a modality, and one that hashes a batch as a graph."""
+"""The network of CAGAN that hashes a batch as a graph."""
 
 from __future__ import annotations
 
@@ -12,27 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Attention = Literal["additive", "multiplicative"]
-
-
-def hash_network(input_width: int, widths: Sequence[int], bits: int) -> torch.nn.Sequential:
-    """Make the network of a modality: linear layers with ReLU between them.
-
-    Args:
-        input_width: width of the features.
-        widths: of the hidden layers.
-        bits: width of the output.
-
-    Returns:
-        A network from `(batch, input_width)` to `(batch, bits)`, before the tanh.
-
-    Example:
-        >>> [tuple(p.shape) for p in hash_network(5, (7,), 8).parameters()]
-        [(7, 5), (7,), (8, 7), (8,)]
-    """
-    layers: list[torch.nn.Module] = []
-    for width_in, width_out in pairwise([input_width, *widths]):
-        layers += [torch.nn.Linear(width_in, width_out), torch.nn.ReLU(inplace=True)]
-    return torch.nn.Sequential(*layers, torch.nn.Linear([input_width, *widths][-1], bits))
 
 
 class GraphLayer(torch.nn.Module):

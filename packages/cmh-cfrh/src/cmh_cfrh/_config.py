@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cmh_train import MethodConfig
+from cmh_train import TwoNetworkConfig
 from pydantic import Field
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Width = Annotated[int, Field(ge=1)]
 
 
-class CFRHConfig(MethodConfig):
+class CFRHConfig(TwoNetworkConfig):
     """Options of the reconstruction of CFRH, each with a grade of evidence.
 
     [K] known: the paper's abstract or figure, or the part of the authors' code that was released. [I]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import torch
@@ -12,22 +11,23 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
-    Modality,
+    SharpenedMethod,
     at_least_float32,
     full_precision,
+    image_feature_width,
+    linear_layers,
 )
 from torch.nn.functional import normalize
 
 from cmh_cfrh._config import PRESETS, CFRHConfig
 from cmh_cfrh._losses import reconstruction_loss, similarity_losses, total_loss
-from cmh_cfrh._networks import linear_stack
 from cmh_cfrh._similarity import joint_similarity, joint_similarity_of_present
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class CFRH(HashingMethod):
+class CFRH(SharpenedMethod):
     """A reconstruction of CLIP-based fusion-modal reconstructing hashing, unsupervised.
 
     The authors released neither the training program nor the networks, so this is not "CFRH of the paper":
@@ -55,22 +55,14 @@ class CFRH(HashingMethod):
 
     drop_last: ClassVar[bool] = True
     config: CFRHConfig
-    data_spec: DataSpec
-    code_sharpness: torch.Tensor  # alpha in tanh(alpha x)
 
     def __init__(self, config: CFRHConfig, data_spec: DataSpec) -> None:
         super().__init__(config, data_spec)
-        if len(data_spec.image_shape) != 1:
-            raise ValueError(
-                "images of CFRH must be features, one row each, "
-                f"but they have shape {data_spec.image_shape}; encode the pixels first, for example with CLIP"
-            )
-        image_width, text_width = data_spec.image_shape[0], data_spec.text_width
-        self.image_net = linear_stack(image_width, config.image_widths, config.bits)
-        self.text_net = linear_stack(text_width, config.text_widths, config.bits)
-        self.image_decoder = linear_stack(config.bits, config.decoder_widths, image_width)
-        self.text_decoder = linear_stack(config.bits, config.decoder_widths, text_width)
-        self.register_buffer("code_sharpness", torch.ones(()))
+        image_width, text_width = image_feature_width(data_spec, "CFRH"), data_spec.text_width
+        self.image_net = linear_layers(image_width, config.image_widths, config.bits)
+        self.text_net = linear_layers(text_width, config.text_widths, config.bits)
+        self.image_decoder = linear_layers(config.bits, config.decoder_widths, image_width)
+        self.text_decoder = linear_layers(config.bits, config.decoder_widths, text_width)
         self._optimiser = torch.optim.SGD(
             self.parameters(),
             lr=config.learning_rate,
@@ -82,14 +74,6 @@ class CFRH(HashingMethod):
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
         """Return the one optimiser, of all networks."""
         return {"networks": self._optimiser}
-
-    def begin_epoch(self, epoch: int) -> None:
-        """Sharpen the codes' tanh.
-
-        Args:
-            epoch: counted from 0.
-        """
-        self.code_sharpness.fill_(math.sqrt(epoch + 1))
 
     def update(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Take one step of all networks.
@@ -159,32 +143,6 @@ class CFRH(HashingMethod):
 
     def _decoder_target(self, features: torch.Tensor) -> torch.Tensor:
         return normalize(features, dim=1) if self.config.reconstruction_target == "normalised" else features
-
-    def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
-        """Map raw features to codes in -1..1, each row for itself; the decoders take no part.
-
-        Args:
-            modality: "image" or "text".
-            features: `(n, d_image)` or `(n, text_width)` floating point.
-
-        Returns:
-            `(n, bits)` floating point.
-
-        Raises:
-            ValueError: the features have another width than the method was built for.
-        """
-        self._check_input(modality, features)
-        if modality == "text":
-            return self._code(self.text_net(features))
-        return self._code(self.image_net(self._image_input(features)))
-
-    def _code(self, hidden: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.code_sharpness * at_least_float32(hidden))
-
-    def _image_input(self, image: torch.Tensor) -> torch.Tensor:
-        if self.config.standardise == "none":
-            return image
-        return (image - self.data_spec.image_mean) / self.data_spec.image_std
 
 
 def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:

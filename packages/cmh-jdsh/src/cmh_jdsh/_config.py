@@ -6,7 +6,7 @@ from pathlib import Path  # noqa: TC003 - pydantic reads the annotation when the
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cmh_train import MethodConfig
+from cmh_train import TwoNetworkConfig
 from pydantic import Field
 
 from cmh_jdsh._dsdw import DSDW, MIRFLICKR25K_DSDW, NUSWIDE_TC10_DSDW
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class JDSHConfig(MethodConfig):
+class JDSHConfig(TwoNetworkConfig):
     """Options of JDSH; the defaults are those of the authors' program for MIR-Flickr25K.
 
     "Program" below is the authors' released code of December 2020 unless a date says otherwise.
@@ -33,11 +33,6 @@ class JDSHConfig(MethodConfig):
         default="umml2022",
         description="umml2022: the program of December 2020, which the UMML paper ran; sigir2020: that of "
         "May 2020, nearest to the paper",
-    )
-    standardise: Literal["none", "matrix"] = Field(
-        default="none",
-        description="what scales the images; none: nothing (program); matrix: one mean and deviation of the "
-        "whole matrix, needed where features are signed and large (ours)",
     )
     text_widths: tuple[int, ...] = Field(
         default=(4096,), min_length=1, description="hidden layers of the text net; program"

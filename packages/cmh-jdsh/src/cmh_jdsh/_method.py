@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 import torch
@@ -12,15 +11,16 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
-    Modality,
+    SharpenedMethod,
     at_least_float32,
     full_precision,
+    linear_layers,
 )
 
 from cmh_jdsh._config import PRESETS, JDSHConfig
 from cmh_jdsh._dsdw import SimilarityDistribution, sharpen
 from cmh_jdsh._losses import similarity_losses, total_loss
-from cmh_jdsh._networks import backbones, text_network
+from cmh_jdsh._networks import backbones
 from cmh_jdsh._pixels import FEATURE_WIDTH, centre_crops, training_crops
 from cmh_jdsh._similarity import joint_similarity
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cmh_jdsh._dsdw import Sharpening
 
 
-class JDSH(HashingMethod):
+class JDSH(SharpenedMethod):
     """Joint-modal distribution-based similarity hashing, unsupervised.
 
     Every batch gets a target similarity from its images and texts together; sure pairs are sharpened (DSDW).
@@ -57,16 +57,13 @@ class JDSH(HashingMethod):
 
     drop_last: ClassVar[bool] = True
     config: JDSHConfig
-    data_spec: DataSpec
-    code_sharpness: torch.Tensor  # a in tanh(a x)
 
     def __init__(self, config: JDSHConfig, data_spec: DataSpec) -> None:
         super().__init__(config, data_spec)
         self.backbone, self.target_backbone = backbones(config, data_spec)
         width = data_spec.image_shape[0] if self.backbone is None else FEATURE_WIDTH
-        self.image_head = torch.nn.Linear(width, config.bits)
-        self.text_net = text_network(data_spec.text_width, config.text_widths, config.bits)
-        self.register_buffer("code_sharpness", torch.ones(()))
+        self.image_net = torch.nn.Linear(width, config.bits)
+        self.text_net = linear_layers(data_spec.text_width, config.text_widths, config.bits)
         self.distribution = None
         if config.dsdw == "estimate":
             left_weight, right_weight = config.estimated_weights
@@ -80,7 +77,7 @@ class JDSH(HashingMethod):
 
     def _make_optimisers(self) -> dict[str, torch.optim.Optimizer]:
         config = self.config
-        image_parameters = list(self.image_head.parameters())
+        image_parameters = list(self.image_net.parameters())
         if self.backbone is not None and config.variant == "sigir2020":
             image_parameters += self.backbone.parameters()
         groups = {
@@ -118,7 +115,7 @@ class JDSH(HashingMethod):
         Args:
             epoch: counted from 0.
         """
-        self.code_sharpness.fill_(math.sqrt(epoch + 1))
+        super().begin_epoch(epoch)
         if self.distribution is None:
             return
         if epoch == 0:
@@ -140,7 +137,7 @@ class JDSH(HashingMethod):
         """
         self._check_batch(batch)
         image_feature, target_feature = self._training_features(batch.image)
-        image = self._code(self.image_head(image_feature))
+        image = self._code(self.image_net(image_feature))
         text = self._code(self.text_net(batch.text))
         with full_precision(batch.image):
             similarity = self._joint_similarity(at_least_float32(target_feature), batch.text)
@@ -157,7 +154,7 @@ class JDSH(HashingMethod):
     def _training_features(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Make features for the codes and features for the target similarity."""
         if self.backbone is None:
-            feature = self._standardised(image)
+            feature = super()._image_input(image)
             return feature, feature
         crops = training_crops(self._upright(image))
         if self.target_backbone is None:
@@ -194,33 +191,11 @@ class JDSH(HashingMethod):
             sharpened = sharpen(similarity, **sharpening)
         return self.config.scale * sharpened
 
-    def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
-        """Map raw features or pixels to codes in -1..1, each row for itself.
-
-        Args:
-            modality: "image" or "text".
-            features: `(n, *image_shape)` or `(n, text_width)` floating point.
-
-        Returns:
-            `(n, bits)` of the weights' dtype, float32 under autocast.
-
-        Raises:
-            ValueError: for features of another shape than the method was built for.
-        """
-        self._check_input(modality, features)
-        if modality == "text":
-            return self._code(self.text_net(features))
+    def _image_input(self, image: torch.Tensor) -> torch.Tensor:
         if self.backbone is None:
-            return self._code(self.image_head(self._standardised(features)))
-        return self._code(self.image_head(self.backbone(centre_crops(self._upright(features)))))
-
-    def _code(self, hidden: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.code_sharpness * at_least_float32(hidden))
-
-    def _standardised(self, image: torch.Tensor) -> torch.Tensor:
-        if self.config.standardise == "none":
-            return image
-        return (image - self.data_spec.image_mean) / self.data_spec.image_std
+            return super()._image_input(image)
+        features: torch.Tensor = self.backbone(centre_crops(self._upright(image)))
+        return features
 
     def _upright(self, image: torch.Tensor) -> torch.Tensor:
         """Pixels `(batch, 3, height, width)`."""

@@ -1,18 +1,14 @@
-"""The networks of JDSH: the text net, and AlexNet before the image head where images are pixels."""
+"""AlexNet before the image network of JDSH, where images are pixels."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from itertools import pairwise
 from typing import TYPE_CHECKING
-
-import torch
 
 from cmh_jdsh._pixels import read_alexnet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    import torch
     from cmh_train import DataSpec
 
     from cmh_jdsh._config import JDSHConfig
@@ -20,27 +16,10 @@ if TYPE_CHECKING:
 _DROPOUT = 0.5  # AlexNet's own
 
 
-def text_network(text_width: int, widths: Sequence[int], bits: int) -> torch.nn.Sequential:
-    """Make the text net: linear layers with a ReLU after every one but the last.
-
-    Args:
-        text_width: width of the texts.
-        widths: of the hidden layers.
-        bits: width of the output.
-
-    Returns:
-        A network from `(batch, text_width)` to `(batch, bits)`.
-    """
-    layers: list[torch.nn.Module] = []
-    for narrow, wide in pairwise((text_width, *widths)):
-        layers += [torch.nn.Linear(narrow, wide), torch.nn.ReLU(inplace=True)]
-    return torch.nn.Sequential(*layers, torch.nn.Linear(widths[-1], bits))
-
-
 def backbones(
     config: JDSHConfig, data_spec: DataSpec
 ) -> tuple[torch.nn.Module | None, torch.nn.Module | None]:
-    """Make the network before the image head and, where that is fine-tuned, a frozen copy for the targets.
+    """Make the network before the image network and, where that is fine-tuned, a frozen copy for the targets.
 
     Args:
         config: the options.

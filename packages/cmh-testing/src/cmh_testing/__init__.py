@@ -2,10 +2,11 @@
 
 import pytest
 
-pytest.register_assert_rewrite("cmh_testing._contract")
+pytest.register_assert_rewrite("cmh_testing._contract", "cmh_testing._cuda")
 
 from cmh_testing._contract import contract_tests  # noqa: E402 - its assertions explain themselves from now on
+from cmh_testing._cuda import cuda_tests  # noqa: E402
 from cmh_testing._data import example_data  # noqa: E402
 from cmh_testing._timing import time_ways  # noqa: E402
 
-__all__ = ["contract_tests", "example_data", "time_ways"]
+__all__ = ["contract_tests", "cuda_tests", "example_data", "time_ways"]

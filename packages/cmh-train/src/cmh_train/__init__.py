@@ -16,6 +16,7 @@ from cmh_train._encode import encode_dataset
 from cmh_train._fit import TrainingDivergedError, fit, prepare_untrained
 from cmh_train._gradients import gradient_penalty, input_gradient
 from cmh_train._model import ItemEncoder, Model, ModelDescription, ModelError, load_model, save_model
+from cmh_train._networks import linear_layers
 from cmh_train._norms import frobenius_norm
 from cmh_train._partners import Partners
 from cmh_train._record import EpochRecord, FitResult
@@ -38,6 +39,12 @@ from cmh_train._similarity import (
     similarity_loss,
 )
 from cmh_train._triplets import triplet_hinge_sum
+from cmh_train._two_networks import (
+    SharpenedMethod,
+    TwoNetworkConfig,
+    TwoNetworkMethod,
+    image_feature_width,
+)
 
 __all__ = [
     "Batch",
@@ -57,9 +64,12 @@ __all__ = [
     "Partners",
     "Precision",
     "SecondOrder",
+    "SharpenedMethod",
     "TrainingData",
     "TrainingDivergedError",
     "TrainingRows",
+    "TwoNetworkConfig",
+    "TwoNetworkMethod",
     "UnknownMethodError",
     "affinity",
     "at_least_float32",
@@ -75,8 +85,10 @@ __all__ = [
     "fuse_affinities",
     "fuse_known_affinities",
     "gradient_penalty",
+    "image_feature_width",
     "image_statistics",
     "input_gradient",
+    "linear_layers",
     "load_checkpoint",
     "load_model",
     "make_config",

@@ -1,4 +1,4 @@
-"""The networks of CFRH: an encoder and a decoder for each modality."""
+"""Stacks of linear layers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def linear_stack(input_width: int, widths: Sequence[int], output_width: int) -> torch.nn.Sequential:
-    """Make linear layers with ReLU between them: an encoder before its tanh, or a decoder.
+def linear_layers(input_width: int, widths: Sequence[int], output_width: int) -> torch.nn.Sequential:
+    """Make linear layers with ReLU between them: a network before its tanh, a decoder, a discriminator.
 
     Args:
         input_width: width of the input.
@@ -20,10 +20,10 @@ def linear_stack(input_width: int, widths: Sequence[int], output_width: int) -> 
         output_width: width of the output.
 
     Returns:
-        A network from `(batch, input_width)` to `(batch, output_width)`.
+        A network from `(batch, input_width)` to `(batch, output_width)`, initialised as torch does.
 
     Example:
-        >>> [tuple(p.shape) for p in linear_stack(5, (7,), 8).parameters()]
+        >>> [tuple(p.shape) for p in linear_layers(5, (7,), 8).parameters()]
         [(7, 5), (7,), (8, 7), (8,)]
     """
     layers: list[torch.nn.Module] = []
