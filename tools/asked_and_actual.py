@@ -3,7 +3,7 @@
     python tools/asked_and_actual.py > packages/cmh-unpair/docs/asked-and-actual.csv
 
 Numbers of 10,000 training rows. `emptied`: texts or images, one kind only. `pairs_left`: true pairs when both
-kinds are unpaired by p % (up to 50 % each, the most that leaves no row without both). `script_...`: the same
+kinds are unpaired by p % (up to 50% each, the most that leaves no row without both). `script_...`: the same
 by `published_2022_plan`, a counter of 99 rows, images emptied in front, texts at the back.
 """
 

@@ -26,7 +26,7 @@ def test_train_and_evaluate_on_a_file_of_ones_own(umml, save, arrays, tmp_path):
     trained = umml("train", save(arrays), *TINY, "--unpaired-images", 20, "--unpaired-text", 10)
     assert "image → text" in trained.stdout
     assert "40 of 40" in trained.stdout
-    assert "28" in trained.stdout  # 20 % of 40 lost their text, 10 % their image
+    assert "28" in trained.stdout  # 20% of 40 lost their text, 10% their image
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
     evaluated = umml("evaluate", folder)
     assert "image-to-text" in evaluated.stdout
@@ -126,7 +126,7 @@ def test_an_alias_makes_the_same_run(umml, save, arrays, tmp_path):
 def test_a_batch_that_discarding_made_smaller_is_said(umml, save, arrays, tmp_path):
     done = umml("train", save(arrays), *TINY, "--discard", 80)
     assert (
-        "Note: dadh on data, SD 80 %: discarding leaves 8 training rows, fewer than a batch of 20"
+        "Note: dadh on data, SD 80%: discarding leaves 8 training rows, fewer than a batch of 20"
         in done.stdout
     )
     assert "8, not 20" in done.stdout
@@ -191,7 +191,7 @@ def with_empty_row(arrays):
         (dict, ("--method", "dadhh"), "dadhh"),
         (dict, ("--preset", "huge"), "huge"),
         (dict, ("--unpaired-images", "130"), "unpaired_images"),
-        (dict, ("--unpaired-images", "60", "--unpaired-text", "60"), "120 %"),
+        (dict, ("--unpaired-images", "60", "--unpaired-text", "60"), "120%"),
         (dict, ("--discard", "100"), "nothing to train on"),
         (dict, ("--bits", "0"), "bits"),
         (dict, ("--bits", "1000"), "bits"),

@@ -58,7 +58,7 @@ def test_plain_lines_and_table_in_a_pipe(undisturbed):
     _, printed = undisturbed
     assert f"[{N_RUNS}/{N_RUNS}] dadh · emoji" in printed
     assert "\x1b[" not in printed
-    assert re.search(r"UIT 60 %\s+│", printed)
+    assert re.search(r"UIT 60%\s+│", printed)
     assert "unpaired +" in printed or "discarded -" in printed
 
 
@@ -70,7 +70,7 @@ def test_figures_and_report_stand_alone(undisturbed):
     assert report.count('class="query"') == 12 * 2 * 6  # queries, directions, cells
     assert "data:image/png;base64," in report
     assert 'class="tile right"' in report
-    assert "UIT 60 %" in report
+    assert "UIT 60%" in report
 
 
 def test_started_again_it_shows_the_same_without_training(undisturbed, umml):

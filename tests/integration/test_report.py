@@ -89,7 +89,7 @@ UT = [40]
 
 @pytest.fixture(scope="module")
 def two_methods(tmp_path_factory):
-    """The report of DADH and JDSH, each paired and with 40 % of the images removed."""
+    """The report of DADH and JDSH, each paired and with 40% of the images removed."""
     folder = tmp_path_factory.mktemp("methods")
     prepare(folder)
     (folder / "grid.toml").write_text(TWO_METHODS)
@@ -113,11 +113,11 @@ def test_filters_leave_what_was_asked_for(tmp_path, two_methods):
         };
         return {all: choose("method", ""), method: choose("method", "jdsh"), both: choose("scheme", "UT")};
     """)  # fmt: skip
-    assert sorted(found["all"]["rows"]) == [[m, c] for m in ("dadh", "jdsh") for c in ("UT 40 %", "paired")]
+    assert sorted(found["all"]["rows"]) == [[m, c] for m in ("dadh", "jdsh") for c in ("UT 40%", "paired")]
     assert len(found["all"]["sections"]) == 2
-    assert sorted(found["method"]["rows"]) == [["jdsh", "UT 40 %"], ["jdsh", "paired"]]
+    assert sorted(found["method"]["rows"]) == [["jdsh", "UT 40%"], ["jdsh", "paired"]]
     assert found["method"]["sections"] == ["JDSH on small, 16 bits"]
-    assert found["both"]["rows"] == [["jdsh", "UT 40 %"]]
+    assert found["both"]["rows"] == [["jdsh", "UT 40%"]]
 
 
 @needs_browser

@@ -12,7 +12,7 @@ def test_losses_and_map_of_every_trained_run_are_written(undisturbed, tmp_path):
     assert (
         "12 runs are in logs" in run(tmp_path, "runs", "tensorboard", "--out", "out", "--to", "logs").stdout
     )
-    folder = next((tmp_path / "logs").glob("small/dadh/UI 40 %*"))
+    folder = next((tmp_path / "logs").glob("small/dadh/UI 40%*"))
     events = EventAccumulator(str(folder))
     events.Reload()
     assert {"map_i2t", "map_t2i", "seconds"} < set(events.Tags()["scalars"])

@@ -112,14 +112,14 @@ def test_files_without_a_split(tmp_path, write, wikipedia_sized):
     write(source, wikipedia_sized)
     before = cmh_data.load(source, protocol="wikipedia")
     plan = plan_unpairing(len(before.split.train), unpaired_images=20, unpaired_text=30)
-    emptied = {}
+    removed = {}
     for path in source.iterdir():
         if path.name.endswith("-lall.mat"):
             shutil.copy(path, target)
             continue
         report = unpair_file(path, target / path.name, plan, rows=before.split.train)
-        emptied |= {array.role: array.emptied for array in report.arrays}
-    assert emptied == {"image": plan.counts.without_image, "text": plan.counts.without_text}
+        removed |= {array.role: array.emptied for array in report.arrays}
+    assert removed == {"image": plan.counts.without_image, "text": plan.counts.without_text}
     after = cmh_data.load(target, protocol="wikipedia")
     assert_unpaired(before, after, plan)
     assert cmh_data.inspect(target).parts["text"].missing_rows == plan.counts.without_text

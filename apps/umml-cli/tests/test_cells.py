@@ -8,10 +8,10 @@ from umml_cli.runs.cells import Cell
     [
         ("paired", 0, "paired"),
         ("untrained", 0, "untrained"),
-        ("UI", 20, "UI 20 %"),
-        ("UT", 100, "UT 100 %"),
-        ("UIT", 60, "UIT 60 %"),
-        ("SD", 12.5, "SD 12.5 %"),
+        ("UI", 20, "UI 20%"),
+        ("UT", 100, "UT 100%"),
+        ("UIT", 60, "UIT 60%"),
+        ("SD", 12.5, "SD 12.5%"),
     ],
 )
 def test_a_cell_keeps_its_name_and_share(scheme, percent, title):
@@ -22,7 +22,7 @@ def test_a_cell_keeps_its_name_and_share(scheme, percent, title):
 
 def test_several_schemes_at_once_are_spelled_out():
     cell = Cell(unpaired_images=30, unpaired_text=10, discard=5)
-    assert (cell.scheme, cell.title) == ("mixed", "UI 30 % + UT 10 % + SD 5 %")
+    assert (cell.scheme, cell.title) == ("mixed", "UI 30% + UT 10% + SD 5%")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_several_schemes_at_once_are_spelled_out():
         (Cell.of("SD", 80), 40, 40, 40),
     ],
 )
-def test_the_plan_empties_what_the_scheme_says(cell, kept, with_image, with_text):
+def test_the_plan_removes_what_the_scheme_says(cell, kept, with_image, with_text):
     plan = cell.plan(200)
     assert plan.kept.sum() == kept
     assert (plan.image_present & plan.kept).sum() == with_image
@@ -54,7 +54,7 @@ def test_discarded_samples_cost_no_training():
     [
         (lambda: Cell(unpaired_images=130), "less than or equal to 100"),
         (lambda: Cell(unpaired_text=-1), "greater than or equal to 0"),
-        (lambda: Cell(unpaired_images=60, unpaired_text=50), "make 110 % of the training pairs"),
+        (lambda: Cell(unpaired_images=60, unpaired_text=50), "make 110% of the training pairs"),
         (lambda: Cell(discard=100), "leaves nothing to train on"),
         (lambda: Cell(trained=False, discard=10), "sees no training pairs"),
         (lambda: Cell.of("UI", 0), "take a percentage above 0"),

@@ -64,7 +64,7 @@ def test_what_the_data_cannot_give_is_refused(choice, has_labels, n_pairs, says)
 
 def test_a_completed_cell_has_a_name_of_its_own():
     cell = Cell.of("UIT completed", 60)
-    assert (cell.title, cell.scheme, cell.percent) == ("UIT 60 %, completed", "UIT completed", 60)
+    assert (cell.title, cell.scheme, cell.percent) == ("UIT 60%, completed", "UIT completed", 60)
     assert cell != Cell.of("UIT", 60)
     assert cell.plan(100) == Cell.of("UIT", 60).plan(100)
     with pytest.raises(ValidationError, match="nothing to complete"):
@@ -81,8 +81,8 @@ def test_a_grid_shows_completed_cells_beside_the_others(gaps):
     assert list(completed.cells) == ["paired", "UI", "UI completed", "UIT", "UIT completed", "SD"]
     runs = list(specify(completed, open_sources([f"small={gaps}"])))
     done = {run.cell.title: run.completion for run in runs if run.completion != "none"}
-    assert done == {"UI 60 %, completed": "neighbour", "UIT 60 %, completed": "neighbour"}  # UIT 100: no pair
-    assert "UIT 100 %" in {run.cell.title for run in runs}
+    assert done == {"UI 60%, completed": "neighbour", "UIT 60%, completed": "neighbour"}  # UIT 100: no pair
+    assert "UIT 100%" in {run.cell.title for run in runs}
     assert len({run.setting_id for run in runs}) == 1
 
 

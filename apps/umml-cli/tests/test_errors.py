@@ -7,7 +7,7 @@ from umml_cli.runs.cells import Cell
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"discard": 100}, "discarding 100 % of the training pairs leaves nothing to train on; discard less"),
+        ({"discard": 100}, "discarding 100% of the training pairs leaves nothing to train on; discard less"),
         ({"discard": -1}, "discard: Input should be greater than or equal to 0 (got -1)"),
         ({"colour": 1}, "colour: there is no such entry"),
     ],

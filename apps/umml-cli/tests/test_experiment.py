@@ -27,14 +27,14 @@ def write(tmp_path, text):
 def test_the_quickstart_has_the_cells_that_it_promises():
     cells = [cell.title for cell in built_in_experiment("quickstart").grid()]
     assert cells == [
-        "paired", "UI 20 %", "UI 60 %", "UI 100 %", "UT 20 %", "UT 60 %", "UT 100 %",
-        "UIT 20 %", "UIT 60 %", "UIT 100 %", "SD 20 %", "SD 60 %", "SD 80 %", "untrained",
+        "paired", "UI 20%", "UI 60%", "UI 100%", "UT 20%", "UT 60%", "UT 100%",
+        "UIT 20%", "UIT 60%", "UIT 100%", "SD 20%", "SD 60%", "SD 80%", "untrained",
     ]  # fmt: skip
 
 
 def test_an_experiment_file_is_read(tmp_path):
     experiment = read_experiment(write(tmp_path, GOOD))
-    assert [cell.title for cell in experiment.grid()] == ["paired", "UI 20 %", "UI 60 %"]
+    assert [cell.title for cell in experiment.grid()] == ["paired", "UI 20%", "UI 60%"]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +137,12 @@ def plan(names, data, **options):
     )
 
 
-@pytest.mark.parametrize(("partial", "n_emptied"), [("largest-remainder", 14), ("position", 20)])
-def test_what_a_partial_block_gives(tmp_path, partial, n_emptied):
+@pytest.mark.parametrize(("partial", "n_removed"), [("largest-remainder", 14), ("position", 20)])
+def test_what_a_partial_block_gives(tmp_path, partial, n_removed):
     path = write(tmp_path, f'partial = "{partial}"\n' + GOOD)
     _, run, _ = plan([str(path)], ["emoji"])
-    assert (run.cell.title, run.partial) == ("UI 20 %", partial)
-    assert run.plan(70).counts.without_text == n_emptied  # 14 are 20 % of 70
+    assert (run.cell.title, run.partial) == ("UI 20%", partial)
+    assert run.plan(70).counts.without_text == n_removed  # 14 are 20% of 70
 
 
 def test_cells_that_tables_share_are_run_once():

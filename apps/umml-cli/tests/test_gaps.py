@@ -64,7 +64,7 @@ def test_a_file_with_gaps_trains_like_the_complete_file_with_the_same_plan(
     arrays, tmp_path, method, options, fill
 ):
     np.savez(tmp_path / "whole.npz", **arrays)
-    image_gaps, text_gaps = np.arange(70, 100), np.arange(30)  # the rows that UIT 60 % empties
+    image_gaps, text_gaps = np.arange(70, 100), np.arange(30)  # the rows that UIT 60% removes
     np.savez(tmp_path / "gaps.npz", **with_gaps(arrays, image_gaps, text_gaps, fill))
     simulated, real = (
         run(tmp_path / "whole.npz", *UIT60, *options, method=method),
@@ -79,7 +79,7 @@ def test_a_file_with_gaps_trains_like_the_complete_file_with_the_same_plan(
 
 def test_a_plan_adds_to_what_is_missing(arrays, tmp_path):
     np.savez(tmp_path / "gaps.npz", **with_gaps(arrays, np.arange(50, 60), np.arange(5, 25), 0.0))
-    _, result, _ = run(tmp_path / "gaps.npz", "--unpaired-images", "10")  # empties the texts of rows 0 to 9
+    _, result, _ = run(tmp_path / "gaps.npz", "--unpaired-images", "10")  # removes the texts of rows 0 to 9
     assert result["training_pairs"] == {"rows": 100, "kept": 100, "paired": 100 - 10 - 25}
 
 

@@ -12,9 +12,9 @@ UI, UT, FALLS, STAYS, KEEPING = FINDINGS
 CELLS = {  # image -> text, text -> image
     ("untrained", 0): (0.1, 0.1),
     ("paired", 0): (0.9, 0.5),
-    ("UI", 20): (0.6, 0.4),  # 67 % and 80 % of paired: as the paper
-    ("UI", 100): (0.12, 0.04),  # 13 % and 8 %: the other way; 2.5 % and below 0 of the gain
-    ("UT", 20): (0.8, 0.4),  # 89 % and 80 %: as the paper
+    ("UI", 20): (0.6, 0.4),  # 67% and 80% of paired: as the paper
+    ("UI", 100): (0.12, 0.04),  # 13% and 8%: the other way; 2.5% and below 0 of the gain
+    ("UT", 20): (0.8, 0.4),  # 89% and 80%: as the paper
     ("UIT", 100): (0.5, 0.15),  # half of the gain, an eighth of it
     ("SD", 20): (0.7, 0.3),
 }
@@ -35,9 +35,9 @@ def test_findings_of_numbers_worked_out_by_hand():
     assert found[UI].verdict == "no"
     assert str(found[UT]) == "1 of 1"
     assert found[UT].verdict == "yes"
-    assert str(found[FALLS]) == "2 of 2 (UI 2 % / -15 %)"
-    assert str(found[STAYS]) == "1 of 2 (50 % / 12 %)"
-    # 20 %: UI 0.6 < 0.7, 0.4 > 0.3; UT both above. 100 % against untrained: UI one of two, UIT both.
+    assert str(found[FALLS]) == "2 of 2 (UI 2% / -15%)"
+    assert str(found[STAYS]) == "1 of 2 (50% / 12%)"
+    # 20%: UI 0.6 < 0.7, 0.4 > 0.3; UT both above. 100% against untrained: UI one of two, UIT both.
     assert str(found[KEEPING]) == "6 of 8"
     assert found[KEEPING].verdict == "mostly"
 
@@ -53,9 +53,9 @@ def test_what_a_grid_cannot_show_is_left_out(absent):
 
 def test_published_numbers_stand_beside_ours():
     (row,) = [row for row in find([series(CELLS)]) if row.finding == STAYS]
-    assert row.published == "mirflickr25k 2 of 2 (74 % / 79 %); nuswide-tc21 2 of 2 (91 % / 98 %)"
+    assert row.published == "mirflickr25k 2 of 2 (74% / 79%); nuswide-tc21 2 of 2 (91% / 98%)"
     (row,) = [row for row in find([series(CELLS, "nuswide-tc21", "jdsh")]) if row.finding == STAYS]
-    assert row.published == "nuswide-tc21 0 of 2 (1 % / 3 %)"
+    assert row.published == "nuswide-tc21 0 of 2 (1% / 3%)"
     # by hand from Table 3 and 4 of the paper: the 50/50 cell of DADH on MIR-Flickr25K
     maps = maps_of("mirflickr25k", "dadh")
     ends = [maps[Cell.of(*cell), "i2t"] for cell in (("untrained", 0), ("paired", 0), ("UIT", 100))]
@@ -89,7 +89,7 @@ def test_what_is_not_significant_counts_for_neither_side():
 
 
 def test_a_larger_part_must_be_significant_as_well():
-    # UI 20 % keeps 0.60 / 0.90 and 0.40 / 0.50, 13 % apart; UI 40 % 5 %. Half of the 95% CI is 0.05 / 0.5.
+    # UI 20% keeps 0.60 / 0.90 and 0.40 / 0.50, 13% apart; UI 40% 5%. Half of the 95% CI is 0.05 / 0.5.
     cells = {("paired", 0): (0.9, 0.5), ("UI", 20): (0.6, 0.4), ("UI", 40): (0.6, 0.36)}
     known = series(cells)
     (row,) = find([Stored(known.dataset, known.method, known.bits, known.scores)])

@@ -49,7 +49,7 @@ def test_a_batch_of_what_discarding_left_is_said_and_recorded(dataset, tmp_path)
     assert result.training_pairs == {"rows": 20, "kept": 4, "paired": 4, "batch": 4}
     (note,) = small_batches([specify(dataset, cell)] * 2, {dataset.name: 20})
     assert note.startswith(
-        "dadh on tiny, SD 80 %: discarding leaves 4 training rows, fewer than a batch of 10"
+        "dadh on tiny, SD 80%: discarding leaves 4 training rows, fewer than a batch of 10"
     )
 
 

@@ -83,8 +83,8 @@ def test_a_comparison_without_its_other_side_is_left_out():
 def test_the_table_names_the_better_of_unpaired_and_discarded():
     series = make_series(paired=(0.8, 0.5), UI60=(0.6, 0.5), SD60=(0.5, 0.55))
     cell = Cell.of("UI", 60)
-    assert entry(series, cell, "i2t").against_discarding == "unpaired +20 %"
-    assert entry(series, cell, "t2i").against_discarding == "discarded -9 %"
+    assert entry(series, cell, "i2t").against_discarding == "unpaired +20%"
+    assert entry(series, cell, "t2i").against_discarding == "discarded -9%"
 
 
 def test_seeds_give_mean_and_interval():

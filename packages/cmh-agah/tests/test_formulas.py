@@ -40,7 +40,7 @@ def sample(case, bits=11, seed=0):
     if case == "one class":
         label[:] = 1
     if n > 2:
-        text[1] = text[2]  # two emptied samples have one common code
+        text[1] = text[2]  # two zero-filled samples have one common code
         label[2] = 0 if case == "odd" else label[2]
     return image, text, label
 

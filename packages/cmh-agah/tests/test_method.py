@@ -30,7 +30,7 @@ SPEC = DataSpec(n_train=40, image_shape=(12,), text_width=9, n_label=3)
 
 
 def training_data(n=40, seed=0, labels=3):
-    """Images and texts that both tell the class; image 3 and text 5 are emptied."""
+    """Images and texts that both tell the class; image 3 and text 5 are zero-filled."""
     generator = np.random.default_rng(seed)
     group = np.arange(n) % labels
     image = generator.random((n, 12), dtype=np.float32) + 2 * np.eye(labels, 12, dtype=np.float32)[group]
@@ -134,7 +134,7 @@ def test_batch_of_one_and_one_class():
     assert all(torch.isfinite(value).all() for value in method.state_dict().values())
 
 
-def test_everything_emptied_stays_finite():
+def test_everything_zero_filled_stays_finite():
     data = training_data()
     empty = TrainingData.from_arrays(
         image=np.zeros_like(data.image), text=data.text, label=data.label, image_present=np.zeros(40, bool)

@@ -69,8 +69,8 @@ def main() -> None:
     print(f"torch {torch.__version__}, {options.device}, {options.threads} thread(s), {options.rows} rows")
     print("| part | seconds | share |\n|---|---|---|")
     for part, value in seconds.items():
-        print(f"| {part} | {value:.1f} | {100 * value / total:.1f} % |")
-    print(f"| all | {total:.1f} | 100 % |")
+        print(f"| {part} | {value:.1f} | {100 * value / total:.1f}% |")
+    print(f"| all | {total:.1f} | 100% |")
 
 
 if __name__ == "__main__":

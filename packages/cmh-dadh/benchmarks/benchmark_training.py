@@ -108,7 +108,7 @@ def main() -> None:
     )
     print("| part | seconds | share |\n|---|---|---|")
     for part, value in (seconds | {"all": total}).items():
-        print(f"| {part} | {value:.1f} | {100 * value / total:.0f} % |")
+        print(f"| {part} | {value:.1f} | {100 * value / total:.0f}% |")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def taken_step(variant, kind, **options):
         image_present=torch.ones(n, dtype=torch.bool),
         text_present=torch.ones(n, dtype=torch.bool),
     )
-    if n > 2:  # an emptied text and two equal samples
+    if n > 2:  # an zero-filled text and two equal samples
         batch.text[0] = 0
         batch.image[1], batch.text[1] = batch.image[2], batch.text[2]
     if variant == "icmr2020":  # the matrices are equal at the start only

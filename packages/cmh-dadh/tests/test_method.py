@@ -15,7 +15,7 @@ SMALL = {"bits": 16, "layer_widths": (32, 16, 8), "learning_rate": 2e-3, "batch_
 
 @pytest.fixture(scope="module")
 def data():
-    """Three classes, each with its own direction in both modalities; some samples emptied as UMML does."""
+    """Three classes, each with its own direction in both modalities; some zero-filled as UMML does."""
     rng = np.random.default_rng(7)
     kind = rng.integers(0, 3, 65)  # the last batch of 16 would have one row
     image = 3 + rng.normal(size=(65, 10)) * 0.5 + 2 * np.eye(10)[kind]

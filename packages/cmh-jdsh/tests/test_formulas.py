@@ -23,14 +23,14 @@ def features(n, width, seed, *, signed=False, binary=False):
 
 
 def awkward(case):
-    """Images and texts: one sample, two, equal rows, emptied rows, everything emptied, features with sign."""
+    """Images and texts: one sample, two, equal rows, zero-filled rows, nothing left, with sign."""
     n = {"one": 1, "two": 2}.get(case, 9)
     image, text = features(n, 6, 1, signed=case == "signed"), features(n, 5, 2, binary=True)
     if case == "equal":
         image[4], text[4] = image[2], text[2]
     if case == "all equal":
         image[:], text[:] = image[0], 1
-    if case == "emptied":
+    if case == "zero-filled":
         image[1], text[3] = 0, 0
         image[5], text[5] = 0, 0
     if case == "nothing left":
@@ -38,7 +38,7 @@ def awkward(case):
     return image, text
 
 
-CASES = ("one", "two", "signed", "equal", "all equal", "emptied", "nothing left")
+CASES = ("one", "two", "signed", "equal", "all equal", "zero-filled", "nothing left")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -52,10 +52,10 @@ def test_joint_similarity(case, variant):
         torch.testing.assert_close(ours, ours.T)
 
 
-def test_emptied_samples():
-    image, text = awkward("emptied")
+def test_zero_filled_samples():
+    image, text = awkward("zero-filled")
     assert affinity(text)[3].tolist() == [-1.0] * 9  # itself included
-    image[6] = image[1]  # two emptied images: cosine 0 as well, since rows of zeros stay zero
+    image[6] = image[1]  # two zero-filled images: cosine 0 as well, since rows of zeros stay zero
     assert affinity(image)[1, 6] == -1
 
 

@@ -28,7 +28,7 @@ EVERY_TARGET = (
 
 
 def training_data(n=40, seed=0):
-    """Images and texts that both tell the class; image 3 and text 5 are emptied."""
+    """Images and texts that both tell the class; image 3 and text 5 are zero-filled."""
     generator = np.random.default_rng(seed)
     group = np.arange(n) % 3
     image = generator.random((n, 12), dtype=np.float32) + 3 * np.eye(3, 12, dtype=np.float32)[group]

@@ -2,7 +2,7 @@
 
     python benchmarks/benchmark_rewriting.py --folder /big/disk --items 19583 --csv results.csv
 
-The published way reads the whole array, empties rows in a loop and writes all of it. Every repetition
+The published way reads the whole array, removes rows in a loop and writes all of it. Every repetition
 measures all ways in turn on the same file, each in a process of its own, whose peak memory and processor
 seconds are shown too; importing is not timed. Every way ends with fsync, except `copy, not flushed`, which
 returns while most of the copy is still in the memory of the operating system. The sources stay in the folder

@@ -106,7 +106,7 @@ def test_sparse_texts(make, marker):
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, Tensor])
-def test_markers_are_one_where_the_item_is_emptied(wrap):
+def test_markers_are_one_where_the_item_is_removed(wrap):
     flat = IMAGES.reshape(N, 6)
     unpaired = PLAN.apply(wrap(flat), wrap(TEXTS), rows=ROWS, marker="both")
     for array, present in (

@@ -38,4 +38,4 @@ def test_the_short_table_of_the_readme_is_that_of_the_file():
     for p, text in short:
         cells = [cell.strip() for cell in text.split("|")]
         numbers = list(whole[p].values())[1:]
-        assert cells == [f"{int(number) / 100:.2f} %" if number else "" for number in numbers]
+        assert cells == [f"{int(number) / 100:.2f}%" if number else "" for number in numbers]

@@ -104,7 +104,7 @@ def test_exported_files_can_be_unpaired_themselves(tmp_path):
         ({"data_set": "coco"}, "data_set must be one of mirflickr, nus-wide, but it is 'coco'"),
         ({"images": PIXELS}, r"images must have 2 axes for this program, but the shape is \(24, 3, 4, 5\)"),
         ({"texts": TEXTS[1:]}, r"must have the same number of rows, but they have \[23, 24\]"),
-        ({"plan": plan_unpairing(24, discard=50)}, "plan must be one that only empties"),
+        ({"plan": plan_unpairing(24, discard=50)}, "plan must be one that only removes"),
         ({"plan": plan_unpairing(20)}, "rows must be given because the arrays have 24 rows"),
         ({"labels": LABELS.astype(np.float16)}, "LAll must hold integers or floats"),
     ],

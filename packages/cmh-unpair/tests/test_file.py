@@ -43,7 +43,7 @@ def arrays(seed=0):
     }
 
 
-def emptied(data, fill="zero"):
+def removed(data, fill="zero"):
     result = {key: values.copy() for key, values in data.items()}
     for key, rows in (("IAll", NO_IMAGE), ("XAll", NO_IMAGE), ("YAll", NO_TEXT)):
         if key in result:
@@ -88,7 +88,7 @@ def write_hdf5(path, data, storage, *, matlab=False, reverse=()):
     ids=["hdf5, rows first", "matlab 7.3, rows last"],
 )
 @pytest.mark.parametrize("storage", STORAGES.values(), ids=STORAGES)
-def test_hdf5_keeps_everything_but_the_emptied_items(tmp_path, storage, matlab, reverse, fill):
+def test_hdf5_keeps_everything_but_the_removed_items(tmp_path, storage, matlab, reverse, fill):
     source, target = tmp_path / "in.mat", tmp_path / "out.mat"
     data = arrays()
     write_hdf5(source, data, storage, matlab=matlab, reverse=reverse)
@@ -99,7 +99,7 @@ def test_hdf5_keeps_everything_but_the_emptied_items(tmp_path, storage, matlab, 
     assert source.read_bytes() == before
     assert target.read_bytes()[:512] == before[:512] or not matlab
     with h5py.File(source) as old, h5py.File(target) as new:
-        for key, values in emptied(data, fill).items():
+        for key, values in removed(data, fill).items():
             np.testing.assert_array_equal(new[key][()], values.T if key in reverse else values, strict=True)
             for name in (
                 "chunks",
@@ -131,7 +131,7 @@ def test_hdf5_marker_and_integers(tmp_path, storage):
         with h5py.File(target) as new:
             texts = new["YAll"][()].T if reverse else new["YAll"][()]
             assert texts.dtype == np.uint8
-            np.testing.assert_array_equal(texts[:, :-1], emptied(data)["YAll"])
+            np.testing.assert_array_equal(texts[:, :-1], removed(data)["YAll"])
             np.testing.assert_array_equal(np.flatnonzero(texts[:, -1]), NO_TEXT)
             assert new["YAll"].attrs["note"] == "é"
             assert new["YAll"].compression == storage.get("compression")
@@ -148,7 +148,7 @@ def test_hdf5_marker_and_integers(tmp_path, storage):
 @pytest.mark.parametrize("compress", [False, True], ids=["plain", "compressed"])
 @pytest.mark.parametrize("byte_order", ["<", ">"], ids=["little", "big"])
 @pytest.mark.parametrize("columns", [False, True], ids=["rows", "columns"])
-def test_matlab_5_keeps_everything_but_the_emptied_items(tmp_path, fill, compress, byte_order, columns):
+def test_matlab_5_keeps_everything_but_the_removed_items(tmp_path, fill, compress, byte_order, columns):
     source, target = tmp_path / "in.mat", tmp_path / "out.mat"
     data = arrays()
     turned = {key: values.T if columns else values for key, values in data.items()}
@@ -164,7 +164,7 @@ def test_matlab_5_keeps_everything_but_the_emptied_items(tmp_path, fill, compres
     report = unpair_file(source, target, PLAN, rows=ROWS, fill=fill)
     assert report.format == "matlab-5"
     after = scipy.io.loadmat(target)
-    for key, values in emptied(data, fill).items():
+    for key, values in removed(data, fill).items():
         np.testing.assert_array_equal(after[key], values.T if columns else values)
         assert after[key].dtype.itemsize == before[key].dtype.itemsize
     for key in before.keys() - turned.keys():
@@ -202,7 +202,7 @@ def test_matlab_5_marker_integers_and_sparse(tmp_path, columns):
     unpair_file(source, target, PLAN, rows=ROWS, marker="both")
     after = scipy.io.loadmat(target)
     for key, rows in (("XAll", NO_IMAGE), ("YAll", NO_TEXT)):
-        np.testing.assert_array_equal(turn(after[key])[:, :-1], emptied(data)[key])
+        np.testing.assert_array_equal(turn(after[key])[:, :-1], removed(data)[key])
         np.testing.assert_array_equal(np.flatnonzero(turn(after[key])[:, -1]), rows)
     plan = published_2022_plan(40, unpaired_text=20, integer_cast=True)
     unpair_file(source, target, plan, rows=ROWS, overwrite=True)
@@ -214,7 +214,7 @@ def test_matlab_5_marker_integers_and_sparse(tmp_path, columns):
     scipy.io.savemat(source, {"YAll": sparse})
     unpair_file(source, target, PLAN, rows=ROWS, item_axis={"YAll": int(columns)}, overwrite=True)
     after = scipy.io.loadmat(target)["YAll"]
-    np.testing.assert_array_equal(turn(after.toarray()), emptied(data)["YAll"])
+    np.testing.assert_array_equal(turn(after.toarray()), removed(data)["YAll"])
     assert after.nnz == np.count_nonzero(after.toarray())
 
 
@@ -235,7 +235,7 @@ def test_matlab_73_sparse(tmp_path, compression):
     with h5py.File(target) as file:
         data, ir, jc = (file["YAll"][name][()] for name in ("data", "ir", "jc"))
         after = scipy.sparse.csc_array((data, ir.astype(int), jc.astype(int)), shape=texts.shape)
-        np.testing.assert_array_equal(after.toarray(), emptied(arrays())["YAll"])
+        np.testing.assert_array_equal(after.toarray(), removed(arrays())["YAll"])
         assert file["YAll/ir"].dtype == np.uint64
         assert file["YAll"].attrs["MATLAB_sparse"] == N
 
@@ -257,8 +257,8 @@ def test_fields_of_a_matlab_5_struct_with_items_in_columns(tmp_path, compress):
     assert {array.key: array.emptied for array in report.arrays} == {"data/X1": 8, "data/X2": 12}
     read, before = (scipy.io.loadmat(path) for path in (target, source))
     found, old = read["data"][0, 0], before["data"][0, 0]
-    np.testing.assert_array_equal(found["X1"].T, emptied(data)["XAll"])
-    np.testing.assert_array_equal(found["X2"].T, emptied(data)["YAll"])
+    np.testing.assert_array_equal(found["X1"].T, removed(data)["XAll"])
+    np.testing.assert_array_equal(found["X2"].T, removed(data)["YAll"])
     np.testing.assert_array_equal(found["Y"].toarray(), old["Y"].toarray())
     np.testing.assert_array_equal(found["split"][0, 0]["ind_train"], old["split"][0, 0]["ind_train"])
     assert found["split"][0, 0]["words"] == ["été"]
@@ -282,11 +282,11 @@ def test_one_file_per_modality(tmp_path):
     texts = unpair_file(tmp_path / "yall.mat", tmp_path / "y.mat", PLAN, rows=ROWS)
     assert [array.key for array in (*images.arrays, *texts.arrays)] == ["IAll", "YAll"]
     with h5py.File(tmp_path / "i.mat") as file:
-        np.testing.assert_array_equal(file["IAll"][()], emptied(data)["IAll"])
+        np.testing.assert_array_equal(file["IAll"][()], removed(data)["IAll"])
         assert {"image_present", "unpairing_plan_image"} < set(file)
         keys = set(file)
     read = scipy.io.loadmat(tmp_path / "y.mat")
-    np.testing.assert_array_equal(read["YAll"], emptied(data)["YAll"])
+    np.testing.assert_array_equal(read["YAll"], removed(data)["YAll"])
     assert {"text_present", "unpairing_plan_text"} < read.keys()
     assert not keys & read.keys()  # both stand in one folder
 
@@ -323,7 +323,7 @@ def test_a_rewritten_file_equals_the_applied_plan(tmp_path, form, data, images, 
     unpair_file(target, again, plan, rows=rows, item_axis=axes, overwrite=True)
     unpaired = plan.apply(values["images"], values["text"], rows=rows, fill=fill)
     zeros = plan.apply(values["images"], values["text"], rows=rows)
-    for path, result in ((target, unpaired), (again, zeros)):  # emptying what is emptied changes nothing
+    for path, result in ((target, unpaired), (again, zeros)):  # removing what is removed changes nothing
         read = read_back(path, form)
         for key, applied in (("images", result.images), ("text", result.texts)):
             whole = values[key].copy()
@@ -353,7 +353,7 @@ def test_dropped_rows_keep_their_values_and_lose_their_masks(tmp_path):
 
 @pytest.mark.parametrize("columns", [False, True], ids=["rows", "columns"])
 @pytest.mark.parametrize("form", ["hdf5", "gzip", "matlab-5"])
-def test_digests_of_emptied_and_other_items(tmp_path, form, columns):
+def test_digests_of_removed_and_other_items(tmp_path, form, columns):
     source, target = tmp_path / "in", tmp_path / "out"
     data = arrays()
     turn = np.transpose if columns else np.asarray
@@ -366,7 +366,7 @@ def test_digests_of_emptied_and_other_items(tmp_path, form, columns):
     order = "F" if form == "matlab-5" else "C"
     for array, rows in zip(report.arrays, (NO_IMAGE, NO_TEXT), strict=True):
         mask = np.isin(np.arange(N), rows)
-        read = turn(emptied(data)[array.key])
+        read = turn(removed(data)[array.key])
         expected = tuple(
             hashlib.sha256(np.compress(chosen, read, axis=array.item_axis).tobytes(order)).hexdigest()
             for chosen in (mask, ~mask)
@@ -383,7 +383,7 @@ def test_without_masks_and_without_verifying(tmp_path, form):
     report = unpair_file(source, target, PLAN, rows=ROWS, masks=False, verify=False)
     assert not report.verified
     read = read_back(target, form)
-    np.testing.assert_array_equal(read["XAll"], emptied(arrays())["XAll"])
+    np.testing.assert_array_equal(read["XAll"], removed(arrays())["XAll"])
     assert "image_present" not in read
 
 
@@ -444,7 +444,7 @@ def test_a_killed_run_leaves_the_old_target_or_none(tmp_path, old_target):
             print("writing", flush=True)
             time.sleep(60)
 
-        rewriting.child.Helper.copy_emptied = staticmethod(rewrite.copy_emptied)  # here, to be killed
+        rewriting.child.Helper.copy_edited = staticmethod(rewrite.copy_edited)  # here, to be killed
         rewrite.write_extra = stop
         plan = plan_unpairing(40, unpaired_text=20)
         unpair_file({str(source)!r}, {str(target)!r}, plan, rows=range(40), overwrite=True)
@@ -507,7 +507,7 @@ def test_rows_in_keep_keep_their_values_and_only_the_masks_tell(tmp_path):
     report = unpair_file(source, target, PLAN, rows=ROWS, keep=NO_TEXT[:5])
     assert {array.key: array.emptied for array in report.arrays} == {"IAll": 8, "XAll": 8, "YAll": 7}
     read = read_back(target, "hdf5")
-    expected = emptied(arrays())
+    expected = removed(arrays())
     expected["YAll"][NO_TEXT[:5]] = arrays()["YAll"][NO_TEXT[:5]]
     for key, values in expected.items():
         np.testing.assert_array_equal(read[key], values)
@@ -545,7 +545,7 @@ BAD = [
     ({"text_key": [], "plan": plan_unpairing(40, unpaired_images=30)}, r"plan must empty something in this"),
     (
         {"source": "names.h5"},
-        r"text_key must name the text array because the plan empties 12 .* words \(57, 13\)",
+        r"text_key must name the text array because the plan removes 12 .* words \(57, 13\)",
     ),
     (
         {"rows": None},

@@ -16,7 +16,7 @@ CUTS = st.lists(
 )
 SHARES = CUTS.map(
     lambda cuts: [part / 10 for part in np.diff([0, *sorted(cuts)]).tolist()]
-)  # at most 100 % together
+)  # at most 100% together
 SELECTIONS = ("first", "last", "random", "ranked")
 
 
@@ -26,19 +26,19 @@ def arguments(select: str, n: int) -> dict:
 
 
 def test_the_papers_rules_by_hand():
-    def emptied(**shares):
+    def removed(**shares):
         plan = plan_unpairing(10, block=5, **shares)
         return "".join(
             "T" if not t else "I" if not i else "."
             for i, t in zip(plan.image_present, plan.text_present, strict=True)
         )
 
-    assert emptied(unpaired_images=40) == "TT...TT..."
-    assert emptied(unpaired_text=40) == "II...II..."
-    assert emptied(unpaired_images=40, unpaired_text=20) == "TT..ITT..I"
-    assert emptied(unpaired_images=40, unpaired_text=20, select="last") == "I..TTI..TT"
-    assert emptied(unpaired_images=100) == "TTTTTTTTTT"
-    assert emptied() == ".........."
+    assert removed(unpaired_images=40) == "TT...TT..."
+    assert removed(unpaired_text=40) == "II...II..."
+    assert removed(unpaired_images=40, unpaired_text=20) == "TT..ITT..I"
+    assert removed(unpaired_images=40, unpaired_text=20, select="last") == "I..TTI..TT"
+    assert removed(unpaired_images=100) == "TTTTTTTTTT"
+    assert removed() == ".........."
 
 
 def test_discarded_rows_come_first():
@@ -155,9 +155,9 @@ def test_every_class_gives_its_share(select, percentage, sizes):
     classes = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
     n = len(classes)
     plan = plan_unpairing(n, unpaired_images=percentage, stratify=classes, **arguments(select, n))
-    emptied = np.bincount(classes[~plan.text_present], minlength=len(sizes))
-    assert emptied.sum() == round_half_up(Fraction(percentage) * n / 100)
-    assert np.all(np.abs(emptied - np.array(sizes) * percentage / 100) < 2)
+    removed = np.bincount(classes[~plan.text_present], minlength=len(sizes))
+    assert removed.sum() == round_half_up(Fraction(percentage) * n / 100)
+    assert np.all(np.abs(removed - np.array(sizes) * percentage / 100) < 2)
 
 
 def test_rare_label_sets_give_their_share_together():
@@ -169,9 +169,9 @@ def test_rare_label_sets_give_their_share_together():
 
 def test_half_a_row_per_block_is_spread_over_the_set():
     plan = plan_unpairing(1000, unpaired_images=5, block=10)
-    emptied = ~plan.text_present
-    assert emptied.sum() == 50
-    assert abs(int(emptied[:500].sum()) - 25) <= 1
+    removed = ~plan.text_present
+    assert removed.sum() == 50
+    assert abs(int(removed[:500].sum()) - 25) <= 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -204,7 +204,7 @@ def test_seeds_decide_and_nothing_else_does():
         ({"n_train": 2.5}, "n_train must be .* but it is 2.5"),
         (
             {"unpaired_images": 101},
-            "unpaired_images must be a percentage .*, but it is 101; 20 means 20 %",
+            "unpaired_images must be a percentage .*, but it is 101; 20 means 20%",
         ),
         ({"unpaired_text": -1}, "unpaired_text must be a percentage"),
         ({"discard": float("nan")}, "discard must be a percentage"),
@@ -212,7 +212,7 @@ def test_seeds_decide_and_nothing_else_does():
         ({"unpaired_images": "20"}, "unpaired_images must be a percentage"),
         (
             {"unpaired_images": 60, "unpaired_text": 60},
-            "they are 120 %; more would empty both",
+            "they are 120%; more would empty both",
         ),
         ({"block": 0}, "block must be a whole number"),
         (
@@ -240,7 +240,7 @@ def test_seeds_decide_and_nothing_else_does():
         ({"rank_from": "top"}, "rank_from must be one of"),
         ({"stratify": np.ones((3, 2))}, "stratify must have 100 rows"),
         ({"stratify": np.ones((100, 2, 2))}, "stratify must be .100,. classes"),
-        ({"shuffle": 1, "seed": 0}, "shuffle must take at least two rows, but 1 % of 100 is one"),
+        ({"shuffle": 1, "seed": 0}, "shuffle must take at least two rows, but 1% of 100 is one"),
     ],
 )
 def test_bad_input_is_refused_with_the_reason(arguments, message):

@@ -117,10 +117,10 @@ def test_missing_in_two_steps_is_missing_at_once(case, other):
 
 def test_what_is_missing_is_part_of_the_digest():
     plan = plan_unpairing(10, unpaired_images=20)
-    emptied = plan.text_present
-    left = plan.with_missing(image_present=np.ones(10), text_present=emptied)
+    removed = plan.text_present
+    left = plan.with_missing(image_present=np.ones(10), text_present=removed)
     np.testing.assert_array_equal(left.text_present, plan.text_present)
-    assert left != plan  # what is missing cannot be ranked, what is emptied can
+    assert left != plan  # what is missing cannot be ranked, what is removed can
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def arrays():
 @pytest.mark.parametrize("fill", ["zero", "mean"])
 @pytest.mark.parametrize("turn", [np.ascontiguousarray, np.asfortranarray, np.transpose])
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_everything_but_the_emptied_items_stays(tmp_path, save, turn, fill):
+def test_everything_but_the_removed_items_stays(tmp_path, save, turn, fill):
     source, target = tmp_path / "in.npz", tmp_path / "out.npz"
     data = arrays()
     save(source, **{key: turn(values) for key, values in data.items()})
@@ -80,7 +80,7 @@ def test_a_marker_and_integers(tmp_path, turn):
 
 
 @pytest.mark.parametrize("with_values", [False, True])
-def test_a_sparse_table_of_rows_loses_the_entries_of_emptied_rows(tmp_path, with_values):
+def test_a_sparse_table_of_rows_loses_the_entries_of_removed_rows(tmp_path, with_values):
     words = scipy.sparse.random_array((N, 30), density=0.2, rng=np.random.default_rng(0), format="csr")
     parts = {"indptr": words.indptr, "indices": words.indices, "shape": np.array(words.shape)}
     if with_values:
@@ -118,13 +118,13 @@ def test_damage_while_writing_is_noticed(tmp_path, monkeypatch):
     from cmh_files.npz import rewrite
 
     np.savez(tmp_path / "in.npz", **arrays())
-    real = rewrite.emptied_blocks
+    real = rewrite.edited_blocks
 
     def damaged(*arguments, **options):
         for data in real(*arguments, **options):
             yield data[:-1] + b"!"
 
-    monkeypatch.setattr(rewrite, "emptied_blocks", damaged)
+    monkeypatch.setattr(rewrite, "edited_blocks", damaged)
     with pytest.raises(OSError, match="differs from what it should be"):
         unpair_file(tmp_path / "in.npz", tmp_path / "out.npz", PLAN, rows=ROWS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.npz"]

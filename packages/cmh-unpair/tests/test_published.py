@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cmh_unpair import published_2022_plan
 
-# p: images emptied in front, texts emptied at the back, rows with both rules, rows still paired
+# p: images removed in front, texts removed at the back, rows with both rules, rows still paired
 COUNTS = {
     10: (1011, 808, 0, 8181),
     20: (2021, 1818, 0, 6161),

@@ -112,7 +112,7 @@ def test_the_child_tells_damage_from_a_full_disk_and_from_a_bad_copy(tmp_path, m
         (CopyError("differs"), CopyError),
     ):
         monkeypatch.setattr(
-            rewrite, "copy_emptied", lambda *_args, error=error, **_options: (_ for _ in ()).throw(error)
+            rewrite, "copy_edited", lambda *_args, error=error, **_options: (_ for _ in ()).throw(error)
         )
         monkeypatch.setattr(child.Helper, "ask", ask_here)
         with pytest.raises(expected) as met:

@@ -23,7 +23,7 @@ _MIR_LABELS = (
     2647, 179, 644, 986, 3230, 581, 4614, 1554, 813, 6320, 704, 4743,
     2243, 7848, 7413, 2740, 811, 1133, 6818, 8463, 1840, 2450, 3981, 2885,
 )  # fmt: skip
-# NUS-WIDE's are assumed, since no file of it was at hand: a falling series from 35 % to 2 %, about two labels
+# NUS-WIDE's are assumed, since no file of it was at hand: a falling series from 35% to 2%, about two labels
 # per row.
 _SHAPES: dict[str, tuple[int, int, float]] = {
     # rows, words, mean words per row

@@ -1,4 +1,4 @@
-"""A stored array as blocks of bounded size, and these blocks with some items emptied.
+"""A stored array as blocks of bounded size, and these blocks with some items removed.
 
 Whatever the order of its axes, an array lies in its file as `(outer, items, inner)`: outer axes, the axis of
 the items, and the axes inside an item.
@@ -138,28 +138,28 @@ def no_mean(key: str) -> DataError:
 
 
 class Sums:
-    """CRC-32 of the emptied and of the other items of an array."""
+    """CRC-32 of the removed and of the other items of an array."""
 
     def __init__(self) -> None:
-        self.emptied = self.others = 0
+        self.removed = self.others = 0
 
     def add(self, block: NDArray[Any], here: NDArray[np.bool_]) -> None:
         """Add a block.
 
         Args:
             block: `(outer, items, inner)`.
-            here: `(items,)` bool, which are emptied.
+            here: `(items,)` bool, which are removed.
         """
-        self.emptied = crc32(block[:, here].tobytes(), self.emptied)
+        self.removed = crc32(block[:, here].tobytes(), self.removed)
         self.others = crc32(block[:, ~here].tobytes(), self.others)
 
     @property
     def pair(self) -> tuple[int, int]:
         """Both sums."""
-        return self.emptied, self.others
+        return self.removed, self.others
 
 
-def emptied_blocks(
+def edited_blocks(
     blocks: Iterable[Block],
     placed: Placement,
     edit: RowEdit,
@@ -173,9 +173,9 @@ def emptied_blocks(
     Args:
         blocks: the array.
         placed: how it lies.
-        edit: which items are emptied, and whether a marker is added.
+        edit: which items are removed, and whether a marker is added.
         dtype: type of the values as written.
-        value: `(outer, inner)`, what an emptied item holds; None: zeros.
+        value: `(outer, inner)`, what an removed item holds; None: zeros.
         sums: what is written is added here.
 
     Yields:
@@ -184,9 +184,9 @@ def emptied_blocks(
     Raises:
         DataError: values that are to become integers are not finite.
     """
-    emptied = ~edit.present
+    removed = ~edit.present
     for outer, items, block in blocks:
-        here = emptied[items]
+        here = removed[items]
         if dtype.kind == "i" and block.dtype.kind == "f":
             require_finite(edit.key, block)
         with np.errstate(all="ignore"):  # a mean may be too great for its array's type
@@ -198,6 +198,6 @@ def emptied_blocks(
         sums.add(new, here)
         yield new.tobytes()
     if edit.marker and not placed.marker_inside:
-        new = emptied[None, :, None].astype(dtype)
-        sums.add(new, emptied)
+        new = removed[None, :, None].astype(dtype)
+        sums.add(new, removed)
         yield new.tobytes()

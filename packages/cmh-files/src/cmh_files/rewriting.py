@@ -37,10 +37,10 @@ class Backend(Protocol):
             path: the file.
 
         Returns:
-            Shapes by key, and of those that can only be emptied the reason in words.
+            Shapes by key, and of those that can only be removed the reason in words.
         """
 
-    def copy_emptied(
+    def copy_edited(
         self,
         source: Path,
         target: Path,
@@ -49,12 +49,12 @@ class Backend(Protocol):
         *,
         verify: bool,
     ) -> None:
-        """Write a copy of a file with emptied items.
+        """Write a copy of a file with removed items.
 
         Args:
             source: the file.
             target: a new file.
-            edits: which items of which arrays are emptied.
+            edits: which items of which arrays are removed.
             extra: `(n,)` vectors added, in place of those of the same name.
             verify: read the copy again and compare it.
 
@@ -63,11 +63,11 @@ class Backend(Protocol):
         """
 
     def digest_items(self, path: Path, edit: RowEdit) -> tuple[str, str] | None:
-        """Compute SHA-256 of the emptied and of the other items of a finished copy.
+        """Compute SHA-256 of the removed and of the other items of a finished copy.
 
         Args:
             path: the copy.
-            edit: which items are emptied.
+            edit: which items are removed.
 
         Returns:
             Both digests; None for a sparse table.
@@ -112,7 +112,7 @@ def file_format(path: Path) -> Format:
 
 
 class RewritableFile:
-    """A file of which a copy can be written with some items of some arrays emptied; a context manager.
+    """A file of which a copy can be written with some items of some arrays removed; a context manager.
 
     HDF5 files are read and changed in a child process, because damaged bytes can crash the HDF5 library.
 
@@ -123,7 +123,7 @@ class RewritableFile:
         path: the file.
         format: "hdf5", "matlab-7.3", "matlab-5" or "npz".
         shapes: shapes of its arrays of numbers by key, as h5py, SciPy or NumPy shows them.
-        limited: of the arrays that can only be emptied, which take no marker, mean or cast, what they are.
+        limited: of the arrays that can only be removed, which take no marker, mean or cast, what they are.
 
     Raises:
         DataError: the file is of another format, damaged, or reaches out of itself.
@@ -176,14 +176,14 @@ class RewritableFile:
         verify: bool = True,
         digests: bool = False,
     ) -> dict[str, tuple[str, str] | None]:
-        """Write a copy in which some items of some arrays are emptied and all else is as it was.
+        """Write a copy in which some items of some arrays are removed and all else is as it was.
 
         Args:
             target: a new file.
-            edits: which items of which arrays are emptied, and how.
+            edits: which items of which arrays are removed, and how.
             extra: `(n,)` uint8 vectors added, in place of those of the same name.
             verify: read the copy again and compare it with the source.
-            digests: compute SHA-256 of the emptied and of the other items of every array.
+            digests: compute SHA-256 of the removed and of the other items of every array.
 
         Returns:
             The digests by key if they are wanted; None for a sparse table.
@@ -194,7 +194,7 @@ class RewritableFile:
             OSError: the disk is full, or the like.
         """
         with _as_data_error(self.path):
-            self._backend.copy_emptied(self.path, target, edits, extra, verify=verify)
+            self._backend.copy_edited(self.path, target, edits, extra, verify=verify)
             return {edit.key: self._backend.digest_items(target, edit) for edit in edits if digests}
 
 

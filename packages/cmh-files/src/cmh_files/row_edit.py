@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowEdit:
-    """One array of a file, and which of its items are emptied and how.
+    """One array of a file, and which of its items are removed and how.
 
     Args:
         key: Its name in the file.
         role: `"image"` or `"text"`.
         shape: Its shape, as h5py (HDF5, MATLAB 7.3) or SciPy (MATLAB 5) shows it.
         axis: The axis of the items.
-        present: `(n,)` bool, items that are not emptied.
+        present: `(n,)` bool, items that are not removed.
         training: `(n,)` bool, items that are training rows.
         marker: Whether a marker is added to every item.
-        mean: Whether emptied items hold the mean instead of zeros.
+        mean: Whether removed items hold the mean instead of zeros.
         integers: Whether values become int64.
 
     Example:
@@ -54,5 +54,5 @@ class RowEdit:
 
     @property
     def averaged(self) -> NDArray[np.bool_]:
-        """`(n,)` bool, items whose mean fills the emptied ones: the training rows that are still present."""
+        """`(n,)` bool, items whose mean fills the removed ones: the training rows that are still present."""
         return self.present & self.training

@@ -58,7 +58,7 @@ def dense_from_columns(
 def kept_entries(
     name: str, *, starts: NDArray[Any], inside: NDArray[Any], present: NDArray[np.bool_], by_start: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Say which entries of a sparse table stay when items are emptied.
+    """Say which entries of a sparse table stay when items are removed.
 
     Args:
         name: file and table, for messages.

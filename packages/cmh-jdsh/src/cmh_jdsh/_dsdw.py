@@ -122,7 +122,7 @@ class SimilarityDistribution(torch.nn.Module):
     `scale` = mean distance to the peak: the maximum likelihood estimates for a known peak. Minimum and
     maximum are means over the batches.
 
-    Only pairs of two different, complete samples count: an emptied sample says nothing about the data.
+    Only pairs of two different, complete samples count: an zero-filled sample says nothing about the data.
     Without any such pair the thresholds are infinite and nothing is sharpened.
 
     Args:
@@ -131,11 +131,11 @@ class SimilarityDistribution(torch.nn.Module):
         right_weight: L2; the authors have 0.2 for both.
 
     Source: two half distributions about a peak, and the factors 2 and 4, are the authors'; that the right one
-    is Laplacian is our reading: 4 scales of it leave as much outside (1.8 %) as 2 of the Gaussian (2.3 %).
+    is Laplacian is our reading: 4 scales of it leave as much outside (1.8%) as 2 of the Gaussian (2.3%).
     """
 
     N_BIN = 2000
-    _SMOOTHING = 21  # bins in the moving average: 1 % of the range
+    _SMOOTHING = 21  # bins in the moving average: 1% of the range
     LEFT_FACTOR, RIGHT_FACTOR = 2.0, 4.0  # the authors' in every version
 
     histogram: torch.Tensor

@@ -26,7 +26,7 @@ class DataSpec:
         image_shape: shape of one image input: `(d_image,)` for features, `(3, height, width)` for pixels.
         text_width: width of one text input.
         n_label: number of label columns; 0 when there are no labels.
-        image_mean: mean over every entry of the full image matrix, before any sample was emptied.
+        image_mean: mean over every entry of the full image matrix, before any sample was zero-filled.
         image_std: standard deviation over the same entries, `> 0`.
     """
 

@@ -115,7 +115,7 @@ def image_statistics(image: npt.ArrayLike) -> tuple[float, float]:
     """Compute one mean and one standard deviation over every entry of an image matrix.
 
     Methods that standardise their images by scalars (DADH) want them over the full original matrix: all rows,
-    before any sample was emptied.
+    before any sample was zero-filled.
 
     Args:
         image: `(n, ...)` of any real dtype; read in pieces, so a memory-mapped array stays on disk.

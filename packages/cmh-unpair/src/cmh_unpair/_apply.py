@@ -22,9 +22,9 @@ class UnpairedArrays:
     """The training set a plan leaves.
 
     Attributes:
-        images: `(n_kept, ...)` images of the input's dtype, emptied where `image_present` is False; same kind
+        images: `(n_kept, ...)` images of the input's dtype, removed where `image_present` is False; same kind
             as the input, sparse as CSR.
-        texts: `(n_kept, ...)` texts of the input's dtype, emptied where `text_present` is False.
+        texts: `(n_kept, ...)` texts of the input's dtype, removed where `text_present` is False.
         labels: `(n_kept, ...)` labels, of the input's dtype, of the images, and of the texts unless these
             were shuffled with their labels.
         text_labels: `(n_kept, ...)` labels, of the same dtype, of the texts; the same object as `labels`
@@ -56,9 +56,9 @@ class UnpairedView:
     Args:
         source: The lazy array, such as an open `h5py.Dataset`.
         index: `(n,)` int64 rows of `source`.
-        present: `(n,)` bool, rows that are not emptied.
-        value: `(...)`, a row's shape without marker, of the source's dtype: what an emptied row holds.
-        marker: Whether a column is added that is 1 for emptied rows.
+        present: `(n,)` bool, rows that are not removed.
+        value: `(...)`, a row's shape without marker, of the source's dtype: what an removed row holds.
+        marker: Whether a column is added that is 1 for removed rows.
         integers: Whether values are cast to int64.
 
     Example:
@@ -169,7 +169,7 @@ def apply_plan(
     labels_of_texts = plan.text_index is not None and plan.rule.shuffle_labels
     label_rows = _take(arrays["labels"], index)
     return UnpairedArrays(
-        images=_emptied(
+        images=_with_removed(
             "images",
             arrays["images"],
             index,
@@ -178,7 +178,7 @@ def apply_plan(
             fill=fill,
             integers=integers,
         ),
-        texts=_emptied(
+        texts=_with_removed(
             "texts",
             arrays["texts"],
             text_index,
@@ -267,7 +267,7 @@ def _take(array: Any, index: NDArray[np.int64]) -> Any:
     return _read_rows(array, index) if _is_lazy(array) else array[index]
 
 
-def _emptied(
+def _with_removed(
     name: str,
     array: Any,
     index: NDArray[np.int64],
@@ -277,7 +277,7 @@ def _emptied(
     fill: str,
     integers: bool,
 ) -> Any:
-    """Rows of an array with some of them emptied."""
+    """Rows of an array with some of them removed."""
     if array is None:
         return None
     if marker and len(array.shape) != 2:
@@ -291,10 +291,10 @@ def _emptied(
                 f"fill must be 'zero' because {name} are sparse and their mean is not, but it is 'mean'; "
                 f"pass {name}.toarray()"
             )
-        return _emptied_sparse(array.tocsr()[index], present, marker=marker, integers=integers)
+        return _without_removed(array.tocsr()[index], present, marker=marker, integers=integers)
     integers = integers and not present.all()  # the published script casts the matrices that it rewrites
     if _is_tensor(array):
-        return _emptied_tensor(array[index], present, marker=marker, fill=fill, integers=integers)
+        return _removed_from_tensor(array[index], present, marker=marker, fill=fill, integers=integers)
     value = (
         _mean_row(name, array, index[present])
         if fill == "mean"
@@ -324,8 +324,8 @@ def _batches(index: NDArray[np.int64], *, row_bytes: int) -> Iterator[NDArray[np
         yield index[start : start + step]
 
 
-def _emptied_sparse(rows: Any, present: NDArray[np.bool_], *, marker: bool, integers: bool) -> Any:
-    """A CSR matrix without the entries of emptied rows, with one more entry for the marker of each."""
+def _without_removed(rows: Any, present: NDArray[np.bool_], *, marker: bool, integers: bool) -> Any:
+    """A CSR matrix without the entries of removed rows, with one more entry for the marker of each."""
     n, width = rows.shape
     counts = np.diff(rows.indptr)
     entry_present = np.repeat(present, counts)
@@ -340,9 +340,11 @@ def _emptied_sparse(rows: Any, present: NDArray[np.bool_], *, marker: bool, inte
     return result.astype(np.int64) if integers and not present.all() else result
 
 
-def _emptied_tensor(rows: Any, present: NDArray[np.bool_], *, marker: bool, fill: str, integers: bool) -> Any:
+def _removed_from_tensor(
+    rows: Any, present: NDArray[np.bool_], *, marker: bool, fill: str, integers: bool
+) -> Any:
     """The same for a torch tensor, on its own device, with nothing but its own methods."""
-    emptied, left = np.flatnonzero(~present), np.flatnonzero(present)
+    removed, left = np.flatnonzero(~present), np.flatnonzero(present)
     value = 0
     if fill == "mean":
         if len(left) == 0:
@@ -351,10 +353,10 @@ def _emptied_tensor(rows: Any, present: NDArray[np.bool_], *, marker: bool, fill
             )
         mean = rows[left].double().mean(0)
         value = (mean if rows.is_floating_point() else mean.round()).to(rows.dtype)
-    rows[emptied] = value
+    rows[removed] = value
     if marker:
         wide = rows.new_zeros((rows.shape[0], rows.shape[1] + 1))
         wide[:, :-1] = rows
-        wide[emptied, -1] = 1
+        wide[removed, -1] = 1
         rows = wide
     return rows.long() if integers else rows

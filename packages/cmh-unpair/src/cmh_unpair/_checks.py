@@ -14,7 +14,7 @@ def as_percentage(name: str, value: Any) -> float:
         or not isinstance(value, (int, float, np.integer, np.floating))
         or not 0 <= value <= 100
     ):
-        raise ValueError(f"{name} must be a percentage from 0 to 100, but it is {value!r}; 20 means 20 %")
+        raise ValueError(f"{name} must be a percentage from 0 to 100, but it is {value!r}; 20 means 20%")
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class PlanOverlap(BaseModel):
     """What two plans of the same rows have in common.
 
-    A text is missing where it is emptied, shuffled or dropped, an image where it is emptied or dropped.
+    A text is missing where it is removed, shuffled or dropped, an image where it is removed or dropped.
 
     Attributes:
         same_rows: Rows that both plans treat alike.

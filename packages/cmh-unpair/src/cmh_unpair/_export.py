@@ -154,7 +154,7 @@ def _present(plan: UnpairingPlan | None, rows: ArrayLike | None, *, n: int) -> d
         return present
     if plan.counts.dropped or plan.counts.shuffled:
         raise ValueError(
-            "plan must be one that only empties, but it drops or shuffles rows; use plan.apply first"
+            "plan must be one that only removes, but it drops or shuffles rows; use plan.apply first"
         )
     training = training_rows(plan, rows, n=n)
     present["images"][training] = plan.image_present

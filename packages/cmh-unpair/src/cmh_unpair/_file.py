@@ -34,8 +34,8 @@ class RewrittenArray(BaseModel):
         role: `"image"` or `"text"`.
         shape: Its shape in the source, as h5py or SciPy shows it.
         item_axis: The axis of the items.
-        emptied: Number of emptied items.
-        digests: SHA-256 (hexadecimal) of the values of the emptied and of the other items of the target, if
+        emptied: Number of removed items.
+        digests: SHA-256 (hexadecimal) of the values of the removed and of the other items of the target, if
             they were asked for and the array is not sparse.
     """
 
@@ -91,7 +91,7 @@ def unpair_file(
     digests: bool = False,
     overwrite: bool = False,
 ) -> RewriteReport:
-    """Write a copy of an HDF5, MATLAB 5, MATLAB 7.3 or npz file in which the plan's items are emptied.
+    """Write a copy of an HDF5, MATLAB 5, MATLAB 7.3 or npz file in which the plan's items are removed.
 
     Only these items change. Every other key, type, chunk, filter and attribute stays as it is: HDF5 files are
     copied byte by byte and changed in place, variables of MATLAB 5 files are copied unread. A file that holds
@@ -117,15 +117,15 @@ def unpair_file(
         text_key: The same for texts (`YAll`, `text`, ...).
         item_axis: For arrays whose axes cannot be told from their sizes, the axis of the items by key, as
             h5py (HDF5, MATLAB 7.3) or SciPy (MATLAB 5) shows the array.
-        marker: Which modality gets one more value per item that is 1 where the item is emptied.
+        marker: Which modality gets one more value per item that is 1 where the item is removed.
         fill: Zeros, or the mean of the training items that are still present.
         masks: Write `image_present`, `text_present` (uint8 for every row of the file) and `unpairing_plan`
             (the plan's JSON as bytes) into the target; into a file of one modality its own mask, and the plan
             as `unpairing_plan_image` or `unpairing_plan_text`.
         verify: Read the target again and compare it with the source and the plan: what was copied byte for
-            byte, where emptied and other items share a chunk by value.
-        digests: Report SHA-256 of the emptied and of the other items of the target, so that others can check
-            theirs: `hashlib.sha256(np.compress(emptied, array, axis=item_axis).tobytes())` (for MATLAB 5 of
+            byte, where removed and other items share a chunk by value.
+        digests: Report SHA-256 of the removed and of the other items of the target, so that others can check
+            theirs: `hashlib.sha256(np.compress(removed, array, axis=item_axis).tobytes())` (for MATLAB 5 of
             the stored type and `tobytes(order="F")`). It reads and unpacks the whole array once more.
         overwrite: Replace an existing target.
 
@@ -178,7 +178,7 @@ def unpair_file(
                     f"{edit.key} must be a full array to take a marker, a mean or an integer cast, but it is "
                     f"{limited[edit.key]}; save it as a full matrix first."
                 )
-        _check_something_is_emptied(plan, shapes, keys, asked, n=n)
+        _check_something_is_removed(plan, shapes, keys, asked, n=n)
         if protect is not None:
             _check_protected(edits, np.asarray(protect))
         if keep is not None:
@@ -200,7 +200,7 @@ def unpair_file(
         )
 
 
-def _check_something_is_emptied(
+def _check_something_is_removed(
     plan: UnpairingPlan,
     shapes: Shapes,
     keys: Mapping[Role, Sequence[str]],
@@ -208,7 +208,7 @@ def _check_something_is_emptied(
     *,
     n: int,
 ) -> None:
-    """Refuse a plan that empties images or texts where none of the file's arrays are known as such."""
+    """Refuse a plan that removes images or texts where none of the file's arrays are known as such."""
     from cmh_files import KEY_NAMES, TRAINING_TABLES  # noqa: PLC0415 - as in unpair_file
 
     named = {key for role_keys in keys.values() for key in role_keys}
@@ -222,13 +222,13 @@ def _check_something_is_emptied(
     for role, count in counts.items():
         if count and not keys[role] and asked[role] is None and others:
             raise ValueError(
-                f"{role}_key must name the {role} array because the plan empties {count} of its items and no "
+                f"{role}_key must name the {role} array because the plan removes {count} of its items and no "
                 f"array has a name of the field; the file holds {', '.join(others)} (where none of these is "
                 f"it, name none: [])"
             )
     if any(counts.values()) and not any(counts[role] for role in counts if keys[role]):
         raise ValueError(
-            f"plan must empty something in this file, but it empties {counts['image']} images and "
+            f"plan must empty something in this file, but it removes {counts['image']} images and "
             f"{counts['text']} texts and the file holds {', '.join(sorted(named))}; nothing was written"
         )
 
@@ -302,7 +302,7 @@ def _check_protected(edits: list[RowEdit], protect: NDArray[np.int64]) -> None:
         if number:
             raise ValueError(
                 f"protect must name rows that stay whole, but {number} of them are training rows whose "
-                f"{edit.role} would be emptied; one file cannot hold both, use plan.apply and keep the "
+                f"{edit.role} would be removed; one file cannot hold both, use plan.apply and keep the "
                 "source for retrieval"
             )
 

@@ -1,7 +1,7 @@
 """In which order rows lose their partner as the percentage rises.
 
 Every row has a place in [0, 1): its rank i inside its block (or label set) of s rows, spread over that block
-as (i + u) / s. Rows are taken in the order of their places, so a plan of 20 % lies inside one of 40 % by
+as (i + u) / s. Rows are taken in the order of their places, so a plan of 20% lies inside one of 40% by
 construction, and every block gives its share. The offset u is 1/2 for a partial block, which makes its share
 the nearest integer; for full blocks it follows the golden ratio, so that half a row per block becomes one row
 in every other block and not one in each block of the first half.

@@ -49,8 +49,8 @@ class PlanCounts(BaseModel):
         n_train: All rows the plan speaks of.
         kept: Rows that stay in the training set.
         true_pairs: Rows that keep both their own image and their own text.
-        without_text: Kept rows whose text is emptied (unpaired images).
-        without_image: Kept rows whose image is emptied (unpaired texts).
+        without_text: Kept rows whose text is removed (unpaired images).
+        without_image: Kept rows whose image is removed (unpaired texts).
         without_both: Kept rows that lose both; only the published script makes such rows.
         shuffled: Rows that hold the text of another row.
         dropped: Rows removed from the training set.
@@ -155,9 +155,9 @@ class UnpairingPlan:
     @cached_property
     def condition(self) -> NDArray[np.uint8]:
         """`(n_train,)` uint8, what becomes of each row, as its place in `CONDITIONS`; every row has one."""
-        emptied = self.state & (NO_TEXT | NO_IMAGE)  # already the places of true pair, without text, ...
-        shuffled = (self.state & SHUFFLED != 0) & (emptied == 0)
-        condition = np.where(shuffled, CONDITIONS.index("shuffled"), emptied)
+        removed = self.state & (NO_TEXT | NO_IMAGE)  # already the places of true pair, without text, ...
+        shuffled = (self.state & SHUFFLED != 0) & (removed == 0)
+        condition = np.where(shuffled, CONDITIONS.index("shuffled"), removed)
         condition[self.state & DROPPED != 0] = CONDITIONS.index("dropped")
         return condition.astype(np.uint8)
 
@@ -191,7 +191,7 @@ class UnpairingPlan:
         """
         counts = self.counts
         lines = [f"{self.name}: {self._rule_in_words()}", f"{'':<16}{'rows':>12}{'percent':>10}"]
-        # What is emptied and what was missing already are one number: rows without it.
+        # What is removed and what was missing already are one number: rows without it.
         titles = _TITLES if self.missing is None else _TITLES | _TITLES_WITH_MISSING
         numbers = {title: getattr(counts, name) for name, title in titles.items()}
         for title, number in (numbers | {"all": counts.n_train}).items():
@@ -266,7 +266,7 @@ class UnpairingPlan:
     def with_missing(self, *, image_present: ArrayLike, text_present: ArrayLike) -> UnpairingPlan:
         """Carry out this plan on data from which something is missing already.
 
-        What is missing stays missing and what the plan empties is emptied; a row from which something is
+        What is missing stays missing and what the plan removes is removed; a row from which something is
         missing and which would have neither image nor text is not kept. The text that a shuffled row would
         hold is that of another row. Nothing is drawn anew: the plan's percentages are of all training rows.
 
@@ -324,9 +324,9 @@ class UnpairingPlan:
             labels: `(n, ...)` labels of any dtype, or None.
             rows: `(n_train,)` integers, the row of the arrays for each row of the plan; None where the arrays
                 hold exactly the training rows.
-            marker: Which modality gets one more column that is 1 where the item is emptied: `"none"`,
+            marker: Which modality gets one more column that is 1 where the item is removed: `"none"`,
                 `"text"` (paper) or `"both"`.
-            fill: What an emptied item holds: zeros, or the mean of the items that are still present.
+            fill: What an removed item holds: zeros, or the mean of the items that are still present.
 
         Returns:
             The kept training rows, with presence masks.

@@ -37,20 +37,20 @@ def plan_unpairing(
 
     The rows of a block stand in one order (`select`). From its start come the discarded rows, then the
     unpaired images, then the shuffled rows; from its end come the unpaired texts. Unpaired texts without any
-    unpaired images or shuffled rows come from the start too. So with the defaults UI20 empties the text of
-    rows 0..19 of every 100, UT20 the image of rows 0..19, and 20 % of either kind (the paper's 20/20) the
+    unpaired images or shuffled rows come from the start too. So with the defaults UI20 removes the text of
+    rows 0..19 of every 100, UT20 the image of rows 0..19, and 20% of either kind (the paper's 20/20) the
     text of rows 0..19 and the image of rows 80..99; `select="last"` mirrors all of this. No row ever loses
     both.
 
     Counts are exact: a percentage p gives round(p n / 100) rows, a half up (for unpaired texts at the end of
-    the order: down, so that 50/50 of an odd n leaves no pair and empties no row twice). Every full block
+    the order: down, so that 50/50 of an odd n leaves no pair and removes no row twice). Every full block
     gives its share; what is left over goes where the remainder is largest. Plans that differ in percentages
-    only, with the same kinds of unpairing, are nested: what is emptied at 20 % is emptied at 40 %.
+    only, with the same kinds of unpairing, are nested: what is removed at 20% is removed at 40%.
 
     Args:
         n_train: Number of training rows.
-        unpaired_images: Percentage 0..100 of the training images that keep no text (their text is emptied).
-        unpaired_text: Percentage 0..100 of the training texts that keep no image (their image is emptied).
+        unpaired_images: Percentage 0..100 of the training images that keep no text (their text is removed).
+        unpaired_text: Percentage 0..100 of the training texts that keep no image (their image is removed).
         discard: Percentage 0..100 of the pairs that are removed.
         block: Rows per block (100 in the paper), or None for the whole set as one block.
         select: Which rows of a block come first: `"first"`, `"last"`, `"random"` (needs `seed`) or `"ranked"`
@@ -157,8 +157,8 @@ def _check_rule(rule: PlanRule, *, scores: ArrayLike | None) -> None:
     )
     if total > 100:
         raise ValueError(
-            "unpaired_images, unpaired_text, discard and shuffle must be at most 100 % together, but they "
-            f"are {float(total):g} %; more would empty both sides of a pair"
+            "unpaired_images, unpaired_text, discard and shuffle must be at most 100% together, but they "
+            f"are {float(total):g}%; more would empty both sides of a pair"
         )
     draws = rule.select == "random" or rule.shuffle > 0
     if draws and rule.seed is None:
@@ -304,7 +304,7 @@ def _exchange(state: NDArray[np.uint8], rule: PlanRule) -> NDArray[np.int64] | N
         return None
     if len(rows) == 1:
         raise ValueError(
-            f"shuffle must take at least two rows, but {rule.shuffle:g} % of {len(state)} is one, which has "
+            f"shuffle must take at least two rows, but {rule.shuffle:g}% of {len(state)} is one, which has "
             f"no partner to exchange with; take a greater percentage"
         )
     cycle = np.random.default_rng([rule.seed or 0, 1]).permutation(rows)

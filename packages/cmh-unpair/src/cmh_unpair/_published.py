@@ -27,21 +27,21 @@ def published_2022_plan(
 ) -> UnpairingPlan:
     """Repeat what the released script does, its mistakes included; use it to repeat published numbers only.
 
-    A counter runs over the rows and starts again at 0 after `cycle` rows. The script empties an image where
+    A counter runs over the rows and starts again at 0 after `cycle` rows. The script removes an image where
     the counter is below p, a text where it is below p (`text_rows="front"`) or above 100 - p (`"back"`). With
-    the released cycle of 99, 20 % is therefore 20.2 % in front and 18.2 % at the back, and 50/50 leaves 1 %
+    the released cycle of 99, 20% is therefore 20.2% in front and 18.2% at the back, and 50/50 leaves 1%
     true pairs. Rows that fall under both rules lose both modalities.
 
     Args:
         n_train: Training rows; the script has 10,000.
-        unpaired_images: Percentage p of the rule that empties texts.
-        unpaired_text: Percentage p of the rule that empties images.
-        text_rows: Which texts are emptied: `"back"` as in the `-back` files that most loaders combine with
-            the emptied images, `"front"` as in the files of unpaired images alone. Front texts with front
+        unpaired_images: Percentage p of the rule that removes texts.
+        unpaired_text: Percentage p of the rule that removes images.
+        text_rows: Which texts are removed: `"back"` as in the `-back` files that most loaders combine with
+            the removed images, `"front"` as in the files of unpaired images alone. Front texts with front
             images, which the DADH loader for MIR-Flickr joins, empty the same rows twice.
         cycle: Length of the counter; 99 as released, 100 as presumably meant.
-        empty_scope: `"all-rows"` empties images in all `n_rows` rows, queries included, as the script's loop
-            over MIR-Flickr pixels does; the plan then speaks of all rows of the file. `"whole-array"` empties
+        empty_scope: `"all-rows"` removes images in all `n_rows` rows, queries included, as the script's loop
+            over MIR-Flickr pixels does; the plan then speaks of all rows of the file. `"whole-array"` removes
             every image as soon as one is chosen, as its loop over NUS-WIDE features does, which assigns to
             the array instead of its row. (The script's file then holds one vector of zeros for all rows;
             here the array keeps its shape.)

@@ -24,7 +24,7 @@ def row_edits(
     marker: Literal["none", "text", "both"],
     fill: Literal["zero", "mean"],
 ) -> list[RowEdit]:
-    """Say for every array which of its items are emptied and how."""
+    """Say for every array which of its items are removed and how."""
     places = []
     for role, role_keys in keys.items():
         kept = plan.image_present if role == "image" else plan.text_present

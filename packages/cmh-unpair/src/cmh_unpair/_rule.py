@@ -59,7 +59,7 @@ class PlanRule(BaseModel):
 
     @property
     def name(self) -> str:
-        """The paper's short name, such as `UI20` or `UIT40` (20 % of either kind)."""
+        """The paper's short name, such as `UI20` or `UIT40` (20% of either kind)."""
         parts = {
             "UI": self.unpaired_images,
             "UT": self.unpaired_text,
@@ -73,7 +73,7 @@ class PlanRule(BaseModel):
 
 
 def exact(percentage: float) -> Fraction:
-    """The decimal number that was typed, so that 20.2 % means 202/1000 and not its nearest double."""
+    """The decimal number that was typed, so that 20.2% means 202/1000 and not its nearest double."""
     return Fraction(str(percentage))
 
 

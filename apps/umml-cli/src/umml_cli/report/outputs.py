@@ -216,7 +216,7 @@ def _figures(
 
 
 def _gallery(dataset: PairedDataset, results: Sequence[RunResult], store: RunStore) -> Gallery:
-    """Retrievals of the first seed in the cells to compare: paired, 60 % of each scheme, untrained."""
+    """Retrievals of the first seed in the cells to compare: paired, 60% of each scheme, untrained."""
     from umml_cli.report.gallery import make_gallery  # noqa: PLC0415 - as above
 
     shown = {

@@ -85,8 +85,8 @@ def headline(series: Series) -> list[str]:
     }
     for scheme, change in changes.items():
         if None not in change.values():
-            said = ", ".join(f"{TASK_TITLES[task]} by {change[task]:+.0f} %" for task in TASKS)
-            sentences.append(f"60 % {SCHEME_TITLES[scheme]} changes {said}.")
+            said = ", ".join(f"{TASK_TITLES[task]} by {change[task]:+.0f}%" for task in TASKS)
+            sentences.append(f"60% {SCHEME_TITLES[scheme]} changes {said}.")
     kept = keeping_wins(series)
     if kept is not None:
         rest = (

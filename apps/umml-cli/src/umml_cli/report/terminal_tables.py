@@ -40,11 +40,11 @@ def entry(series: Series, cell: Cell, task: str) -> SeriesEntry:
 
     return SeriesEntry(
         score=str(series.scores[cell, task]),
-        change="" if change is None else f"{change:+.1f} %{mark(Cell.of('paired'))}",
+        change="" if change is None else f"{change:+.1f}%{mark(Cell.of('paired'))}",
         times_untrained="" if times is None or not cell.trained else f"{times:.2f} x",
         against_discarding=""
         if gain is None
-        else f"{'unpaired' if gain >= 0 else 'discarded'} {gain:+.0f} %{mark(discarded_cell(cell.percent))}",
+        else f"{'unpaired' if gain >= 0 else 'discarded'} {gain:+.0f}%{mark(discarded_cell(cell.percent))}",
         best=series.is_best_of_share(cell, task),
     )
 
@@ -61,7 +61,7 @@ def series_tables(series: Series, width: int) -> list[Table]:
     tables[-1].caption_justify = "left"
     tables[-1].caption = (
         "★ best at this share. Unpaired or discarded: which is better for as many samples, and what keeping "
-        f"them gains (100 % discarded is an untrained network). {spread_remark([series])}"
+        f"them gains (100% discarded is an untrained network). {spread_remark([series])}"
         f"{SIGNIFICANCE_REMARK}"
     )
     return tables

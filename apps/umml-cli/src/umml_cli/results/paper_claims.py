@@ -84,7 +84,7 @@ def _hurts_more(series: Series, scheme: str, hurt: str, spared: str) -> Evidence
 
 
 def _kept_gain(series: Series, scheme: str) -> list[float] | None:
-    """Of what paired training gained over the untrained network, the share left at 100 %; by task."""
+    """Of what paired training gained over the untrained network, the share left at 100%; by task."""
     maps = _maps(series)
     ends = [Cell.of("untrained"), Cell.of("paired"), Cell.of(scheme, 100)]
     if any((cell, task) not in maps for cell in ends for task in TASKS):
@@ -110,7 +110,7 @@ def _halves_stay(series: Series) -> Evidence | None:
 
 
 def _percents(shares: Sequence[float]) -> str:
-    return " / ".join(f"{100 * share:.0f} %" for share in shares)
+    return " / ".join(f"{100 * share:.0f}%" for share in shares)
 
 
 def keeping_wins(series: Series) -> Evidence | None:
@@ -132,8 +132,8 @@ def _maps(series: Series) -> dict[tuple[Cell, str], float]:
 FINDINGS: Mapping[str, Callable[[Series], Evidence | None]] = {
     "UI lowers image → text more than text → image": lambda series: _hurts_more(series, "UI", "i2t", "t2i"),
     "UT lowers text → image more than image → text": lambda series: _hurts_more(series, "UT", "t2i", "i2t"),
-    "all pairs one-sided (UI or UT 100 %): falls to the untrained value": _one_sided_falls,
-    "no pair left, half of each side (UIT 100 %): stays far above it": _halves_stay,
+    "all pairs one-sided (UI or UT 100%): falls to the untrained value": _one_sided_falls,
+    "no pair left, half of each side (UIT 100%): stays far above it": _halves_stay,
     "keeping unpaired samples beats discarding as many": keeping_wins,
 }
 

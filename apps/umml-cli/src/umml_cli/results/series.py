@@ -116,7 +116,7 @@ class Series:
     def gain_over_discarding(self, cell: Cell, task: str) -> float | None:
         """How much keeping the samples of an unpaired cell gains over discarding as many, in percent.
 
-        Discarding 100 % leaves an untrained network. None for other cells, and where nothing was discarded at
+        Discarding 100% leaves an untrained network. None for other cells, and where nothing was discarded at
         this share.
         """
         if cell.scheme not in UNPAIRED:
@@ -183,7 +183,7 @@ def data_of(series: Series, datasets: Mapping[str, PairedDataset]) -> PairedData
 
 
 def discarded_cell(percent: float) -> Cell:
-    """Discarding a share of the pairs; nothing is left of 100 % but an untrained network."""
+    """Discarding a share of the pairs; nothing is left of 100% but an untrained network."""
     return Cell.of("untrained") if percent == 100 else Cell.of("SD", percent)
 
 

@@ -38,14 +38,12 @@ class Cell(BaseModel):
     def _shares_fit(self) -> Self:
         if self.percent > 100:
             raise ValueError(
-                f"unpaired images {self.unpaired_images:g} %, unpaired text {self.unpaired_text:g} % and "
-                f"discarded {self.discard:g} % make {self.percent:g} % of the training pairs; "
-                "give shares that add up to 100 % at most"
+                f"unpaired images {self.unpaired_images:g}%, unpaired text {self.unpaired_text:g}% and "
+                f"discarded {self.discard:g}% make {self.percent:g}% of the training pairs; "
+                "give shares that add up to 100% at most"
             )
         if self.discard == 100:
-            raise ValueError(
-                "discarding 100 % of the training pairs leaves nothing to train on; discard less"
-            )
+            raise ValueError("discarding 100% of the training pairs leaves nothing to train on; discard less")
         if self.completed and not self.trained:
             raise ValueError("an untrained network sees no training rows; there is nothing to complete")
         if not self.trained and self.percent:
@@ -111,12 +109,12 @@ class Cell(BaseModel):
 
     @property
     def title(self) -> str:
-        """The cell in a table: `UI 20 %`."""
+        """The cell in a table: `UI 20%`."""
         parts = (("UI", self.unpaired_images), ("UT", self.unpaired_text), ("SD", self.discard))
         if self._base_scheme == "mixed":
-            title = " + ".join(f"{name} {share:g} %" for name, share in parts if share)
+            title = " + ".join(f"{name} {share:g}%" for name, share in parts if share)
         else:
-            title = f"{self._base_scheme} {self.percent:g} %" if self.percent else self._base_scheme
+            title = f"{self._base_scheme} {self.percent:g}%" if self.percent else self._base_scheme
         return f"{title}, completed" if self.completed else title
 
     @property

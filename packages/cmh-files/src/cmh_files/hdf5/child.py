@@ -63,7 +63,7 @@ class Helper:
             path: the file.
 
         Returns:
-            Shapes by key, and of those that can only be emptied the reason in words.
+            Shapes by key, and of those that can only be removed the reason in words.
 
         Raises:
             DataError: the file is damaged or reaches out of itself.
@@ -71,7 +71,7 @@ class Helper:
         shapes, limited = self.ask(path, {"work": "list"}, {})
         return {key: tuple(shape) for key, shape in shapes.items()}, limited
 
-    def copy_emptied(
+    def copy_edited(
         self,
         source: Path,
         target: Path,
@@ -80,12 +80,12 @@ class Helper:
         *,
         verify: bool,
     ) -> None:
-        """Write a copy of a file with emptied items, as `cmh_files.hdf5.rewrite` does.
+        """Write a copy of a file with removed items, as `cmh_files.hdf5.rewrite` does.
 
         Args:
             source: the file.
             target: a new file.
-            edits: which items of which arrays are emptied.
+            edits: which items of which arrays are removed.
             extra: `(n,)` uint8 vectors written beside the data.
             verify: read the copy again and compare it.
 
@@ -100,11 +100,11 @@ class Helper:
         self.ask(source, request, arrays | _masks(edits))
 
     def digest_items(self, path: Path, edit: RowEdit) -> tuple[str, str] | None:
-        """Compute SHA-256 of the emptied and of the other items, as `cmh_files.hdf5.rewrite` does.
+        """Compute SHA-256 of the removed and of the other items, as `cmh_files.hdf5.rewrite` does.
 
         Args:
             path: the finished copy.
-            edit: which items are emptied.
+            edit: which items are removed.
 
         Returns:
             Both digests; None for a sparse matrix.
@@ -223,7 +223,7 @@ def perform(content: bytes) -> Any:
         if request["work"] == "digest":
             return rewrite.digest_items(path, edits[0])
         extra = {key: given[f"extra{number}"] for number, key in enumerate(request["extra"])}
-        rewrite.copy_emptied(path, Path(request["target"]), edits, extra, verify=request["verify"])
+        rewrite.copy_edited(path, Path(request["target"]), edits, extra, verify=request["verify"])
     except (DataError, CopyError):
         raise
     except Exception as error:

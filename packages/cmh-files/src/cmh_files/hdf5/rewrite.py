@@ -1,8 +1,8 @@
 """Empty items of the arrays of an HDF5 or MATLAB 7.3 file, of which a copy is changed in edit.
 
-Arrays without a filter whose items lie along the first axis are emptied while the file is copied, without
-reading what is emptied. Of the others only those chunks are decompressed that hold emptied items and others;
-a chunk of nothing but emptied items is written as one compressed once.
+Arrays without a filter whose items lie along the first axis are removed while the file is copied, without
+reading what is removed. Of the others only those chunks are decompressed that hold removed items and others;
+a chunk of nothing but removed items is written as one compressed once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cmh_files.row_edit import RowEdit
 
 SLAB_BYTES = 16 * 2**20
-LOOKED_AT = 100  # runs of emptied items
+LOOKED_AT = 100  # runs of removed items
 
 
 def read_shapes(file: h5py.File) -> Shapes:
@@ -62,7 +62,7 @@ def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
         path: the file.
 
     Returns:
-        Shapes by key, and of those that can only be emptied the reason in words.
+        Shapes by key, and of those that can only be removed the reason in words.
 
     Raises:
         DataError: the file is damaged or reaches out of itself.
@@ -72,7 +72,7 @@ def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
         return shapes, {key: "a sparse matrix" for key in shapes if is_sparse(file[key])}
 
 
-def copy_emptied(
+def copy_edited(
     source: Path,
     target: Path,
     edits: Sequence[RowEdit],
@@ -80,12 +80,12 @@ def copy_emptied(
     *,
     verify: bool,
 ) -> None:
-    """Write a copy of a file with emptied items.
+    """Write a copy of a file with removed items.
 
     Args:
         source: The file.
         target: A new file.
-        edits: Which items of which arrays are emptied.
+        edits: Which items of which arrays are removed.
         extra: `(n,)` vectors written beside the data.
         verify: Read the copy again and compare it.
 
@@ -130,11 +130,11 @@ def _reserve_space(path: Path, room: int) -> None:
 
 
 def digest_items(path: Path, edit: RowEdit) -> tuple[str, str] | None:
-    """SHA-256 of the values of the emptied and of the other items; None for a sparse matrix.
+    """SHA-256 of the values of the removed and of the other items; None for a sparse matrix.
 
     Args:
         path: The finished copy.
-        edit: Which items are emptied.
+        edit: Which items are removed.
 
     Returns:
         Both digests, over the values in the order in which h5py shows them.
@@ -163,7 +163,7 @@ def is_recreated(edit: RowEdit) -> bool:
 
 
 def mean_item(dataset: Any, edit: RowEdit) -> NDArray[Any] | None:
-    """What an emptied item holds, without the item axis: zeros or the mean; None for a sparse matrix."""
+    """What an removed item holds, without the item axis: zeros or the mean; None for a sparse matrix."""
     if is_sparse(dataset):
         return None
     shape = tuple(size for axis, size in enumerate(dataset.shape) if axis != edit.axis)
@@ -188,12 +188,12 @@ def mean_item(dataset: Any, edit: RowEdit) -> NDArray[Any] | None:
 
 
 def find_patches(dataset: h5py.Dataset, edit: RowEdit, value: NDArray[Any] | None) -> list[Patch] | None:
-    """Where the emptied items lie in the file; None where they are not runs of plain bytes.
+    """Where the removed items lie in the file; None where they are not runs of plain bytes.
 
     Args:
         dataset: The array in the source.
-        edit: Which items are emptied.
-        value: What an emptied item holds; None for a sparse matrix.
+        edit: Which items are removed.
+        value: What an removed item holds; None for a sparse matrix.
 
     Returns:
         Disjoint patches.
@@ -228,29 +228,29 @@ def rewrite(file: h5py.File, edit: RowEdit, value: NDArray[Any] | None) -> None:
 
     Args:
         file: The copy, writable.
-        edit: Which items are emptied.
-        value: What an emptied item holds; None for a sparse matrix.
+        edit: Which items are removed.
+        value: What an removed item holds; None for a sparse matrix.
     """
     if value is None:
-        empty_sparse(file, edit)
+        remove_from_sparse(file, edit)
     elif is_recreated(edit):
         recreate(file, edit, value)
     elif not edit.present.all():
-        empty_in_place(file[edit.key], edit, value)
+        remove_in_place(file[edit.key], edit, value)
 
 
-def empty_in_place(dataset: h5py.Dataset, edit: RowEdit, value: NDArray[Any]) -> None:
+def remove_in_place(dataset: h5py.Dataset, edit: RowEdit, value: NDArray[Any]) -> None:
     """Empty items of an array of the copy, chunk by chunk.
 
     Args:
         dataset: The array, writable.
-        edit: Which items are emptied.
-        value: What an emptied item holds.
+        edit: Which items are removed.
+        value: What an removed item holds.
     """
-    emptied = ~edit.present
+    removed = ~edit.present
     blank = _blank_chunk(dataset) if _writes_blank_chunks(dataset, edit) else None
     for region in _regions(dataset):
-        here = emptied[region[edit.axis]]
+        here = removed[region[edit.axis]]
         if not here.any():
             continue
         if blank and here.all():
@@ -268,8 +268,8 @@ def recreate(file: h5py.File, edit: RowEdit, value: NDArray[Any]) -> None:
 
     Args:
         file: The copy, writable.
-        edit: Which items are emptied.
-        value: What an emptied item holds.
+        edit: Which items are removed.
+        value: What an removed item holds.
     """
     kind = h5py.h5t.py_create(np.dtype(np.int64)) if edit.integers else file[edit.key].id.get_type()
     with _replacing(file, edit.key, shape=_new_shape(edit), kind=kind) as (old, new):
@@ -279,12 +279,12 @@ def recreate(file: h5py.File, edit: RowEdit, value: NDArray[Any]) -> None:
             new[region] = block
 
 
-def empty_sparse(file: h5py.File, edit: RowEdit) -> None:
-    """Remove the entries of emptied items from a MATLAB sparse matrix.
+def remove_from_sparse(file: h5py.File, edit: RowEdit) -> None:
+    """Remove the entries of removed items from a MATLAB sparse matrix.
 
     Args:
         file: The copy, writable.
-        edit: Which items are emptied.
+        edit: Which items are removed.
     """
     group = file[edit.key]
     keep, starts = _sparse_left(group, edit)
@@ -301,8 +301,8 @@ def verify_rewritten(source: h5py.File, target: h5py.File, edit: RowEdit, value:
     Args:
         source: The source.
         target: The copy.
-        edit: Which items are emptied.
-        value: What an emptied item holds; None for a sparse matrix.
+        edit: Which items are removed.
+        value: What an removed item holds; None for a sparse matrix.
 
     Raises:
         OSError: If anything differs.
@@ -324,23 +324,23 @@ def verify_rewritten(source: h5py.File, target: h5py.File, edit: RowEdit, value:
 
 
 def verify_chunks(old: h5py.Dataset, new: h5py.Dataset, edit: RowEdit, value: NDArray[Any]) -> None:
-    """Compare the chunks of an array of the finished copy: as stored where all or nothing was emptied.
+    """Compare the chunks of an array of the finished copy: as stored where all or nothing was removed.
 
     Args:
         old: The array in the source.
         new: The array in the copy.
-        edit: Which items are emptied.
-        value: What an emptied item holds.
+        edit: Which items are removed.
+        value: What an removed item holds.
 
     Raises:
         OSError: If anything differs.
     """
     blank = _blank_chunk(old) if _writes_blank_chunks(old, edit) else None
     before, after = stored_chunks(old), stored_chunks(new)
-    emptied = ~edit.present
+    removed = ~edit.present
     same: list[tuple[int, int, int]] = []
     for region in _regions(old):
-        here = emptied[region[edit.axis]]
+        here = removed[region[edit.axis]]
         first = tuple(part.start for part in region)
         if not here.any():
             if first not in before:
@@ -380,20 +380,20 @@ def _is_as_it_should(
     before, after = (np.moveaxis(dataset[region], edit.axis, 0) for dataset in (old, new))
     others = tuple(part for axis, part in enumerate(region) if axis != edit.axis)
     blank = np.broadcast_to(value[others], after[here].shape)
-    emptied = bool(after[here].tobytes() == blank.tobytes())
-    return emptied and bool(after[~here].tobytes() == before[~here].tobytes())
+    removed = bool(after[here].tobytes() == blank.tobytes())
+    return removed and bool(after[~here].tobytes() == before[~here].tobytes())
 
 
 def verify_patched(source: h5py.File, target: h5py.File, edit: RowEdit, value: NDArray[Any] | None) -> None:
-    """See through HDF5 that the patches, whose bytes were compared, lie where the emptied items are.
+    """See through HDF5 that the patches, whose bytes were compared, lie where the removed items are.
 
-    Of many runs of emptied items some are looked at, evenly spread.
+    Of many runs of removed items some are looked at, evenly spread.
 
     Args:
         source: The source.
         target: The copy.
-        edit: Which items are emptied.
-        value: What an emptied item holds.
+        edit: Which items are removed.
+        value: What an removed item holds.
 
     Raises:
         OSError: If the first or last item of a run is not empty, or its neighbour is not as it was.
@@ -471,22 +471,22 @@ def _replacing(
 def _recreated(
     old: h5py.Dataset, edit: RowEdit, value: NDArray[Any]
 ) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
-    """Blocks of an array as they should become: emptied, cast, with a marker."""
-    emptied = ~edit.present
+    """Blocks of an array as they should become: removed, cast, with a marker."""
+    removed = ~edit.present
     dtype = np.dtype(np.int64) if edit.integers else old.dtype
     for slab in _slabs(old):
         block = old[slab]
         if edit.axis == 0:
-            block[emptied[slab]] = value
+            block[removed[slab]] = value
             if edit.marker:
-                block = np.column_stack([block, emptied[slab]])
+                block = np.column_stack([block, removed[slab]])
         else:
-            np.moveaxis(block, edit.axis, 0)[emptied] = value[slab]
+            np.moveaxis(block, edit.axis, 0)[removed] = value[slab]
         if edit.integers and block.dtype.kind == "f":
             require_finite(edit.key, block)
         yield (slab,), block.astype(dtype)
     if edit.marker and edit.axis == 1:
-        yield (slice(len(old), len(old) + 1),), emptied[None].astype(dtype)
+        yield (slice(len(old), len(old) + 1),), removed[None].astype(dtype)
 
 
 def _sparse_left(group: h5py.Group, edit: RowEdit) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from cmh_files.blocks import BLOCK_BYTES, Placement, Sums, blocks_of, emptied_blocks, mean_item
+from cmh_files.blocks import BLOCK_BYTES, Placement, Sums, blocks_of, edited_blocks, mean_item
 from cmh_files.errors import DEFLATE_RATIO, CopyError, DataError
 from cmh_files.mat5.format import (
     COMPLEX,
@@ -174,7 +174,7 @@ def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
         path: the file.
 
     Returns:
-        Shapes by key, and of those that can only be emptied the reason in words.
+        Shapes by key, and of those that can only be removed the reason in words.
     """
     shapes: Shapes = {}
     limited: dict[str, str] = {}
@@ -191,7 +191,7 @@ def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
     return shapes, limited
 
 
-def copy_emptied(
+def copy_edited(
     source: Path,
     target: Path,
     edits: Sequence[RowEdit],
@@ -199,12 +199,12 @@ def copy_emptied(
     *,
     verify: bool,
 ) -> None:
-    """Write a copy of a file with emptied items.
+    """Write a copy of a file with removed items.
 
     Args:
         source: the file.
         target: a new file.
-        edits: which items of which arrays are emptied.
+        edits: which items of which arrays are removed.
         extra: `(n,)` vectors written beside the data.
         verify: read the copy again and compare it.
 
@@ -221,16 +221,16 @@ def copy_emptied(
 def rewrite(
     source: BinaryIO, target: BinaryIO, edits: Sequence[RowEdit], extra: Mapping[str, NDArray[np.uint8]]
 ) -> ElementSums:
-    """Write a copy of a file with emptied items.
+    """Write a copy of a file with removed items.
 
     Args:
         source: open for reading.
         target: open for writing, empty.
-        edits: which items of which matrices are emptied.
+        edits: which items of which matrices are removed.
         extra: `(n,)` vectors added at the end, in place of those of the same name.
 
     Returns:
-        What `verify_copy` needs: for every element CRC-32 of its emptied items and of the rest.
+        What `verify_copy` needs: for every element CRC-32 of its removed items and of the rest.
     """
     order, matrices = scan(source)
     by_name = _by_name(edits)
@@ -313,16 +313,16 @@ def _sums(file: BinaryIO, order: str, matrix: Matrix, edit: RowEdit) -> tuple[in
 
 
 def digest_items(path: Path, edit: RowEdit) -> tuple[str, str] | None:
-    """Compute SHA-256 of the values of the emptied and of the other items.
+    """Compute SHA-256 of the values of the removed and of the other items.
 
     Args:
         path: the finished copy.
-        edit: which items are emptied.
+        edit: which items are removed.
 
     Returns:
         Both digests, over the values as stored, in column order; None for a sparse matrix.
     """
-    emptied, others = hashlib.sha256(), hashlib.sha256()
+    removed, others = hashlib.sha256(), hashlib.sha256()
     with path.open("rb") as file:
         order, matrices = scan(file)
         matrix = next(matrix for matrix in matrices if matrix.name == edit.key.split("/")[0])
@@ -330,23 +330,23 @@ def digest_items(path: Path, edit: RowEdit) -> tuple[str, str] | None:
             return None
         if matrix.kind == STRUCT_CLASS:
             values = _struct_tables(matrix.name, _whole(file, order, matrix), order)[edit.key]
-            for digest, chosen in ((emptied, ~edit.present), (others, edit.present)):
+            for digest, chosen in ((removed, ~edit.present), (others, edit.present)):
                 digest.update(np.compress(chosen, values, axis=edit.axis).tobytes(order="F"))
-            return emptied.hexdigest(), others.hexdigest()
+            return removed.hexdigest(), others.hexdigest()
         placed = Placement.of(matrix.shape, edit.axis, "F")
         for _, items, block in blocks_of(*_open(file, order, matrix), placed):
             here = ~edit.present[items]
-            emptied.update(block[:, here].tobytes())
+            removed.update(block[:, here].tobytes())
             others.update(block[:, ~here].tobytes())
-    return emptied.hexdigest(), others.hexdigest()
+    return removed.hexdigest(), others.hexdigest()
 
 
 def write_matrices(path: Path, matrices: dict[str, tuple[Any, NDArray[np.bool_]]]) -> None:
-    """Write a new file of dense matrices with emptied rows.
+    """Write a new file of dense matrices with removed rows.
 
     Args:
         path: The file.
-        matrices: By name `(n, d)` values and the `(n,)` rows that are not emptied.
+        matrices: By name `(n, d)` values and the `(n,)` rows that are not removed.
 
     Raises:
         DataError: a type has no place in a MATLAB 5 file.
@@ -378,7 +378,7 @@ def _columns(array: Any, present: NDArray[np.bool_], dtype: np.dtype[Any]) -> It
 def _rewrite_dense(
     source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, edit: RowEdit
 ) -> tuple[int, int]:
-    """Write a dense matrix with emptied items, one more row or column as marker, or as integers."""
+    """Write a dense matrix with removed items, one more row or column as marker, or as integers."""
     placed = Placement.of(matrix.shape, edit.axis, "F")
     value = None
     if edit.mean:
@@ -396,7 +396,7 @@ def _rewrite_dense(
         shape[1 - edit.axis] += 1
     sums = Sums()
     blocks = blocks_of(*_open(source, order, matrix), placed)
-    written = emptied_blocks(blocks, placed, edit, dtype=dtype, value=value, sums=sums)
+    written = edited_blocks(blocks, placed, edit, dtype=dtype, value=value, sums=sums)
     head = replace(matrix, flags=flags, shape=tuple(shape))
     _write_matrix(target, order, head, [(stored, dtype.itemsize * prod(shape), written)])
     return sums.pair
@@ -405,7 +405,7 @@ def _rewrite_dense(
 def _rewrite_sparse(
     source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, edit: RowEdit
 ) -> tuple[int, int]:
-    """Write a sparse matrix without the entries of emptied items."""
+    """Write a sparse matrix without the entries of removed items."""
     stream = Stream(source, matrix)
     _read_head(stream, order, matrix)
     parts = [_read_part(stream, order) for _ in range(3)]
@@ -430,7 +430,7 @@ def _rewrite_sparse(
 def _rewrite_struct(
     source: BinaryIO, target: BinaryIO, order: str, matrix: Matrix, edits: Sequence[RowEdit]
 ) -> tuple[int, int]:
-    """Write a struct with emptied items of its fields, whose places and sizes stay."""
+    """Write a struct with removed items of its fields, whose places and sizes stay."""
     content = _whole(source, order, matrix)
     tables = _struct_tables(matrix.name, content, order)
     for edit in edits:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_files.blocks import Placement, Sums, blocks_of, emptied_blocks, mean_item
+from cmh_files.blocks import Placement, Sums, blocks_of, edited_blocks, mean_item
 from cmh_files.errors import CopyError, DataError, check_declared_size
 from cmh_files.npz.read import read_npy_header, read_npy_stream
 from cmh_files.sparse import kept_entries
@@ -49,7 +49,7 @@ def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
         path: the file.
 
     Returns:
-        Shapes by key, and of those that can only be emptied the reason in words.
+        Shapes by key, and of those that can only be removed the reason in words.
 
     Raises:
         DataError: a member holds Python objects or declares more than it holds, or stands there twice.
@@ -69,7 +69,7 @@ def list_arrays(path: Path) -> tuple[Shapes, dict[str, str]]:
     return shapes, sparse
 
 
-def copy_emptied(
+def copy_edited(
     source: Path,
     target: Path,
     edits: Sequence[RowEdit],
@@ -77,12 +77,12 @@ def copy_emptied(
     *,
     verify: bool,
 ) -> None:
-    """Write a copy of a file with emptied items.
+    """Write a copy of a file with removed items.
 
     Args:
         source: the file.
         target: a new file.
-        edits: which items of which arrays are emptied.
+        edits: which items of which arrays are removed.
         extra: `(n,)` vectors added at the end, in place of those of the same name.
         verify: read the copy again and compare it.
 
@@ -112,16 +112,16 @@ def copy_emptied(
 
 
 def digest_items(path: Path, edit: RowEdit) -> tuple[str, str] | None:
-    """Compute SHA-256 of the values of the emptied and of the other items.
+    """Compute SHA-256 of the values of the removed and of the other items.
 
     Args:
         path: the finished copy.
-        edit: which items are emptied.
+        edit: which items are removed.
 
     Returns:
         Both digests, over the values in the order in which they are stored; None for a sparse table.
     """
-    emptied, others = hashlib.sha256(), hashlib.sha256()
+    removed, others = hashlib.sha256(), hashlib.sha256()
     with zipfile.ZipFile(path) as archive:
         if _is_sparse(archive, {edit.key: edit}):
             return None
@@ -129,9 +129,9 @@ def digest_items(path: Path, edit: RowEdit) -> tuple[str, str] | None:
             header = _header(path, edit.key, archive.getinfo(f"{edit.key}.npy"), stream)
             for _, items, block in blocks_of(_reader(stream), header.dtype, _placed(header, edit)):
                 here = ~edit.present[items]
-                emptied.update(block[:, here].tobytes())
+                removed.update(block[:, here].tobytes())
                 others.update(block[:, ~here].tobytes())
-    return emptied.hexdigest(), others.hexdigest()
+    return removed.hexdigest(), others.hexdigest()
 
 
 def _headers(path: Path, archive: zipfile.ZipFile) -> Iterator[tuple[str, Header]]:
@@ -181,7 +181,7 @@ def _is_sparse(archive: zipfile.ZipFile, by_key: Mapping[str, RowEdit]) -> bool:
 
 
 def _sparse_left(path: Path, archive: zipfile.ZipFile, edit: RowEdit | None) -> dict[str, NDArray[Any]]:
-    """The members of a sparse table without the entries of emptied rows."""
+    """The members of a sparse table without the entries of removed rows."""
     assert edit is not None
     starts, columns = _read(path, archive, "indptr").ravel(), _read(path, archive, "indices").ravel()
     keep, new_starts = kept_entries(
@@ -233,7 +233,7 @@ def _rewrite(
         np.lib.format.write_array_header_2_0(out, description | {"shape": tuple(shape)})
         sums = Sums()
         blocks = blocks_of(_reader(stream), header.dtype, placed)
-        for data in emptied_blocks(blocks, placed, edit, dtype=dtype, value=value, sums=sums):
+        for data in edited_blocks(blocks, placed, edit, dtype=dtype, value=value, sums=sums):
             out.write(data)
     return sums.pair
 

@@ -57,11 +57,11 @@ def best_tables(exhibited: Exhibited) -> list[PaperTable]:
             rows.append(Row(labels, "ours", tuple(ours), method))
             if any(entry.text != ABSENT for entry in printed):
                 rows.append(Row(labels, "published", tuple(printed), method))
-    columns = tuple((dataset, f"{percent:g} %") for dataset in datasets for percent in percents)
+    columns = tuple((dataset, f"{percent:g}%") for dataset in datasets for percent in percents)
     remarks = (
         *run_remarks(shown)[:2],
         "The best of UI, UT, UIT and SD at each share, and its gain over SD in percent.",
-        "At 100 % the gain is that over the untrained network.",
+        "At 100% the gain is that over the untrained network.",
         SIGNIFICANCE_REMARK,
     )
     return [

@@ -64,7 +64,7 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
     titles = tuple((dataset, TASK_TITLES[task]) for dataset, task in columns)
     remarks = (
         *run_remarks(shown)[:2],
-        "Ours: 50 % of the images without text and 50 % of the texts without image, so that no pair is left.",
+        "Ours: 50% of the images without text and 50% of the texts without image, so that no pair is left.",
         *published_remark(rows),
     )
     return [PaperTable(name, experiment.title, ("method",), titles, tuple(rows), remarks=remarks)]
