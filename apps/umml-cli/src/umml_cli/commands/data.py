@@ -127,7 +127,10 @@ def convert(
 @data.command(cls=Command)
 def build(
     name: Annotated[
-        str, typer.Argument(help="mirflickr25k, nuswide, coco, flickr30k, wikipedia, or folder (your own).")
+        str,
+        typer.Argument(
+            help="mirflickr25k, nuswide, coco, flickr30k, wikipedia, hanzi, debian-apps or folder (your own)."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The HDF5 file to write.")],
     source: Annotated[Path, typer.Option("--from", help="Folder of the official archives, or your own.")],
@@ -169,6 +172,8 @@ def build(
     """Build a data set from its official distribution, or from a folder of images and a table.
 
     Example: umml data build mirflickr25k --from archives --features vgg.npz --protocol umml --out mir.h5
+
+    Example: umml data build hanzi --from debs --image-encoder grey-pixels --protocol hanzi --out hanzi.h5
 
     Example: umml data build folder --from photos --pixels 224 --out photos.h5
 

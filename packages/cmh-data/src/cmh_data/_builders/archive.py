@@ -1,4 +1,4 @@
-"""Reading official archives in place: folders and zip files, never unpacked."""
+"""Reading official archives in place: folders, zip files and tar files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
+from cmh_data._builders.packed import PACKED_ENDINGS, TAR_ENDINGS, PackedFiles
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
@@ -29,22 +30,26 @@ DAMAGE = (
 
 
 class Archive:
-    """The files of a folder and of the zip files at its top, by their path inside.
+    """The files of a folder and of the zip and tar files at its top, by their path inside.
 
     Nothing is unpacked, so no path can lead out. Links out of the folder are left alone.
 
     Args:
-        source: a folder, or one zip file.
+        source: a folder, one zip file, or one tar file.
+        packages: also open Debian packages and compressed tar files, unpacked into temporary files.
 
     Raises:
-        DataError: there is nothing of that kind, or a zip file is damaged.
+        DataError: there is nothing of that kind, or a zip or tar file is damaged.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, *, packages: bool = False) -> None:
         self.source = source
         self._lock = threading.Lock()
         self._files: dict[str, Path] = {}
         self._members: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
+        self._packed: dict[str, tuple[PackedFiles, str]] = {}
+        endings = TAR_ENDINGS + (PACKED_ENDINGS if packages else ())
+        tars: list[Path] = []
         if source.is_dir():
             root = source.resolve()
             for folder, _, names in os.walk(root):
@@ -55,6 +60,13 @@ class Archive:
             zips = sorted(
                 path for path in self._files.values() if path.suffix == ".zip" and path.parent == root
             )
+            tars = sorted(
+                path
+                for path in self._files.values()
+                if path.name.lower().endswith(endings) and path.parent == root
+            )
+        elif source.is_file() and source.name.lower().endswith(endings):
+            zips, tars = [], [source]
         elif source.is_file() and zipfile.is_zipfile(source):
             zips = [source]
         else:
@@ -63,16 +75,24 @@ class Archive:
             )
         for path in zips:
             self._add_zip(path)
+        for path in tars:
+            packed = PackedFiles(path)
+            for name in packed.members:  # a name that is taken is told apart by its tar file
+                self._packed[name if name not in self._packed else f"{path.name}/{name}"] = packed, name
 
     def names(self) -> Iterator[str]:
         """All paths inside, with `/` between folders."""
         yield from self._files
         yield from (name for name in self._members if name not in self._files)
+        yield from (name for name in self._packed if name not in self._files and name not in self._members)
 
     def size(self, name: str) -> int:
         """The bytes of one file, as the folder or the zip file states them."""
         if name in self._files:
             return self._files[name].stat().st_size
+        if name not in self._members:
+            packed, inside = self._packed[name]
+            return packed.members[inside][1]
         return self._members[name][1].file_size
 
     def read(self, name: str, *, largest: int = LARGEST_MEMBER) -> bytes:
@@ -83,6 +103,9 @@ class Archive:
                 raise DataError(f"{self.source}: {name} has {size} bytes, but at most {largest} are read.")
             if name in self._files:
                 return self._files[name].read_bytes()
+            if name not in self._members:
+                packed, inside = self._packed[name]
+                return packed.read(inside)
             archive, info = self._members[name]
             with self._lock:  # a zip file counts its readers, and not safely so
                 return archive.read(info)
@@ -130,6 +153,9 @@ class Archive:
             raise self._unreadable(name, error) from error
 
     def _open(self, name: str) -> IO[bytes]:
+        if name not in self._members:
+            packed, inside = self._packed[name]
+            return io.BytesIO(packed.read(inside))
         archive, info = self._members[name]
         with self._lock:
             return archive.open(info)

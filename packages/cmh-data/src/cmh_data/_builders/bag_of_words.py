@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from array import array
 from typing import TYPE_CHECKING
@@ -90,3 +91,8 @@ def bag_of_words(
         table[row, there[there >= 0]] = 1
         start = end
     return table, tuple(vocabulary)
+
+
+def vocabulary_digest(vocabulary: Sequence[str]) -> str:
+    """SHA-256 of the words in their order, one a line, so that two vocabularies can be compared."""
+    return hashlib.sha256("\n".join(vocabulary).encode()).hexdigest()

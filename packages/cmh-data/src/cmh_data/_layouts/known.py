@@ -78,6 +78,22 @@ KNOWN: tuple[KnownDataset, ...] = (
         label_columns=9,
         label_digest="b34705fb1fb6a8f198c49fdc1655fe8b15d2430474bbf58057eb364a239c9b08",
     ),
+    KnownDataset(
+        key="hanzi",
+        title="Chinese characters of unicode-data 15.0.0 and fonts-wqy-zenhei 0.9.45",
+        rows=20035,
+        text_widths=(),
+        label_columns=214,
+        label_digest="e8e4672e929d30101ef929c782ce8c02dcfe2c296219fa864e729acaeb0e4f9d",
+    ),
+    KnownDataset(
+        key="debian-apps",
+        title="programs of Debian 12 (main)",
+        rows=1841,
+        text_widths=(),
+        label_columns=11,
+        label_digest="0a788d5fa1c530b80193dc8a98de044fc57bcedece113128d63e6bd2fcfbd9b8",
+    ),
 )
 
 
