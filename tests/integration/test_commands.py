@@ -51,6 +51,7 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
         ("agah", ("--preset", "small", "--epochs", 3)),
         ("cagan", ("--preset", "small", "--epochs", 3)),
         ("cfrh", ("--preset", "small")),
+        ("djsrh", ("--preset", "small")),
         ("jdsh", ("--preset", "small", "--epochs", 2)),
     ],
 )

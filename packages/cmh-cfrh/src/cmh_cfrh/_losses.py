@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cmh_train import similarity_loss
+from cmh_train import counted_pairs, similarity_loss
 from torch.nn.functional import mse_loss, normalize
 
 if TYPE_CHECKING:
@@ -44,17 +44,16 @@ def similarity_losses(
         {'intra_image': 0.0, 'intra_text': 0.0, 'cross': 0.0, 'pair': -1.0}
     """
     image, text = normalize(image_codes, dim=1), normalize(text_codes, dim=1)  # B_I, B_T
+    of_images = counted_pairs(known, image_present, image_present)
+    of_texts = counted_pairs(known, text_present, text_present)
+    both = counted_pairs(known, image_present, text_present)  # images in rows, texts in columns
+    swapped = counted_pairs(known, text_present, image_present)
     cosine = (image * text).sum(dim=1)
     if known is None:
-        both = of_images = of_texts = swapped = None
         pair = -cosine.mean()
     else:
         assert image_present is not None
         assert text_present is not None
-        of_images = known & image_present.unsqueeze(1) & image_present
-        of_texts = known & text_present.unsqueeze(1) & text_present
-        both = known & image_present.unsqueeze(1) & text_present  # images in rows, texts in columns
-        swapped = known & text_present.unsqueeze(1) & image_present
         complete = image_present & text_present
         pair = -(cosine * complete).sum() / complete.sum().clamp(min=1)
     return {

@@ -33,10 +33,12 @@ from cmh_train._similarity import (
     SecondOrder,
     affinity,
     binary_affinity,
+    counted_pairs,
     fuse_affinities,
     fuse_known_affinities,
     second_order_affinity,
     similarity_loss,
+    weigh_known_affinities,
 )
 from cmh_train._triplets import triplet_hinge_sum
 from cmh_train._two_networks import (
@@ -77,6 +79,7 @@ __all__ = [
     "binary_affinity",
     "broken_methods",
     "build_method",
+    "counted_pairs",
     "encode_dataset",
     "find_method",
     "fit",
@@ -98,4 +101,5 @@ __all__ = [
     "second_order_affinity",
     "similarity_loss",
     "triplet_hinge_sum",
+    "weigh_known_affinities",
 ]

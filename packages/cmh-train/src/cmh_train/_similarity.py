@@ -146,17 +146,61 @@ def fuse_known_affinities(
         >>> similarity.tolist()
         [[0.0, 1.0], [1.0, 1.0]]
     """
+    direct, known = weigh_known_affinities(
+        image_affinity,
+        text_affinity,
+        image_present,
+        text_present,
+        image_share=image_share,
+        text_share=text_share,
+    )
+    present = (image_present | text_present).unsqueeze(1)
+    columns = (image_present & text_present & present).to(image_affinity)  # (batch, batch)
+    # How a sample stands to the complete ones; what is missing in a row is what the other modality says.
+    by_image = torch.where(image_present.unsqueeze(1), image_affinity, text_affinity) * columns
+    by_text = torch.where(text_present.unsqueeze(1), text_affinity, image_affinity) * columns
+    joint = second_order_affinity(by_image, by_text, form)
+    return torch.where(known, direct + joint_share * joint, 0.0), known
+
+
+def weigh_known_affinities(
+    image_affinity: torch.Tensor,
+    text_affinity: torch.Tensor,
+    image_present: torch.Tensor,
+    text_present: torch.Tensor,
+    *,
+    image_share: float,
+    text_share: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the weighted sum of the images' and the texts' affinity, missing images and texts left out.
+
+    Of a pair the images' affinity counts where both have an image, the texts' where both have a text; one of
+    them alone gets the shares of both.
+
+    Args:
+        image_affinity: `(batch, batch)` floating point, S_I.
+        text_affinity: `(batch, batch)` floating point, S_T.
+        image_present: `(batch,)` bool.
+        text_present: `(batch,)` bool.
+        image_share: weight of S_I.
+        text_share: weight of S_T.
+
+    Returns:
+        The sum, `(batch, batch)` floating point, and where anything is known of it, `(batch, batch)` bool. It
+        is 0 where nothing is known.
+
+    Example:
+        >>> present = torch.tensor([True, True])
+        >>> weigh_known_affinities(
+        ...     torch.ones(2, 2), torch.eye(2), present, ~present, image_share=0.5, text_share=0.25
+        ... )[0].tolist()
+        [[0.75, 0.75], [0.75, 0.75]]
+    """
     image, text = image_present.to(image_affinity), text_present.to(image_affinity)  # (batch,)
     of_images, of_texts = image_share * torch.outer(image, image), text_share * torch.outer(text, text)
     weight = of_images + of_texts  # (batch, batch)
-    known = weight > 0
     direct = (of_images * image_affinity + of_texts * text_affinity) / weight.clamp(min=_SHORTEST)
-    complete, anything = image * text, torch.maximum(image, text).unsqueeze(1)
-    # How a sample stands to the complete ones; what is missing in a row is what the other modality says.
-    by_image = torch.where(image_present.unsqueeze(1), image_affinity, text_affinity) * complete * anything
-    by_text = torch.where(text_present.unsqueeze(1), text_affinity, image_affinity) * complete * anything
-    joint = second_order_affinity(by_image, by_text, form)
-    return torch.where(known, (image_share + text_share) * direct + joint_share * joint, 0.0), known
+    return (image_share + text_share) * direct, weight > 0
 
 
 def similarity_loss(
@@ -183,3 +227,28 @@ def similarity_loss(
     if counted is None:
         return squares.mean()
     return (squares * counted).sum() / counted.sum().clamp(min=1)
+
+
+def counted_pairs(
+    known: torch.Tensor | None, left_present: torch.Tensor | None, right_present: torch.Tensor | None
+) -> torch.Tensor | None:
+    """Say which pairs count in `similarity_loss`: what is known, and both are there.
+
+    Args:
+        known: `(batch, batch)` bool, pairs whose target is known; None: nothing is left out.
+        left_present: `(batch,)` bool, of the rows; needed with `known`.
+        right_present: `(batch,)` bool, of the columns.
+
+    Returns:
+        `(batch, batch)` bool; None: all.
+
+    Example:
+        >>> known = torch.tensor([[True, True], [True, False]])
+        >>> counted_pairs(known, torch.tensor([True, True]), torch.tensor([False, True])).tolist()
+        [[False, True], [False, False]]
+    """
+    if known is None:
+        return None
+    assert left_present is not None
+    assert right_present is not None
+    return known & left_present.unsqueeze(1) & right_present
