@@ -110,6 +110,32 @@ def test_a_killed_command_goes_on_and_gives_the_same_file(umml, photos, tmp_path
     assert (tmp_path / "k.h5").read_bytes() == (tmp_path / "w.h5").read_bytes()
 
 
+def test_columns_separators_and_splits_are_said_as_to_data_build(umml, photos, tmp_path):
+    table = (photos / "captions.csv").read_text(encoding="utf-8")
+    lines = [
+        line.replace(",", "|") for line in table.replace("image,text,labels", "名字,note,kind").splitlines()
+    ]
+    (photos / "captions.csv").write_text("\n".join(lines), encoding="utf-8")
+    how = [
+        "--image-encoder",
+        "grey-pixels",
+        "--columns",
+        "image=名字,text=note,labels=kind",
+        "--separator",
+        "|",
+    ]
+    made = umml("features", photos, "a.h5", *how, "--queries", 5, "--training", 20, "--seed", 3)
+    assert "image from 名字, text from note, labels from kind" in made.stdout
+    assert "37 items, 34 with an image of 1024 numbers, 24 with a text of" in made.stdout
+    data = cmh_data.load(tmp_path / "a.h5")
+    assert (len(data.split.query), len(data.split.train)) == (5, 20)
+    split = ["--queries", 5, "--training", 20, "--seed", 3]
+    umml("data", "build", "folder", "--from", photos, "--out", "b.h5", *how, *split)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    done = umml("features", photos, "a.npy", *how, check=False)
+    assert done.stderr.count("OUT must end in .h5 for these") == 1
+
+
 def test_a_text_file_becomes_a_table(umml, tmp_path):
     (tmp_path / "lines.txt").write_text("a red apple\n\nfruit on a table\n", encoding="utf-8")
     made = umml("features", "lines.txt", "lines.npy", "--text-encoder", "minilm")

@@ -270,7 +270,10 @@ def test_own_folder(tmp_path, kind):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"readme": "x"}, "must hold one table .csv, .tsv, .jsonl or .parquet, but holds none"),
+        (
+            {"readme": "x"},
+            r"must hold one table .csv, .tsv, .jsonl or .parquet, or pictures .* but holds readme",
+        ),
         ({"a.csv": "a,b\n1,2\n"}, "has the columns a, b, and none is known as image or text; say which"),
         ({"a.csv": "image,text\n"}, "a.csv holds no row"),
         ({"a.jsonl": "{nonsense"}, "a.jsonl cannot be read"),

@@ -8,8 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from umml_cli.commands.data_options import (
+    ColumnsOption,
+    EncodingOption,
     FirstRowOption,
+    FolderLabelsOption,
+    KeepTogetherOption,
+    LabelSeparatorOption,
     QueriesOption,
+    SeparatorOption,
     SplitSeedOption,
     StratifiedOption,
     TrainingOption,
@@ -153,23 +159,14 @@ def build(
         int | None, typer.Option(help="Training rows of a random split; default all.")
     ] = None,
     seed: SeedOption = 0,
-    columns: Annotated[
-        str | None,
-        typer.Option(help="Of a folder's table: image=filename,text=caption,labels=tags,split=set."),
-    ] = None,
-    separator: Annotated[str | None, typer.Option(help="Of a CSV file; by default found.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of a CSV or JSONL file; by default UTF-8.")] = None,
-    label_separator: Annotated[
-        str | None, typer.Option(help="Between labels; by default the first of ; | and , that is there.")
-    ] = None,
-    keep_together: Annotated[
-        str,
-        typer.Option(
-            help="Pictures that a random split keeps on one side: identical, near-identical or same (path)."
-        ),
-    ] = "identical",
+    columns: ColumnsOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+    label_separator: LabelSeparatorOption = None,
+    labels_from_folders: FolderLabelsOption = False,
+    keep_together: KeepTogetherOption = "identical",
 ) -> None:
-    """Build a data set from its official distribution, or from a folder of images and a table.
+    """Build a data set from its official distribution, or from a folder of images with a table or texts.
 
     Example: umml data build mirflickr25k --from archives --features vgg.npz --protocol umml --out mir.h5
 
@@ -184,6 +181,7 @@ def build(
     import cmh_data
 
     from umml_cli.errors import UserError
+    from umml_cli.inputs.data_sources import folder_options
 
     builders = cmh_data.builders()
     if name not in builders:
@@ -194,10 +192,13 @@ def build(
         )
     if text_encoder is not None and image_encoder is None:
         raise UserError("--text-encoder goes with --image-encoder; without it the texts become words.")
-    table = {"separator": separator, "encoding": encoding, "label_separator": label_separator}
-    how: dict[str, Any] = {key: value for key, value in table.items() if value is not None}
-    if columns is not None:
-        how["columns"] = _columns(columns)
+    how = folder_options(
+        columns=columns,
+        separator=separator,
+        encoding=encoding,
+        label_separator=label_separator,
+        labels_from_folders=labels_from_folders,
+    )
     if how and name != "folder":
         raise UserError(
             f"--{next(iter(how)).replace('_', '-')} is for the builder folder, but the builder is {name}."
@@ -278,17 +279,6 @@ def protocols() -> None:
             protocol.name, ", ".join(protocol.makers), "yes" if protocol.seeded else "no", protocol.title
         )
     make_console().print(table)
-
-
-def _columns(text: str) -> dict[str, str]:
-    from umml_cli.errors import UserError
-
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    if not all(role.strip() and sign and column.strip() for role, sign, column in pairs):
-        raise UserError(
-            f"--columns must be like image=filename,text=caption,labels=tags, but it is {text!r}."
-        )
-    return {role.strip(): column.strip() for role, _, column in pairs}
 
 
 def _write_encoded(

@@ -21,3 +21,27 @@ TrainingOption = Annotated[
 StratifiedOption = Annotated[
     bool, typer.Option("--stratified", help="Draw the split from each class in proportion.")
 ]
+
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(help="Of a folder's table: image=filename,text=caption,labels=tags,split=set."),
+]
+SeparatorOption = Annotated[str | None, typer.Option(help="Of a CSV file; by default found.")]
+EncodingOption = Annotated[
+    str | None, typer.Option(help="Of a folder's CSV, JSONL and text files; by default UTF-8.")
+]
+LabelSeparatorOption = Annotated[
+    str | None, typer.Option(help="Between labels; by default the first of ; | and , that is there.")
+]
+FolderLabelsOption = Annotated[
+    bool,
+    typer.Option(
+        "--labels-from-folders", help="Take the folders of pictures as labels, though there is a table."
+    ),
+]
+KeepTogetherOption = Annotated[
+    str,
+    typer.Option(
+        help="Pictures that a random split keeps on one side: identical, near-identical or same (path)."
+    ),
+]

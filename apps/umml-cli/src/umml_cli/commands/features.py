@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from umml_cli.commands.data_options import (
+    ColumnsOption,
+    EncodingOption,
+    FolderLabelsOption,
+    KeepTogetherOption,
+    LabelSeparatorOption,
+    SeparatorOption,
+)
 from umml_cli.console import make_console
 from umml_cli.terms import EncoderDevice, EncoderPrecision
 
@@ -48,15 +56,29 @@ def features(
     device: DeviceOption = "auto",
     encoder_precision: EncoderPrecisionOption = "auto",
     threads: ThreadsOption = None,
+    columns: ColumnsOption = None,
+    separator: SeparatorOption = None,
+    encoding: EncodingOption = None,
+    label_separator: LabelSeparatorOption = None,
+    labels_from_folders: FolderLabelsOption = False,
+    keep_together: KeepTogetherOption = "identical",
+    queries: Annotated[int | None, typer.Option(help="Queries of a random split; default a tenth.")] = None,
+    training: Annotated[
+        int | None, typer.Option(help="Training rows of a random split; default all others.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Random seed of the split.")] = 0,
     list_encoders: Annotated[bool, typer.Option("--list", help="List the encoders that are there.")] = False,
 ) -> None:
     """Turn pictures and texts into features with encoders by name.
 
-    A folder with a table becomes a data set (.h5), as `umml data build folder` makes it. A folder of
-    pictures, or a text file with one text a line, becomes features (.npy) with a .json file that says what
-    made them and what was skipped. A stopped run continues when the same command is given again.
+    A folder with a table, with texts beside the pictures, or with shards of webdataset becomes a data set
+    (.h5), as `umml data build folder` makes it; items may lack a picture or a text. A folder of pictures, or
+    a text file with one text a line, becomes features (.npy) with a .json file that says what made them and
+    what was skipped. A stopped run continues when the same command is given again.
 
     Example: umml features photos photos.h5 --image-encoder efficientnet-lite0 --text-encoder minilm
+
+    Example: umml features photos photos.h5 --image-encoder efficientnet-lite0 --columns text=note,labels=tags
 
     Example: umml features photos photos.npy --image-encoder efficientnet-lite0
 
@@ -65,6 +87,7 @@ def features(
     Example: umml features --list
     """
     from umml_cli.errors import UserError
+    from umml_cli.inputs.data_sources import folder_options
 
     if list_encoders:
         _list()
@@ -74,9 +97,19 @@ def features(
     if not source.exists():
         raise UserError(f"There is no {source}.")
     chosen = {"device": device, "precision": encoder_precision, "threads": threads}
+    how = folder_options(
+        columns=columns,
+        separator=separator,
+        encoding=encoding,
+        label_separator=label_separator,
+        labels_from_folders=labels_from_folders,
+    )
     if out.suffix == ".h5":
-        _data_set(source, out, image_encoder, text_encoder, chosen)
+        split = {"n_query": queries, "n_train": training, "seed": seed, "keep_together": keep_together}
+        _data_set(source, out, image_encoder, text_encoder, chosen, how, split)
     elif out.suffix == ".npy":
+        if how or queries is not None or training is not None:
+            raise UserError("Columns, labels and a split are of data sets: OUT must end in .h5 for these.")
         _table(source, out, image_encoder, text_encoder, chosen)
     else:
         raise UserError(f"OUT must end in .h5 or .npy, but it is {out}.")
@@ -103,7 +136,15 @@ def show_progress(what: str) -> Callable[[cmh_features.Progress], None]:
     return show
 
 
-def _data_set(source: Path, out: Path, image: str | None, text: str | None, chosen: dict[str, Any]) -> None:
+def _data_set(
+    source: Path,
+    out: Path,
+    image: str | None,
+    text: str | None,
+    chosen: dict[str, Any],
+    how: dict[str, Any],
+    split: dict[str, Any],
+) -> None:
     import cmh_data
 
     from umml_cli.errors import UserError
@@ -111,18 +152,20 @@ def _data_set(source: Path, out: Path, image: str | None, text: str | None, chos
 
     if image is None:
         raise UserError("A data set needs --image-encoder, such as efficientnet-lite0.")
-    built = cmh_data.build_folder(source)
+    built = cmh_data.build_folder(source, **how)
     for step in built.provenance["steps"]:
         _say(step)
     encoders = Encoders(image, text or BAG_OF_WORDS, **chosen)
-    dataset = encode_built(built, encoders, workspace_of(out), say=_say, progress=show_progress)
+    dataset = encode_built(built, encoders, workspace_of(out), say=_say, progress=show_progress, **split)
     cmh_data.save(dataset, out)
     remove_workspace(out)
-    split = dataset.split
+    made = dataset.split
+    complete = dataset.image_present & dataset.text_present
     _say(
         f"{out}: {len(dataset)} items, {int(dataset.image_present.sum())} with an image of "
         f"{dataset.image.shape[1]} numbers, {int(dataset.text_present.sum())} with a text of "
-        f"{dataset.text.shape[1]}; {len(split.train)} train, {len(split.query)} are queries"
+        f"{dataset.text.shape[1]}, {int(complete.sum())} with both; {len(made.train)} train, "
+        f"{len(made.query)} are queries"
     )
 
 

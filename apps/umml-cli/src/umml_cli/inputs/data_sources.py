@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
 from umml_cli.names import check_name, is_name
@@ -52,6 +52,30 @@ def drawn_split(
             "--queries, --training and --stratified describe a drawn split; give --split-seed too."
         )
     return None
+
+
+def folder_options(*, columns: str | None, **how: str | bool | None) -> dict[str, Any]:
+    """Return what the options of a command say of a folder, as `cmh_data.build_folder` takes it.
+
+    Args:
+        columns: such as `image=filename,text=caption`.
+        **how: the other options; None and False are left out.
+
+    Returns:
+        Keyword arguments.
+
+    Raises:
+        UserError: the columns are not written so.
+    """
+    chosen: dict[str, Any] = {key: value for key, value in how.items() if value not in {None, False}}
+    if columns is not None:
+        pairs = [pair.partition("=") for pair in columns.split(",")]
+        if not all(role.strip() and sign and column.strip() for role, sign, column in pairs):
+            raise UserError(
+                f"--columns must be like image=filename,text=caption,labels=tags, but it is {columns!r}."
+            )
+        chosen["columns"] = {role.strip(): column.strip() for role, _, column in pairs}
+    return chosen
 
 
 def open_data(

@@ -1,4 +1,4 @@
-"""Anyone's own data: a folder of pictures and one table, either of which may have gaps."""
+"""Anyone's own data: a folder of pictures, and tables or texts beside them, any of which may have gaps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from cmh_data._builders import pictures, tables
 from cmh_data._builders.archive import Archive
 from cmh_data._builders.bag_of_words import bag_of_words
 from cmh_data._builders.common import built
-from cmh_data._builders.label_lists import is_missing, label_lists
-from cmh_data._errors import DataError, shorten
+from cmh_data._builders.folder_files import folder_labels, read_files
+from cmh_data._builders.folder_tables import read_tables
+from cmh_data._builders.item_rows import SIDES
+from cmh_data._builders.label_lists import label_lists
+from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
     import os
@@ -24,14 +27,7 @@ if TYPE_CHECKING:
 
     from cmh_data._builders.built_data import BuiltData
 
-LARGEST_TEXTS = 1 << 30  # characters of all texts together
 LARGEST_LABEL_TABLE = 1 << 30  # bytes
-SIDES: Mapping[str, str] = {
-    "train": "train", "training": "train", "query": "query", "queries": "query", "test": "query",
-    "testing": "query", "retrieval": "retrieval", "database": "retrieval", "db": "retrieval",
-    "gallery": "retrieval", "val": "retrieval", "valid": "retrieval", "validation": "retrieval",
-    "dev": "retrieval", "restval": "retrieval",
-}  # fmt: skip
 
 
 def build_folder(
@@ -41,33 +37,41 @@ def build_folder(
     separator: str | None = None,
     encoding: str | None = None,
     label_separator: str | None = None,
+    labels_from_folders: bool = False,
     **words: Any,
 ) -> BuiltData:
-    r"""Build a data set from one's own pictures and one table of their texts and labels.
+    r"""Build a data set from one's own pictures, and a table of their texts and labels or files beside them.
 
     The table is CSV, TSV, JSONL or Parquet (with the extra `parquet`). Its columns `image`, `text`, `labels`
     and `split`, or what people call these, are found by their names. `image` is a path inside the folder,
     `labels` a list, a number, or names joined by `;`, `|` or `,`, `split` one of train, query (test) and
     retrieval (database). Only image or text is required: rows without a picture, rows without a text, rows
     without labels, and pictures that no row names are kept, and `image_present` and `text_present` say so.
-    Null, NaN and blank cells, and the words that pandas writes for these, are nothing and not a word.
+    Null, NaN and blank cells, and the words that pandas writes for these, are nothing and not a word. Several
+    tables with the same columns are read one after the other, and so are one of images and one of texts.
+
+    Without a table, `1.txt` beside `1.jpg` is its text, `1.cls` its class, `1.json` both, and where no file
+    gives labels, the folders below the one that holds all are the labels. Files may lie in shards of
+    webdataset, which are tar files at the top of the folder. Texts without a picture are rows, too.
 
     Memory: the table is read row by row; texts, four bytes a word, and the tables of words and labels are
     held; pictures are decoded one by one when rows are read, below 1 GB whatever their sizes.
 
     Args:
-        source: the folder, or one zip file.
+        source: the folder, or one zip or tar file.
         columns: which column is which, such as `{"image": "filename", "text": "caption"}`.
         separator: of a CSV file; None: found from its first line.
         encoding: of a CSV or JSONL file; None: UTF-8, or UTF-16 with a byte order mark.
         label_separator: between labels; None: found from the column.
+        labels_from_folders: take the folders in which pictures lie as labels, though there is a table.
         **words: how texts become words, see `bag_of_words`.
 
     Returns:
-        The rows of the table in their order, then the pictures that no row names.
+        The rows of the table in their order, then the pictures that no row names; without a table, the
+        pictures in the order of their paths, then the texts without a picture.
 
     Raises:
-        DataError: the table is missing or several, cannot be read, or holds nothing usable.
+        DataError: there is nothing usable, a table cannot be read, or tables do not go together.
 
     Example:
         >>> import tempfile
@@ -79,15 +83,23 @@ def build_folder(
         (('cat', 'pet'), ('red',), [True, False, True])
     """
     archive = Archive(Path(source))
-    table = _table(archive)
-    rows = _read(archive, table, columns, separator, encoding)
-    labels, how = label_lists(rows.labels, separator=label_separator)
+    names = sorted(name for name in archive.names() if name.lower().endswith(tables.ENDINGS))
+    if names:
+        rows = read_tables(archive, names, columns=columns, separator=separator, encoding=encoding)
+    elif columns or separator:
+        raise DataError(f"{archive.source} has no table, so there are no columns and no separator to name.")
+    else:
+        rows = read_files(archive, encoding=encoding)
+    table = rows.where
     images, notes = _find_images(archive, table, rows.images)
     # Where rows name images that are nowhere here, features will come, and the pictures are something else.
     unnamed = _unnamed_pictures(archive, set(images)) if any(images) or not any(rows.images) else []
     if unnamed:
         notes.append(f"{len(unnamed)} pictures that no row names were added as rows without text and labels")
     n = len(images) + len(unnamed)
+    if labels_from_folders:
+        rows.labels = folder_labels([*(images if any(images) else rows.images), *unnamed])
+    labels, how = label_lists(rows.labels, separator=label_separator)
     texts = rows.texts + [""] * len(unnamed)
     text_present = np.array([bool(text) for text in texts], np.bool_)
     if not text_present.any():
@@ -97,9 +109,8 @@ def build_folder(
     if not image_present.any():
         raise DataError(f"{archive.source}: no row of {table} has an image.")
     vocabulary_table, vocabulary = bag_of_words(texts, **words)
-    label, label_names = _label_table(archive, [*labels, *[[]] * len(unnamed)])
-    stated = [*rows.images, *unnamed]
-    ids = [name or f"{table}#{number}" for number, name in enumerate(stated, start=1)]
+    label, label_names = _label_table(archive, [*labels, *[[]] * (n - len(labels))])
+    ids = [*rows.ids, *unnamed]
     counts = {
         "rows without a text": n - int(text_present.sum()),
         "rows without an image": n - int(image_present.sum()),
@@ -118,92 +129,13 @@ def build_folder(
         text_vocabulary=vocabulary,
         label=label,
         label_names=label_names,
-        steps=[f"table {table}: {rows.columns}", *notes, f"words {words or 'as default'}"],
+        steps=[rows.read, *notes, f"words {words or 'as default'}"],
         split=_split(table, rows.sides, n),
         image_present=image_present,
         text_present=text_present,
         check_images=True,
         captions=texts,
     )
-
-
-class _Rows:
-    """The columns that matter, row by row."""
-
-    def __init__(self) -> None:
-        self.images: list[str] = []
-        self.texts: list[str] = []
-        self.labels: list[Any] = []
-        self.sides: list[str] = []
-        self.columns = ""
-
-
-def _table(archive: Archive) -> str:
-    found = [name for name in archive.names() if name.lower().endswith(tables.ENDINGS)]
-    if len(found) != 1:
-        endings = ", ".join(tables.ENDINGS[:-1])
-        raise DataError(
-            f"{archive.source} must hold one table {endings} or {tables.ENDINGS[-1]}, "
-            f"but holds {shorten(found)}."
-        )
-    return found[0]
-
-
-def _read(
-    archive: Archive,
-    table: str,
-    columns: Mapping[str, str] | None,
-    separator: str | None,
-    encoding: str | None,
-) -> _Rows:
-    rows = _Rows()
-    found: dict[str, None] = {}
-    for record in tables.records(archive, table, separator=separator, encoding=encoding):
-        found.update(dict.fromkeys(map(str, record)))
-    if not found:
-        raise DataError(f"{archive.source}: {table} holds no row.")
-    named = tables.find_columns(list(found), table, columns)
-    characters = 0
-    for record in tables.records(archive, table, separator=separator, encoding=encoding):
-        cells = {role: record.get(column) for role, column in named.items()}
-        text = _text(cells.get("text"))
-        characters += len(text)
-        if characters > LARGEST_TEXTS:
-            raise DataError(
-                f"{archive.source}: the texts of {table} are longer than {LARGEST_TEXTS} characters."
-            )
-        rows.images.append(_image_path(table, cells.get("image")))
-        rows.texts.append(text)
-        rows.labels.append(cells.get("labels"))
-        rows.sides.append("" if is_missing(cells.get("split")) else str(cells["split"]).strip())
-    unread = [column for column in found if column not in named.values()]
-    said = ", ".join(role if role == column else f"{role} from {column}" for role, column in named.items())
-    rows.columns = said + (f"; not read: {shorten(unread)}" if unread else "")
-    return rows
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, (list, tuple)):  # several captions of one image
-        return " ".join(text for one in value if (text := _text(one)))
-    return "" if is_missing(value) else str(value).strip()
-
-
-def _image_path(table: str, value: Any) -> str:
-    if is_missing(value):
-        return ""
-    if not isinstance(value, str):
-        if isinstance(value, (int, float)):
-            return str(int(value)) if float(value).is_integer() else str(value)
-        raise DataError(
-            f"{table}: image must be the path of a picture in the folder, but a row holds a "
-            f"{type(value).__name__}; save the pictures as files and name them."
-        )
-    if re.match(r"(https?|ftp|s3|gs)://", value.strip(), re.IGNORECASE):
-        raise DataError(
-            f"{table}: image must be the path of a picture in the folder, but a row holds the address "
-            f"{value.strip()[:80]}; fetch the pictures first, nothing is downloaded here."
-        )
-    return value.strip()
 
 
 def _find_images(archive: Archive, table: str, stated: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cmh_data._errors import DataError, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cmh_data._builders.archive import Archive
 
@@ -21,8 +21,8 @@ LARGEST_PARQUET = 2 << 30  # bytes
 # What people call the columns, in order of preference.
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "image": (
-        "image", "image_path", "img", "img_path", "picture", "photo", "filename", "file_name", "file", "path",
-        "filepath", "image_name",
+        "image", "images", "image_path", "img", "img_path", "picture", "photo", "filename", "file_name",
+        "file", "path", "filepath", "image_name",
     ),
     "text": ("text", "caption", "captions", "texts", "description", "sentence", "sentences", "title"),
     "labels": ("labels", "label", "category", "categories", "classes", "class", "tags", "keywords"),
@@ -87,10 +87,8 @@ def find_columns(
     absent = [column for column in columns.values() if column not in found]
     if absent:
         raise DataError(f"{table} has no column {absent[0]!r}; its columns are {shorten(found, 20)}.")
-    lowered = {column.strip().lower(): column for column in reversed(found)}
-    for role, names in COLUMN_NAMES.items():
-        column = next((lowered[name] for name in names if name in lowered), None)
-        if role not in columns and column is not None and column not in columns.values():
+    for role, column in recognised(found).items():
+        if role not in columns and column not in columns.values():
             columns[role] = column
     if not {"image", "text"} & set(columns):
         raise DataError(
@@ -99,6 +97,16 @@ def find_columns(
             "(columns={'image': 'filename', ...})."
         )
     return columns
+
+
+def recognised(found: Iterable[str]) -> dict[str, str]:
+    """Say which columns have a name that people give to image, text, labels or split."""
+    lowered = {column.strip().lower(): column for column in reversed(list(found))}
+    chosen = {
+        role: next((lowered[name] for name in names if name in lowered), None)
+        for role, names in COLUMN_NAMES.items()
+    }
+    return {role: column for role, column in chosen.items() if column is not None}
 
 
 def _encoding(archive: Archive, name: str) -> str:
