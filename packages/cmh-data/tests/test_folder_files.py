@@ -9,6 +9,7 @@ import tarfile
 import cmh_data
 import numpy as np
 import pytest
+import scipy.io
 from PIL import Image
 
 
@@ -214,3 +215,53 @@ def test_tables_that_say_the_same_of_an_item_are_refused(tmp_path):
     files = {"captions.csv": "image,text\n1.png,red\n", "labels.csv": "image,labels\n1.png,x\n"}
     with pytest.raises(cmh_data.DataError, match="or one of images and one of texts, but holds captions"):
         cmh_data.build_folder(put(tmp_path, files))
+
+
+@pytest.mark.parametrize("labels", ["label", "category", None])
+def test_lists_of_clip_based_programs_with_gaps(tmp_path, labels):
+    """index.mat, caption.mat, label.mat: the author's paths, padded with blanks; some rows lack a side."""
+    files = {f"images/im{number}.png": picture(number) for number in range(1, 13)}
+    folder = put(tmp_path, files)
+    paths = [f"/home/author/data/images/im{number}.png" for number in range(1, 13)]
+    paths[3] = ""
+    captions = ["a red cat", "a long red dog"] * 6
+    captions[4], captions[5] = "", "nan"
+    table = np.zeros((12, 11))
+    table[np.arange(12), np.arange(12) % 11] = 1
+    scipy.io.savemat(folder / "index.mat", {"index": np.array(paths)})
+    scipy.io.savemat(folder / "caption.mat", {"caption": np.array(captions)})
+    if labels is not None:
+        scipy.io.savemat(folder / "label.mat", {labels: table})
+    built = cmh_data.build_folder(folder)
+    assert len(built) == 13  # im4 stands in no row
+    assert built.image_present.tolist() == [True] * 3 + [False] + [True] * 9
+    assert built.text_present.tolist() == [True] * 4 + [False] * 2 + [True] * 6 + [False]
+    assert built.image_names[0] == "images/im1.png"
+    assert built.captions[1] == "a long red dog"
+    if labels is None:
+        assert built.label.shape == (13, 0)
+    else:
+        np.testing.assert_array_equal(built.label[:12], table)
+    steps = " ".join(built.provenance["steps"])
+    assert "MATLAB lists: ids from index and captions from caption" in steps
+    assert "11 paths that lead out of the folder were found by the picture's name" in steps
+    data = built.dataset(built.pixels(4), n_query=3)
+    assert (data.image_present & data.text_present)[data.split.query].all()
+
+
+def test_lists_of_clip_based_programs_are_inspected_with_their_gaps(tmp_path):
+    scipy.io.savemat(tmp_path / "index.mat", {"index": np.array(["a.jpg", "", "c.jpg"], dtype=object)})
+    scipy.io.savemat(tmp_path / "caption.mat", {"caption": np.array(["a cat", "dog", ""], dtype=object)})
+    scipy.io.savemat(
+        tmp_path / "bag.mat", {"caption_one_hot": np.eye(3), "label": np.array([[0, 1], [1, 0], [1, 1]])}
+    )
+    report = cmh_data.inspect(tmp_path)
+    assert report.parts["text"].missing_rows == 1
+    assert {"1 of 3 rows have no path.", "1 of 3 rows have no caption."} <= set(report.notes)
+
+
+def test_lists_of_unequal_length_are_refused(tmp_path):
+    scipy.io.savemat(tmp_path / "index.mat", {"index": np.array(["a.jpg", "b.jpg"])})
+    scipy.io.savemat(tmp_path / "caption.mat", {"caption": np.array(["a cat", "dog", "boat"])})
+    with pytest.raises(cmh_data.DataError, match="but they have 2 and 3"):
+        cmh_data.build_folder(tmp_path)

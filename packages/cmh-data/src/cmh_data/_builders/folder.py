@@ -14,6 +14,7 @@ from cmh_data._builders.archive import Archive
 from cmh_data._builders.bag_of_words import bag_of_words
 from cmh_data._builders.common import built
 from cmh_data._builders.folder_files import folder_labels, read_files
+from cmh_data._builders.folder_lists import read_lists
 from cmh_data._builders.folder_tables import read_tables
 from cmh_data._builders.item_rows import SIDES
 from cmh_data._builders.label_lists import label_lists
@@ -52,7 +53,8 @@ def build_folder(
 
     Without a table, `1.txt` beside `1.jpg` is its text, `1.cls` its class, `1.json` both, and where no file
     gives labels, the folders below the one that holds all are the labels. Files may lie in shards of
-    webdataset, which are tar files at the top of the folder. Texts without a picture are rows, too.
+    webdataset, which are tar files at the top of the folder. Texts without a picture are rows, too. The lists
+    of CLIP-based programs, `index.mat`, `caption.mat` and `label.mat`, are read like a table.
 
     Memory: the table is read row by row; texts, four bytes a word, and the tables of words and labels are
     held; pictures are decoded one by one when rows are read, below 1 GB whatever their sizes.
@@ -89,7 +91,7 @@ def build_folder(
     elif columns or separator:
         raise DataError(f"{archive.source} has no table, so there are no columns and no separator to name.")
     else:
-        rows = read_files(archive, encoding=encoding)
+        rows = read_lists(archive) or read_files(archive, encoding=encoding)
     table = rows.where
     images, notes = _find_images(archive, table, rows.images)
     # Where rows name images that are nowhere here, features will come, and the pictures are something else.

@@ -63,7 +63,8 @@ def read_presence(raw: RawData, found: Mapping[str, Variable]) -> None:
         for side in _SIDES:
             if last in PRESENT_KEYS[side] or last in MISSING_KEYS[side]:
                 mask = _mask(raw, key, found[key])
-                raw.present[side] = ~mask if last in MISSING_KEYS[side] else mask
+                there = ~mask if last in MISSING_KEYS[side] else mask
+                raw.present[side] = there & raw.present[side] if side in raw.present else there
                 if last != f"{side}_present":
                     raw.notes.append(f"{key}: read as which rows have {_a(side)}.")
 
