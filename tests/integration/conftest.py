@@ -1,8 +1,13 @@
+import csv
 import signal
 import subprocess
 import sys
+import zipfile
 from functools import partial
+from importlib.resources import files
 
+import cmh_data
+import numpy as np
 import pytest
 from running import UMML, run_umml
 from small_grid import SMALL_GRID, make_arrays, prepare
@@ -75,3 +80,30 @@ def undisturbed(tmp_path_factory):
 def small(tmp_path):
     prepare(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Emoji with captions of which a third is missing, and the troubles that folders have."""
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    sample = cmh_data.sample()
+    words = np.array(sample.text_vocabulary)
+    with zipfile.ZipFile(files("cmh_data") / "emoji/pictures.zip") as archive:
+        pictures = [archive.read(name) for name in archive.namelist()[:36]]
+    rows = []
+    for number, picture in enumerate(pictures):
+        name = f"picture {number}.png" if number % 2 else f"图片{number}.png"
+        (folder / name).write_bytes(picture)
+        text = "" if number % 3 == 0 else " ".join(words[sample.text[number] > 0])
+        label = sample.label_names[int(sample.label[number].argmax())]
+        rows.append({"image": name, "text": text, "labels": label})
+    (folder / rows[1]["image"]).unlink()  # a row without its picture
+    whole = (folder / rows[5]["image"]).read_bytes()
+    (folder / rows[5]["image"]).write_bytes(whole[: len(whole) // 2])  # cut short
+    (folder / "words.jpg").write_text("these are words")  # no picture, and in no row
+    with (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["image", "text", "labels"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder

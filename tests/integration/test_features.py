@@ -1,46 +1,14 @@
 """Pictures and texts with gaps, through encoders with real weights, to codes: `umml features`."""
 
-import csv
 import json
 import signal
 import subprocess
 import time
-import zipfile
-from importlib.resources import files
 
 import cmh_data
 import numpy as np
 import pytest
 from running import UMML
-
-N = 36
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """Emoji with captions of which a third is missing, and the troubles that folders have."""
-    folder = tmp_path / "my photos"
-    folder.mkdir()
-    sample = cmh_data.sample()
-    words = np.array(sample.text_vocabulary)
-    with zipfile.ZipFile(files("cmh_data") / "emoji/pictures.zip") as archive:
-        pictures = [archive.read(name) for name in archive.namelist()[:N]]
-    rows = []
-    for number, picture in enumerate(pictures):
-        name = f"picture {number}.png" if number % 2 else f"图片{number}.png"
-        (folder / name).write_bytes(picture)
-        text = "" if number % 3 == 0 else " ".join(words[sample.text[number] > 0])
-        label = sample.label_names[int(sample.label[number].argmax())]
-        rows.append({"image": name, "text": text, "labels": label})
-    (folder / rows[1]["image"]).unlink()  # a row without its picture
-    whole = (folder / rows[5]["image"]).read_bytes()
-    (folder / rows[5]["image"]).write_bytes(whole[: len(whole) // 2])  # cut short
-    (folder / "words.jpg").write_text("these are words")  # no picture, and in no row
-    with (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["image", "text", "labels"])
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
 
 
 def test_a_folder_with_gaps_becomes_features_codes_and_a_result(umml, photos, tmp_path):

@@ -1,7 +1,10 @@
 import json
+import shutil
 
+import h5py
 import numpy as np
 import pytest
+from cmh_metrics import pack_codes
 from cmh_search import CodeIndex
 from cmh_train import encode_dataset, load_model
 from typer.testing import CliRunner
@@ -112,7 +115,6 @@ def test_unknown_words_are_named(model):
         ([], "Give one thing to look for"),
         (["cat", "--like", "3"], "Give one thing to look for"),
         (["--like", "nobody"], "no item with the id 'nobody'"),
-        (["--like", "3", "--rerank", "2"], "leave it out with --like"),
         (["--image", "nothing.jpg"], "nothing.jpg is not found"),
         (["cat", "--label", "bird"], "there is no label 'bird'"),
     ],
@@ -142,7 +144,7 @@ def test_items_with_one_side_are_found_by_words_and_kept_apart(trained, tmp_path
         tmp_path / "gaps.npz",
         **arrays | {"image_present": image_present, "text_present": text_present},
     )
-    done = run("index", model, tmp_path / "gaps.npz", "--out", tmp_path / "index", "--all-rows")
+    done = run("index", model, tmp_path / "gaps.npz", "--out", tmp_path / "index", "--rows", "all")
     assert done.exit_code == 0, done.exception
     counts = CodeIndex(tmp_path / "index").counts
     assert counts == {
@@ -155,3 +157,101 @@ def test_items_with_one_side_are_found_by_words_and_kept_apart(trained, tmp_path
     assert any(
         "words" not in item["payload"] for item in items
     )  # items without a text are found by words, too
+
+
+def test_the_folder_of_one_run_is_a_model(model):
+    assert found(model.parent, "cat dog")["items"] == found(model, "cat dog")["items"]
+
+
+def test_an_exported_model_encodes_as_its_run(trained, model, tmp_path):
+    done = run("runs", "export", model, tmp_path / "bundle")
+    assert done.exit_code == 0, done.exception
+    assert "jdsh, 32 bits, reads texts by bag-of-words" in done.output
+    words = ["cat dog", "a red boat"]
+    outputs = load_model(tmp_path / "bundle").encode_texts(words)
+    assert np.array_equal(outputs, load_model(model).encode_texts(words))
+    assert found(tmp_path / "bundle", "cat", "--index", model / "index") == found(model, "cat")
+    assert load_model(tmp_path / "bundle").description.versions["cmh-train"]
+
+
+def test_codes_are_written_with_ids_and_labels(trained, tmp_path):
+    data, model = trained
+    done = run("encode", model, data, "--out", tmp_path / "codes.h5", "--rows", "query")
+    assert done.exit_code == 0, done.exception
+    codes = RunCodes.load(model / "codes.npz")
+    with h5py.File(tmp_path / "codes.h5") as file:
+        assert file["row"][:].tolist() == list(range(180, 200))
+        assert np.array_equal(pack_codes(file["text"][:]).words, codes.query_text.words)
+        assert np.array_equal(file["labels"][:], codes.query_labels)
+        assert [name.decode() for name in file["label_names"][:]] == ["pets", "shore", "colours", "town"]
+    file = f"{tmp_path}/codes.h5"
+    scored = run(
+        "evaluate",
+        *("--query-codes", f"{file}:text", "--query-labels", f"{file}:labels"),
+        *(
+            "--database-codes",
+            f"{file}:image",
+            "--database-labels",
+            f"{file}:labels",
+        ),
+    )
+    assert scored.exit_code == 0, scored.exception
+
+
+def test_a_drawn_split_is_indexed(trained, tmp_path):
+    data, model = trained
+    done = run("index", model, data, "--split-seed", "1", "--queries", "50", "--out", tmp_path / "index")
+    assert done.exit_code == 0, done.exception
+    assert "150 items of 32 bits" in done.output
+
+
+def test_data_without_labels_and_split_are_indexed_whole(trained, tmp_path):
+    data, model = trained
+    with np.load(data) as file:
+        np.savez(tmp_path / "bare.npz", image=file["image"], text=file["text"])
+    done = run("index", model, tmp_path / "bare.npz", "--rows", "all", "--out", tmp_path / "index")
+    assert done.exit_code == 0, done.exception
+    assert "200 items of 32 bits" in done.output
+
+
+def test_the_index_of_another_model_is_refused(trained, model, tmp_path):
+    data, _ = trained
+    for number, bits in enumerate((32, 16)):
+        done = run("train", data, "--method", "dadh", "--preset", "small", "--epochs", "1", "--bits", bits,
+                   "--set", "batch_size=30", "--out", tmp_path / str(number))  # fmt: skip
+        assert done.exit_code == 0, done.exception
+    other = run("search", tmp_path / "0", "cat", "--index", model / "index")
+    assert "was made by another model (jdsh" in str(other.exception)
+    shorter = run("search", tmp_path / "1", "cat", "--index", model / "index")
+    assert "has codes of 32 bits, but the model makes 16" in str(shorter.exception)
+
+
+def test_a_picture_cannot_be_looked_for_without_its_encoder(model, tmp_path):
+    (tmp_path / "boat.png").write_bytes(b"any")
+    done = run("search", model, "--image", tmp_path / "boat.png")
+    assert "no encoder is named for, so pictures cannot be encoded" in str(done.exception)
+
+
+def test_a_page_of_results_needs_nothing_else(model, tmp_path):
+    done = run("search", model, "cat <b>", "-k", "3", "--html", tmp_path / "found.html")
+    assert done.exit_code == 0, done.exception
+    page = (tmp_path / "found.html").read_text()
+    assert "cat &lt;b&gt;" in page
+    assert page.count('class="item"') == 3
+    assert "src=" not in page
+    assert "http" not in page
+
+
+def test_an_index_alone_finds_what_is_like_an_item(model, tmp_path):
+    shutil.copytree(model / "index", tmp_path / "alone")
+    assert found(tmp_path / "alone", "--like", "3") == found(model, "--like", "3")
+    said = str(run("search", tmp_path / "alone", "cat").exception)
+    assert "has no model beside it" in said
+    assert found(model / "index", "cat") == found(model, "cat")
+
+
+def test_re_ranking_needs_outputs(trained, tmp_path):
+    data, model = trained
+    assert run("index", model, data, "--out", tmp_path / "index").exit_code == 0
+    done = run("search", model, "cat", "--index", tmp_path / "index", "--rerank", "2")
+    assert "keeps no network outputs to re-rank by; make it with umml index --outputs" in str(done.exception)

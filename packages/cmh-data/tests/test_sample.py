@@ -91,3 +91,9 @@ def test_the_folder_is_small_and_names_its_authors():
     attribution = (folder / "ATTRIBUTION.md").read_text(encoding="utf-8")
     assert "OpenMoji" in attribution
     assert "CC BY-SA 4.0" in attribution
+
+
+def test_the_encoder_of_the_pictures_is_named():
+    encoder = cmh_data.sample().provenance["encoders"]["image"]
+    assert encoder["name"] == "efficientnet-lite0"
+    assert encoder["digest"].startswith("57934424")

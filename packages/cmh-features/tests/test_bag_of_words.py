@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -104,3 +105,34 @@ def test_a_bag_says_for_each_word_whether_the_text_holds_it(texts):
     table = encoder.encode_texts(texts).features
     for text, row in zip(texts, table, strict=True):
         assert [float(word in text.split()) for word in encoder.vocabulary] == row.tolist()
+
+
+@pytest.mark.parametrize("name", ["bag-of-words", "tf-idf"])
+def test_what_was_fitted_is_restored_in_another_encoder(name):
+    first = load_encoder(name).fit(["a red apple", "red boat", "the boat"])
+    other = load_encoder(name).restore(json.loads(json.dumps(first.fitted())))
+    assert other.identity == first.identity
+    texts = ["red red boat", "the apple"]
+    assert np.array_equal(other.encode_texts(texts).features, first.encode_texts(texts).features)
+
+
+def test_the_words_alone_make_a_bag():
+    encoder = load_encoder("bag-of-words").restore({"words": ["sea", "boat"]})
+    assert encoder.encode_texts(["a boat on a boat"]).features.tolist() == [[0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "fitted"),
+    [
+        ("bag-of-words", {}),
+        ("bag-of-words", {"words": []}),
+        ("bag-of-words", {"words": ["sea", "sea"]}),
+        ("bag-of-words", ["sea"]),
+        ("bag-of-words", {"words": 3}),
+        ("tf-idf", {"words": ["sea"]}),
+        ("tf-idf", {"words": ["sea"], "document_counts": [4], "n_text": 3}),
+    ],
+)
+def test_nothing_else_is_restored(name, fitted):
+    with pytest.raises(ValueError, match=f"must be what an encoder {name} learned"):
+        load_encoder(name).restore(fitted)

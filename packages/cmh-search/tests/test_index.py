@@ -71,7 +71,7 @@ def test_the_nearest_are_those_of_the_loop(tmp_path, rng, bits, combine, query_m
 def test_filters_find_the_nearest_of_what_they_let_through(
     tmp_path, rng, combine, query_modality, gathered, monkeypatch
 ):
-    monkeypatch.setattr("cmh_search._index._GATHERED_SHARE", gathered)
+    monkeypatch.setattr("cmh_search._nearest.GATHERED_SHARE", gathered)
     index, plain = filled(tmp_path / "index", rng, label_names=("cat", "dog", "boat"))
     some = sorted(plain.items)[::3]
     cases = [
@@ -94,7 +94,7 @@ def test_filters_find_the_nearest_of_what_they_let_through(
 def test_a_radius_and_the_whole_ranking_agree_with_the_loop(
     tmp_path, rng, combine, query_modality, monkeypatch
 ):
-    monkeypatch.setattr("cmh_search._index._DENSE_ENTRIES", 20)
+    monkeypatch.setattr("cmh_search._nearest.DENSE_ENTRIES", 20)
     index, plain = filled(tmp_path / "index", rng)
     with IndexWriter(index.path) as writer:
         gone = sorted(plain.items)[5:9]
@@ -237,3 +237,50 @@ def test_values_to_re_rank_by_must_fit(tmp_path):
             index.search(np.ones(8), rerank=2, query_values=values)
     with pytest.raises(CodeIndexError, match="rerank must be at least 1"):
         index.search(np.ones(8), rerank=0, query_values=np.ones(4))
+
+
+@pytest.mark.parametrize("side", ["image", "text"])
+def test_all_codes_of_a_modality_are_those_of_the_live_items_in_order(tmp_path, rng, side):
+    index, plain = filled(tmp_path / "index", rng, bits=70)
+    with IndexWriter(index.path) as writer:
+        writer.delete(index.search(np.ones(70), k=4).ids())
+    index = index.refresh()
+    codes, rows = index.codes(side)
+    ids = [index.id(row) for row in rows]
+    assert rows.tolist() == sorted(rows.tolist())
+    live = set(index.search(np.ones(70), k=100).ids())
+    assert ids == [name for name, (found, _) in plain.items.items() if side in found and name in live]
+    expected = pack_codes(np.array([plain.items[name][0][side] for name in ids]))
+    assert np.array_equal(codes.words, expected.words)
+
+
+def test_codes_that_no_item_has_are_refused(tmp_path):
+    with pytest.raises(CodeIndexError, match="no item of this index has a text code"):
+        CodeIndex.create(tmp_path / "index", bits=8).codes("text")
+
+
+def test_outputs_of_an_item_are_those_that_were_added(tmp_path, rng):
+    folder, values = tmp_path / "index", rng.normal(size=(2, 8)).astype(np.float32)
+    CodeIndex.create(folder, bits=8, value_width=8)
+    with IndexWriter(folder) as writer:
+        writer.add(ids=["a", "b"], image_codes=values, image_values=values)
+    found = CodeIndex(folder).values_of("b")
+    assert list(found) == ["image"]
+    assert np.allclose(found["image"][0], values[1] / np.linalg.norm(values[1]), atol=1e-3)
+    assert filled(tmp_path / "other", rng)[0].values_of("item 0 ä") == {}
+
+
+def test_remarks_travel_with_the_index(tmp_path, rng):
+    CodeIndex.create(tmp_path / "index", bits=8, remarks={"model": {"digest": "ab"}})
+    with IndexWriter(tmp_path / "index") as writer:
+        writer.add(ids=["a"], text_codes=np.ones((1, 8)))
+        writer.compact()
+    assert CodeIndex(tmp_path / "index").remarks == {"model": {"digest": "ab"}}
+    with pytest.raises(CodeIndexError, match="remarks must be JSON values"):
+        CodeIndex.create(tmp_path / "other", bits=8, remarks={"x": float("nan")})
+
+
+def test_queries_re_ranked_by_what_is_no_number_are_refused(tmp_path):
+    index = CodeIndex.create(tmp_path / "index", bits=8, value_width=4)
+    with pytest.raises(CodeIndexError, match="query_values must be finite"):
+        index.search(np.ones(8), rerank=2, query_values=[np.nan] * 4)

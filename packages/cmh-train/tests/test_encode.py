@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from cmh_train import encode_dataset
+from cmh_train import block_rows, encode_dataset, encode_rows
 
 
 def test_codes_do_not_depend_on_the_batch_size(make, data):
@@ -96,3 +96,43 @@ def test_codes_of_another_shape_than_rows_and_bits_are_refused(make, data, codes
         match=rf"Toy.encode\('image', ...\) must return .* \(n, bits\) = \(41, 8\), but it returned {found}",
     ):
         encode_dataset(method, "image", data.image)
+
+
+class Reader:
+    """Rows that are read by an index array only, and how many at a time."""
+
+    def __init__(self, array):
+        self.array, self.sizes = array, []
+
+    def __getitem__(self, rows):
+        self.sizes.append(len(rows))
+        return self.array[rows]
+
+
+def test_rows_are_encoded_a_block_at_a_time(make, data, monkeypatch):
+    monkeypatch.setattr("cmh_train._encode.block_rows", lambda _: 4)
+    method, reader = make(), Reader(data.image)
+    rows = np.array([7, 0, 3, 3, 40, 12])
+    whole = encode_dataset(method, "image", data.image)
+    np.testing.assert_allclose(encode_rows(method, "image", reader, rows), whole[rows], rtol=1e-5, atol=1e-6)
+    assert reader.sizes == [4, 2]
+
+
+def test_missing_items_are_encoded_as_zeros_whatever_stands_there(make, data):
+    method, present = make(), np.arange(41) % 2 > 0
+    image = np.where(present[:, None], data.image, np.nan)
+    emptied = np.where(present[:, None], data.image, 0).astype(np.float32)
+    np.testing.assert_allclose(
+        encode_rows(method, "image", image, np.arange(41), present=present),
+        encode_dataset(method, "image", emptied), rtol=1e-5, atol=1e-6,
+    )  # fmt: skip
+
+
+def test_no_rows_give_no_codes(make, data):
+    assert encode_rows(make(), "text", data.text, np.arange(0)).shape == (0, 8)
+
+
+def test_blocks_are_whole_batches_of_a_method_that_counts_on_them(make):
+    method = make()
+    method.encode_batch_size = 50
+    assert block_rows(method) % 50 == 0

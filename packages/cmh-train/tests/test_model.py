@@ -12,6 +12,7 @@ from cmh_train import (
     ModelError,
     build_method,
     encode_dataset,
+    find_model,
     fit,
     load_model,
     save_model,
@@ -150,3 +151,33 @@ def test_loading_leaves_the_random_numbers_alone(folder, spec):
     torch.manual_seed(1)
     load_model(folder, method=spec)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_folder_with_one_model_in_it_is_that_model(folder, spec, data, trained, description):
+    assert find_model(folder.parent) == folder
+    outputs = load_model(folder.parent, method=spec).encode_images(data.image)
+    assert np.array_equal(outputs, encode_dataset(trained, "image", data.image))
+    save_model(folder.parent / "other", trained, description)
+    with pytest.raises(ModelError, match=r"holds 2 models \(model, other\); name one of them"):
+        load_model(folder.parent, method=spec)
+
+
+class Fitted(Letters):
+    def restore(self, fitted):
+        self.digest = fitted["digest"]
+
+
+def test_what_an_encoder_learned_travels_with_the_model(tmp_path, spec, trained, description):
+    identity = {"name": "letters", "digest": "of these texts", "fitted": {"digest": "of these texts"}}
+    save_model(tmp_path / "m", trained, replace(description, encoders={"text": identity}))
+    model = load_model(tmp_path / "m", method=spec, load_encoder=lambda _: Fitted(digest="of nothing"))
+    assert model.encode_texts(["a"]).shape == (1, 16)
+
+
+def test_the_digest_tells_weights_apart(folder, spec, trained, description):
+    digest = load_model(folder, method=spec).digest
+    assert load_model(folder, method=spec).digest == digest
+    with torch.no_grad():
+        next(trained.parameters()).view(-1)[0] += 1
+    save_model(folder, trained, description)
+    assert load_model(folder, method=spec).digest != digest

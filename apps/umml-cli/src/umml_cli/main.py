@@ -14,8 +14,10 @@ from typer.exceptions import TyperException
 
 from umml_cli.commands import (
     data,
+    encode,
     evaluate,
     features,
+    index,
     methods,
     new_method,
     quickstart,
@@ -46,7 +48,8 @@ for _command in (
     evaluate.evaluate,
     reproduce.reproduce,
     report.report,
-    search.index,
+    encode.encode,
+    index.index,
     search.search,
     features.features,
     unpair.unpair,

@@ -1,7 +1,8 @@
 """An index of binary codes: exact search, safe changes, items that miss a modality."""
 
+from cmh_search._combine import Combine
 from cmh_search._errors import CodeIndexError
-from cmh_search._index import CodeIndex, Combine
+from cmh_search._index import CodeIndex
 from cmh_search._results import SearchResult
 from cmh_search._writer import IndexWriter
 

@@ -45,6 +45,7 @@ class Manifest:
         value_width: numbers in the network output kept for an item's code; 0: none are kept.
         segments: in the order of the rows.
         next_number: of the next file or folder, so that no name is ever used twice.
+        remarks: whatever else travels along, as JSON values.
     """
 
     bits: int
@@ -52,6 +53,7 @@ class Manifest:
     value_width: int = 0
     segments: tuple[SegmentEntry, ...] = field(default=())
     next_number: int = 1
+    remarks: dict[str, Any] = field(default_factory=dict)
 
     def numbered(self) -> tuple[str, Manifest]:
         """Return a new name, and the manifest that has used it."""

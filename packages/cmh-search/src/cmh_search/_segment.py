@@ -33,6 +33,11 @@ GROUPS: tuple[Group, ...] = ("image", "text", "both")
 _BOTH: Group = "both"
 
 
+def groups_with(side: Side) -> tuple[Group, Group]:
+    """Return the groups whose items have a code of a modality."""
+    return side, _BOTH
+
+
 @dataclass(frozen=True, kw_only=True)
 class Items:
     """Checked items on their way into a segment.

@@ -15,6 +15,7 @@ from cmh_metrics import PackedCodes, pack_codes
 from cmh_search._errors import CodeIndexError
 from cmh_search._manifest import NAME, Manifest, SegmentEntry
 from cmh_search._segment import SIDES, Items, Segment, Side, sync_folder, write_array, write_segment
+from cmh_search._state import open_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -316,26 +317,6 @@ class IndexWriter:
             for number, entry in enumerate(self._manifest.segments)
             for name, row in self._open(entry).find(ids).items()
         }
-
-
-def open_segment(folder: Path, entry: SegmentEntry, bits: int) -> Segment:
-    """Open a segment of an index.
-
-    Raises:
-        FileNotFoundError: if a writer has replaced it in the meantime.
-        CodeIndexError: if its files disagree with the manifest.
-    """
-    deleted = None
-    if entry.deleted is not None:
-        packed = np.load(folder / entry.deleted, allow_pickle=False)
-        deleted = np.unpackbits(packed, count=entry.n).astype(bool)
-    segment = Segment(folder / entry.name, bits=bits, deleted=deleted)
-    if len(segment) != entry.n:
-        raise CodeIndexError(
-            f"{folder / entry.name} holds {len(segment)} items, but the manifest says {entry.n}; the index "
-            "is damaged, make it anew"
-        )
-    return segment
 
 
 def _to_merge(sizes: Sequence[int]) -> int:

@@ -12,10 +12,18 @@ from cmh_train._contract import (
 )
 from cmh_train._data import TrainingData, image_statistics
 from cmh_train._device import Precision, at_least_float32, full_precision
-from cmh_train._encode import encode_dataset
+from cmh_train._encode import block_rows, encode_dataset, encode_rows
 from cmh_train._fit import TrainingDivergedError, fit, prepare_untrained
 from cmh_train._gradients import gradient_penalty, input_gradient
-from cmh_train._model import ItemEncoder, Model, ModelDescription, ModelError, load_model, save_model
+from cmh_train._model import (
+    ItemEncoder,
+    Model,
+    ModelDescription,
+    ModelError,
+    find_model,
+    load_model,
+    save_model,
+)
 from cmh_train._networks import linear_layers
 from cmh_train._norms import frobenius_norm
 from cmh_train._partners import Partners
@@ -77,11 +85,14 @@ __all__ = [
     "at_least_float32",
     "available_methods",
     "binary_affinity",
+    "block_rows",
     "broken_methods",
     "build_method",
     "counted_pairs",
     "encode_dataset",
+    "encode_rows",
     "find_method",
+    "find_model",
     "fit",
     "frobenius_norm",
     "full_precision",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,14 @@ from cmh_train._seeds import deterministic_cudnn
 
 if TYPE_CHECKING:
     from cmh_train._contract import HashingMethod
+
+
+class RowReader(Protocol):
+    """Rows of features, in memory or on disk."""
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """Read rows by an index array."""
+
 
 _ROWS = 2048
 _ENTRIES = _ROWS * 4096  # 34 MB of float32 at a time; what the layers make of them comes on top
@@ -84,6 +92,74 @@ def encode_dataset(
         method.train(was_training)
     result: npt.NDArray[np.float32] = codes.cpu().numpy()
     return result
+
+
+def encode_rows(
+    method: HashingMethod,
+    modality: Modality,
+    features: RowReader,
+    rows: npt.NDArray[np.integer[Any]],
+    *,
+    present: npt.NDArray[np.bool_] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Encode some rows of a data set, read a block at a time: all its pixels need not fit in memory.
+
+    Args:
+        method: a method, trained or not.
+        modality: "image" or "text".
+        features: `(n, *image_shape)` or `(n, text_width)` features of any real dtype, an array or anything
+            that reads rows by an index array.
+        rows: `(n_row,)` integer, which rows to encode, in this order.
+        present: `(n,)` bool, rows of `features` that hold an item; None: all. Whatever stands in the others
+            is not read; they are encoded as zeros.
+
+    Returns:
+        `(n_row, bits)` float32, as `encode_dataset` gives them.
+
+    Raises:
+        ValueError: as in `encode_dataset`.
+
+    Example:
+        >>> from cmh_train import DataSpec, HashingMethod, MethodConfig
+        >>> class FirstColumns(HashingMethod):
+        ...     def __init__(self, config, data_spec):
+        ...         super().__init__(config, data_spec)
+        ...         self.shift = torch.nn.Parameter(torch.zeros(self.bits))
+        ...
+        ...     def encode(self, modality, features):
+        ...         return features[:, : self.bits] + self.shift
+        >>> spec = DataSpec(n_train=2, image_shape=(9,), text_width=9)
+        >>> method = FirstColumns(MethodConfig(bits=8), spec)
+        >>> rows, present = np.array([3, 0]), np.arange(9) > 0
+        >>> encode_rows(method, "text", np.eye(9), rows, present=present).max(axis=1).tolist()
+        [1.0, 0.0]
+    """
+    outputs = [np.empty((0, method.bits), np.float32)]
+    step = block_rows(method)
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        values = np.asarray(features[part])
+        if present is not None and not present[part].all():
+            values = np.where(present[part].reshape(-1, *[1] * (values.ndim - 1)), values, 0)
+        outputs.append(encode_dataset(method, modality, values))
+    return np.concatenate(outputs)
+
+
+def block_rows(method: HashingMethod) -> int:
+    """Return how many rows to read at a time: whole batches of a method whose codes depend on their cuts.
+
+    Args:
+        method: a method.
+
+    Returns:
+        A multiple of its `encode_batch_size`, where it has one.
+
+    Example:
+        >>> from cmh_train import HashingMethod
+        >>> block_rows(HashingMethod())
+        4096
+    """
+    return 32 * (method.encode_batch_size or 128)
 
 
 def _check_codes(method: HashingMethod, modality: Modality, codes: object, *, rows: int) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
-    import torch
 
     from cmh_train._contract import HashingMethod
 
@@ -74,8 +76,9 @@ class ModelDescription:
         method: name of the method.
         options: all of the method's options.
         data_spec: shapes and scaling statistics of the data it was trained on.
-        encoders: for "image" and "text" the identity of the encoder that made its features, with its `name`;
-            a modality without one takes features only.
+        encoders: for "image" and "text" the identity of the encoder that made its features, with its `name`,
+            and where it was fitted to texts, such as a bag of words, what it learned from them, `fitted`; a
+            modality without one takes features only.
         label_names: the labels of the data set, in the order of its columns.
         data_digest: digest of the data set, "" where it has none.
         versions: package to its version when the model was written.
@@ -133,6 +136,17 @@ class Model:
     def bits(self) -> int:
         """Code length."""
         return self.method.bits
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of method, options and weights, as hexadecimal; codes of equal digests can be compared."""
+        said = {"method": self.description.method, "options": dict(self.description.options)}
+        digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+        for name, value in sorted(self.method.state_dict().items()):
+            array = value.detach().cpu().contiguous()
+            digest.update(f"{name} {array.dtype} {tuple(array.shape)};".encode())
+            digest.update(array.reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     @property
     def depends_on_batch(self) -> bool:
@@ -192,7 +206,7 @@ class Model:
             missing = np.flatnonzero(~encoded.present)
             _LOG.warning(
                 "%d of %d %ss cannot be encoded, the first is %r", len(missing), len(items), modality,
-                items[missing[0]],
+                first if isinstance(first := items[missing[0]], str | bytes) else str(first),
             )  # fmt: skip
         return encoded.features, encoded.present
 
@@ -211,8 +225,10 @@ class Model:
         name = identity["name"]
         load_encoder = self._load_encoder or _installed_loader(name)
         encoder = load_encoder(name)
+        if "fitted" in identity:
+            cast("Any", encoder).restore(identity["fitted"])
         digest = getattr(getattr(encoder, "identity", None), "digest", None)
-        if digest is not None and "digest" in identity and digest != identity["digest"]:
+        if digest is not None and identity.get("digest") and digest != identity["digest"]:
             raise ModelError(
                 f"encoder {name} has other weights here ({digest[:12]}) than when the model was trained "
                 f"({identity['digest'][:12]}); install the version {identity.get('version', 'of then')}"
@@ -267,7 +283,8 @@ def load_model(
     """Read a trained model; nothing in the folder is ever run.
 
     Args:
-        folder: what `save_model` wrote.
+        folder: what `save_model` wrote, or a folder in which there is one such folder, as `umml train --out`
+            makes it.
         device: where to encode.
         method: the method's specification; None: that of the installed package that offers it.
         load_encoder: makes an encoder of its name; None: that of cmh-features, where it is installed.
@@ -302,7 +319,7 @@ def load_model(
         >>> load_model(folder, method=linear).encode_texts(np.ones((2, 3))).shape
         (2, 16)
     """
-    folder = Path(folder)
+    folder = find_model(folder)
     description = _read_description(folder / _DESCRIPTION)
     try:
         spec = method or find_method(description.method)
@@ -321,6 +338,32 @@ def load_model(
         ) from None
     built.to(find_device(device)).eval()
     return Model(description, built, load_encoder)
+
+
+def find_model(folder: str | Path) -> Path:
+    """Return the folder of a model: the one named, or the only one in it.
+
+    Args:
+        folder: a model, or a folder of runs.
+
+    Returns:
+        The folder with `model.json`; `folder` itself where there is none.
+
+    Raises:
+        ModelError: if several models lie in it.
+
+    Example:
+        >>> find_model("nowhere").name
+        'nowhere'
+    """
+    folder = Path(folder)
+    if (folder / _DESCRIPTION).exists():
+        return folder
+    inside = sorted(path.parent for path in folder.glob(f"*/{_DESCRIPTION}"))
+    if len(inside) > 1:
+        names = ", ".join(path.name for path in inside[:5])
+        raise ModelError(f"{folder} holds {len(inside)} models ({names}); name one of them")
+    return inside[0] if inside else folder
 
 
 _NAMES = {_DESCRIPTION, _WEIGHTS}

@@ -88,6 +88,34 @@ def compare(
 
 
 @runs.command(cls=Command)
+def export(
+    run: Annotated[str, typer.Argument(help="A run's name or its beginning, or its folder.")],
+    to: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of the model to write.")],
+    out: Folder = None,
+) -> None:
+    """Write a run's trained model into a folder of its own: enough to encode new items anywhere.
+
+    Example: umml runs export 0123 model --out umml-reproduce
+    """
+    from cmh_train import find_model, load_model, save_model
+
+    from umml_cli.errors import UserError
+    from umml_cli.report.run_details import find_run, open_store
+
+    folder = Path(run)
+    source = find_model(folder) if folder.is_dir() else find_run(open_store(out), run).path
+    if source.resolve() == to.resolve():
+        raise UserError(f"{to} is the run itself; choose another folder.")
+    model = load_model(source)
+    save_model(to, model.method, model.description)
+    described = model.description
+    encoders = ", ".join(f"{side}s by {one['name']}" for side, one in sorted(described.encoders.items()))
+    make_console(soft_wrap=True).print(
+        f"{to}: {described.method}, {model.bits} bits, reads {encoders or 'features only'}"
+    )
+
+
+@runs.command(cls=Command)
 def tensorboard(
     out: Folder = None,
     to: Annotated[Path, typer.Option(help="Folder for TensorBoard's files.")] = Path("umml-tensorboard"),

@@ -99,6 +99,8 @@ def encode_built(
         text = text_encoder.encode_texts(texts, out=workspace / "text.npy", progress=progress("texts"))
         report_skipped("texts", text, say)
         made["text"] = dict(text.identity)
+        if hasattr(text_encoder, "fitted"):
+            made["text"]["fitted"] = text_encoder.fitted()
         arguments = {
             "text": text.features,
             "text_present": text.present,

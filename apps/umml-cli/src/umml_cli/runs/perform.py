@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from cmh_train import (
     ModelDescription,
     TrainingData,
     build_method,
-    encode_dataset,
+    encode_rows,
     fit,
     image_statistics,
     prepare_untrained,
@@ -249,12 +249,20 @@ class _Run:
             method=spec.method,
             options=spec.config().model_dump(mode="json"),
             data_spec=self._data.spec,
-            encoders=dataset.provenance.get("encoders", {}),
+            encoders=_encoders(dataset),
             label_names=dataset.label_names,
             data_digest=spec.data_digest,
             versions={name: version(name) for name in PACKAGES},
-            remarks={"dataset": spec.dataset, "run": spec.run_id, "text_vocabulary": dataset.text_vocabulary},
+            remarks={"dataset": spec.dataset, "run": spec.run_id},
         )
+
+
+def _encoders(dataset: PairedDataset) -> dict[str, dict[str, Any]]:
+    """What makes features of new items: the encoders of the data set, its own vocabulary for texts."""
+    encoders = dict(dataset.provenance.get("encoders", {}))
+    if dataset.text_vocabulary and "text" not in encoders:
+        encoders["text"] = {"name": "bag-of-words", "fitted": {"words": list(dataset.text_vocabulary)}}
+    return encoders
 
 
 def _training_data(
@@ -324,11 +332,11 @@ def encode_split(method: HashingMethod, dataset: PairedDataset) -> RunCodes:
     image_present, text_present = dataset.image_present, dataset.text_present
     query, retrieval = dataset.split.query, dataset.split.retrieval
     retrieval = retrieval[(image_present | text_present)[retrieval]]
-    images = _encode(method, "image", dataset.image, retrieval, image_present)
-    texts = _encode(method, "text", dataset.text, retrieval, text_present)
+    images = _codes(method, "image", dataset.image, retrieval, image_present)
+    texts = _codes(method, "text", dataset.text, retrieval, text_present)
     return RunCodes(
-        query_image=_encode(method, "image", dataset.image, query, image_present),
-        query_text=_encode(method, "text", dataset.text, query, text_present),
+        query_image=_codes(method, "image", dataset.image, query, image_present),
+        query_text=_codes(method, "text", dataset.text, query, text_present),
         retrieval_image=_where(image_present[retrieval], images, texts),
         retrieval_text=_where(text_present[retrieval], texts, images),
         query_rows=query,
@@ -349,26 +357,14 @@ def _where(present: NDArray[np.bool_], codes: PackedCodes, others: PackedCodes) 
     return PackedCodes(np.where(present[:, None], codes.words, others.words), codes.bits)
 
 
-def _encode(
+def _codes(
     method: HashingMethod,
     modality: Modality,
     features: RowArray,
     rows: NDArray[np.int64],
     present: NDArray[np.bool_],
 ) -> PackedCodes:
-    """Codes of some rows, read a block at a time: all pixels of a data set need not fit in memory.
-
-    Whatever stands in the rows of missing items is not read; they are encoded as zeros.
-    """
-    block = 32 * (method.encode_batch_size or 128)  # whole batches, on whose cuts codes may depend
-    codes = []
-    for start in range(0, len(rows), block):
-        part = rows[start : start + block]
-        values = features[part]
-        if not present[part].all():
-            values = np.where(present[part].reshape(-1, *[1] * (values.ndim - 1)), values, 0)
-        codes.append(encode_dataset(method, modality, values))
-    return pack_codes(np.concatenate(codes), code_values="signed")
+    return pack_codes(encode_rows(method, modality, features, rows, present=present), code_values="signed")
 
 
 def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:

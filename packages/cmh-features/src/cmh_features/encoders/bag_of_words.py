@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,42 @@ class BagOfWords(Encoder):
         self._require_vocabulary()
         Path(path).write_text(self._to_json(), encoding="utf-8")
 
+    def fitted(self) -> dict[str, Any]:
+        """Return what `fit` learned, as JSON values that `restore` takes.
+
+        Returns:
+            The words, the number of texts that hold each, and the number of texts.
+
+        Raises:
+            ValueError: before `fit`.
+        """
+        self._require_vocabulary()
+        return {
+            "words": list(self._column),
+            "document_counts": list(self._document_counts),
+            "n_text": self._n_text,
+        }
+
+    def restore(self, fitted: Mapping[str, Any]) -> BagOfWords:
+        """Take what another encoder of this kind learned.
+
+        Args:
+            fitted: what `fitted` returned; of a bag of words, `words` are enough.
+
+        Returns:
+            This encoder.
+
+        Raises:
+            ValueError: if it is none of these.
+        """
+        fitted = fitted if isinstance(fitted, Mapping) else {}  # type: ignore[redundant-expr] # it comes from a file
+        words = fitted.get("words") if isinstance(fitted.get("words"), list) else []
+        counts = fitted.get("document_counts", None if self._weighted else [1] * len(words or ()))
+        if not _is_vocabulary(words, counts, n_text := fitted.get("n_text", 1)):
+            raise ValueError(f"fitted must be what an encoder {self._name} learned, but it is not; fit again")
+        self._set(words, counts, n_text)  # type: ignore[arg-type] # checked
+        return self
+
     def read(self, path: Path) -> BagOfWords:
         """Take the vocabulary of a file that `save` wrote.
 
@@ -135,12 +172,7 @@ class BagOfWords(Encoder):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             words, counts, n_text = content["words"], content["document_counts"], content["n_text"]
-            valid = (
-                words
-                and all(isinstance(word, str) for word in words)
-                and len(set(words)) == len(words) == len(counts)
-                and all(isinstance(count, int) and 1 <= count <= n_text for count in counts)
-            )
+            valid = _is_vocabulary(words, counts, n_text)
         except FileNotFoundError as error:
             raise EncoderUnavailableError(
                 f"{self._name}:{path} needs the vocabulary file {path}, but there is none; "
@@ -196,12 +228,7 @@ class BagOfWords(Encoder):
         self._weight = np.array([math.log((1 + n_text) / (1 + n)) + 1 for n in counts], np.float32)
 
     def _to_json(self) -> str:
-        content = {
-            "words": list(self._column),
-            "document_counts": self._document_counts,
-            "n_text": self._n_text,
-        }
-        return json.dumps(content, ensure_ascii=False)
+        return json.dumps(self.fitted(), ensure_ascii=False)
 
     def _require_vocabulary(self) -> None:
         if not self._column:
@@ -217,6 +244,18 @@ def build(request: EncoderRequest) -> BagOfWords:
     if request.precision not in {"auto", "float32"}:
         raise ValueError(f"{request.name} counts in float32, but precision is {request.precision}")
     return encoder.read(Path(request.argument)) if request.argument else encoder
+
+
+def _is_vocabulary(words: Any, counts: Any, n_text: Any) -> bool:
+    try:
+        return (
+            bool(words)
+            and all(isinstance(word, str) for word in words)
+            and len(set(words)) == len(words) == len(counts)
+            and all(isinstance(count, int) and 1 <= count <= n_text for count in counts)
+        )
+    except TypeError:
+        return False
 
 
 def _words(text: str) -> list[str]:

@@ -1,0 +1,82 @@
+"""`umml index`: an index of a collection, which answers queries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from umml_cli.commands.data_options import (
+    FirstRowOption,
+    QueriesOption,
+    SplitSeedOption,
+    StratifiedOption,
+    TrainingOption,
+)
+from umml_cli.commands.search_options import (
+    CollectionArgument,
+    ModelArgument,
+    PicturesOption,
+    RowsChoice,
+    show_progress,
+)
+from umml_cli.console import make_console, print_notes
+
+
+def index(
+    model: ModelArgument,
+    data: CollectionArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the index; if not given, index in the model's folder.")
+    ] = None,
+    rows: Annotated[
+        RowsChoice, typer.Option(help="Which rows of a data file; of a folder of pictures all of them.")
+    ] = RowsChoice.RETRIEVAL,
+    pictures: PicturesOption = None,
+    outputs: Annotated[
+        bool, typer.Option("--outputs", help="Keep the network's outputs too, so that searches can re-rank.")
+    ] = False,
+    split_seed: SplitSeedOption = None,
+    queries: QueriesOption = None,
+    training: TrainingOption = None,
+    stratified: StratifiedOption = False,
+    first_row: FirstRowOption = None,
+) -> None:
+    """Encode a collection and make an index of it, in which items may have an image, a text or both.
+
+    Example: umml index runs/abc emoji
+
+    Example: umml index model photos --out photos.index
+    """
+    from cmh_train import find_model, load_model
+
+    from umml_cli.inputs.data_sources import drawn_split
+    from umml_cli.search.collection import open_collection
+    from umml_cli.search.make_index import INDEX, make_index
+
+    console = make_console()
+    loaded = load_model(model)
+    split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
+    collection = open_collection(
+        data, loaded, rows=rows.value, pictures=pictures, split=split, first_row=first_row
+    )
+    target = find_model(model) / INDEX if out is None else out
+    made = make_index(collection, loaded, target, keep_outputs=outputs, progress=show_progress)
+    groups: tuple[tuple[Literal["image", "text", "both"], str], ...] = (
+        ("both", "image and text"),
+        ("image", "an image only"),
+        ("text", "a text only"),
+    )
+    sides = ", ".join(f"{made.counts[group]} with {title}" for group, title in groups)
+    console.print(f"{len(made)} items of {loaded.bits} bits: {sides}.\nIndex: {target}", soft_wrap=True)
+    notes = []
+    if left_out := len(collection.rows) - len(made):
+        notes.append(
+            f"{left_out} items are not in the index: they have no image and no text that could be encoded."
+        )
+    if loaded.depends_on_batch:
+        notes.append(
+            "codes of this model depend on the items encoded together; a lone query differs a little"
+        )
+    print_notes(console, notes)

@@ -1,0 +1,65 @@
+"""Options that the commands on models, collections and indexes share."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(help="A run folder of umml train, a folder with one run in it, or an exported model."),
+]
+CollectionArgument = Annotated[
+    str,
+    typer.Argument(
+        help="The collection: a data file, a built-in data set (emoji), or a folder of pictures, with "
+        "a table of texts and labels in it or without."
+    ),
+]
+PicturesOption = Annotated[
+    Path | None, typer.Option(help="Folder of the pictures of a data file, whose ids are their paths in it.")
+]
+IndexOption = Annotated[
+    Path | None, typer.Option(help="Folder of the index; if not given, index in the model's folder.")
+]
+
+
+class RowsChoice(StrEnum):
+    """Rows of a data file."""
+
+    ALL = "all"
+    TRAIN = "train"
+    QUERY = "query"
+    RETRIEVAL = "retrieval"
+
+
+class CombineChoice(StrEnum):
+    """How the two codes of an item make one distance."""
+
+    NEAREST = "nearest"
+    MEAN = "mean"
+    CROSS = "cross"
+
+
+CombineOption = Annotated[
+    CombineChoice,
+    typer.Option(
+        help="Distance of an item that has both codes: the smaller, the mean, or the other modality's."
+    ),
+]
+RerankOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Order the k times so many nearest by the network's outputs, where they are kept."
+    ),
+]
+
+
+def show_progress(done: int, total: int) -> None:
+    """Show on a terminal how many rows are encoded."""
+    if sys.stderr.isatty():
+        print(f"\rencoded {done} of {total}", end="\n" if done >= total else "", file=sys.stderr, flush=True)  # noqa: T201

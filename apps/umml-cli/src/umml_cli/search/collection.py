@@ -1,0 +1,327 @@
+"""A collection to be encoded: rows of a data file, or a folder of pictures with or without texts."""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from cmh_train import block_rows, encode_rows
+
+from umml_cli.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cmh_data import BuiltData, DrawnSplit, PairedDataset
+    from cmh_train import Model
+    from numpy.typing import NDArray
+
+Side = Literal["image", "text"]
+SIDES: tuple[Side, Side] = ("image", "text")
+Rows = Literal["all", "train", "query", "retrieval"]
+PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+_PICTURE_BLOCK = 256  # raw items encoded at a time
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncodedBlock:
+    """Some items of a collection, encoded.
+
+    Args:
+        rows: `(n,)` int64, rows of the collection.
+        outputs: for each modality `(n, bits)` float32 network outputs; a bit is 1 where the value is `>= 0`.
+        present: for each modality `(n,)` bool, which items have it.
+    """
+
+    rows: NDArray[np.int64]
+    outputs: Mapping[Side, NDArray[np.float32]]
+    present: Mapping[Side, NDArray[np.bool_]]
+
+
+class Collection(Protocol):
+    """Items that a model can encode, block by block."""
+
+    name: str
+    digest: str
+    pictures: Path | None
+    rows: NDArray[np.int64]
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The name of each row."""
+
+    @property
+    def label_names(self) -> Sequence[str]:
+        """Of the columns of `labels`."""
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """`(n, n_label)` zeros and ones."""
+
+    def payload(self, row: int) -> dict[str, Any]:
+        """What is shown of a row."""
+
+    def encode(self, rows: NDArray[np.int64]) -> EncodedBlock:
+        """Encode some rows."""
+
+    @property
+    def block(self) -> int:
+        """Rows to encode at a time."""
+
+
+def blocks(collection: Collection) -> Iterator[EncodedBlock]:
+    """Encode the chosen rows of a collection, a block at a time, in their order."""
+    for start in range(0, len(collection.rows), collection.block):
+        yield collection.encode(collection.rows[start : start + collection.block])
+
+
+def open_collection(
+    location: str,
+    model: Model,
+    *,
+    rows: Rows = "all",
+    pictures: Path | None = None,
+    split: DrawnSplit | None = None,
+    first_row: int | None = None,
+) -> Collection:
+    """Open a data file, a built-in data set, or a folder (or zip file) of pictures.
+
+    Args:
+        location: the file, name or folder.
+        model: what will encode it.
+        rows: which rows of a data file; of a folder of pictures all of them.
+        pictures: the folder with the pictures of a data file, whose ids are their paths in it.
+        split: of a data file, drawn in place of its own.
+        first_row: from which number the file's split counts rows.
+
+    Raises:
+        UserError: if an option does not fit what is opened.
+    """
+    path = Path(location)
+    if _holds_pictures(path):
+        for option, given in (("--pictures", pictures), ("--split-seed", split), ("--first-row", first_row)):
+            if given is not None:
+                raise UserError(f"{option} is for data files, but {location} is a folder of pictures.")
+        return RawCollection(path, model)
+    if pictures is not None and not pictures.is_dir():
+        raise UserError(f"--pictures must be a folder, but {pictures} is none.")
+    return FeatureCollection(_load(location, rows, split, first_row), model, rows, pictures)
+
+
+class FeatureCollection:
+    """Rows of a data set, which holds features already."""
+
+    def __init__(self, dataset: PairedDataset, model: Model, rows: Rows, pictures: Path | None) -> None:
+        self._dataset = dataset
+        self._model = model
+        self.name = dataset.name
+        self.digest = dataset.digest
+        self.pictures = None if pictures is None else pictures.resolve()
+        self.rows: NDArray[np.int64] = (
+            np.arange(len(dataset)) if rows == "all" else getattr(dataset.split, rows)
+        )
+        self.block = block_rows(model.method)
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """The names of the rows; rows that share one are told apart by their numbers."""
+        ids = self._dataset.ids or tuple(map(str, range(len(self._dataset))))
+        if len({ids[row] for row in self.rows}) < len(self.rows):
+            return [f"{name} (row {row})" for row, name in enumerate(ids)]
+        return ids
+
+    @cached_property
+    def label_names(self) -> Sequence[str]:
+        """The label names, or their numbers."""
+        data = self._dataset
+        return data.label_names or [f"label {column}" for column in range(data.label.shape[1])]
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """`(n, n_label)` zeros and ones."""
+        return self._dataset.label
+
+    def payload(self, row: int) -> dict[str, Any]:
+        """The row's number, its own text or else its words, and its picture."""
+        data = self._dataset
+        shown: dict[str, Any] = {"row": row}
+        if data.captions and data.captions[row]:
+            shown["text"] = data.captions[row]
+        elif data.text_vocabulary and data.text_present[row]:
+            has = data.text[row : row + 1][0]
+            words = [word for word, value in zip(data.text_vocabulary, has, strict=True) if value]
+            shown["words"] = " ".join(words)
+        if self.pictures is not None and data.image_present[row] and data.ids:
+            shown["picture"] = data.ids[row]
+        return shown
+
+    def encode(self, rows: NDArray[np.int64]) -> EncodedBlock:
+        """Encode some rows."""
+        data = self._dataset
+        present = {"image": data.image_present, "text": data.text_present}
+        features = {"image": data.image, "text": data.text}
+        return EncodedBlock(
+            rows=rows,
+            outputs={
+                side: encode_rows(self._model.method, side, features[side], rows, present=present[side])
+                for side in SIDES
+            },
+            present={side: present[side][rows] for side in SIDES},
+        )
+
+
+class RawCollection:
+    """Pictures in a folder or zip file, with a table of texts and labels or without."""
+
+    def __init__(self, source: Path, model: Model) -> None:
+        self._model = model
+        self._built = _build(source)
+        self.name = source.resolve().stem
+        self.digest = ""
+        self.pictures = source.resolve() if source.is_dir() else None
+        self.rows: NDArray[np.int64] = np.arange(len(self._built.ids))
+        self.block = block_rows(model.method) if model.depends_on_batch else _PICTURE_BLOCK
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """The paths of the pictures; rows that share one are told apart by their numbers."""
+        ids = self._built.ids
+        if len(set(ids)) < len(ids):
+            return [f"{name} (row {row})" for row, name in enumerate(ids)]
+        return ids
+
+    @property
+    def label_names(self) -> Sequence[str]:
+        """The label names of the table."""
+        return self._built.label_names
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """`(n, n_label)` zeros and ones."""
+        return self._built.label
+
+    def payload(self, row: int) -> dict[str, Any]:
+        """The row's text and the path of its picture."""
+        shown: dict[str, Any] = {}
+        if self._built.captions[row]:
+            shown["text"] = self._built.captions[row]
+        if self._built.files[row] is not None:
+            shown["picture"] = str(self._built.files[row])
+        return shown
+
+    def encode(self, rows: NDArray[np.int64]) -> EncodedBlock:
+        """Encode some pictures and texts with the encoders that the model names."""
+        outputs = {
+            "image": _encode_some(
+                self._model.encode_images, [self._built.files[row] for row in rows], self._model.bits
+            ),
+            "text": _encode_some(
+                self._model.encode_texts,
+                [self._built.captions[row] or None for row in rows],
+                self._model.bits,
+            ),
+        }
+        return EncodedBlock(
+            rows=rows,
+            outputs={side: np.nan_to_num(outputs[side]) for side in SIDES},
+            present={side: np.isfinite(outputs[side][:, 0]) for side in SIDES},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Raw:
+    """What lies in a folder: for each row its id, picture file or None, text or "", and labels."""
+
+    ids: tuple[str, ...]
+    files: tuple[Any, ...]
+    captions: tuple[str, ...]
+    label: NDArray[np.uint8]
+    label_names: tuple[str, ...]
+
+
+def _encode_some(encode: Any, items: Sequence[Any], bits: int) -> NDArray[np.float32]:
+    """`(n, bits)` outputs of those items that are there and can be read; NaN elsewhere."""
+    outputs = np.full((len(items), bits), np.nan, np.float32)
+    there = [place for place, item in enumerate(items) if item is not None]
+    if there:
+        outputs[there] = encode([items[place] for place in there])
+    return outputs
+
+
+def _load(location: str, rows: Rows, split: DrawnSplit | None, first_row: int | None) -> PairedDataset:
+    """Load a data file; labels are not needed here, and a split only where a part of it is asked for."""
+    import cmh_data  # noqa: PLC0415 - only where data are read
+
+    try:
+        return cmh_data.load(location, unlabelled="keep", split=split, first_row=first_row)
+    except cmh_data.MissingPartsError:
+        if rows != "all" or split is not None:
+            raise
+        with contextlib.suppress(cmh_data.DataError):
+            return cmh_data.load(location, unlabelled="keep", split=cmh_data.DrawnSplit(seed=0))
+        raise
+
+
+def _build(source: Path) -> _Raw:
+    import cmh_data  # noqa: PLC0415 - only where data are read
+
+    names = _names(source)
+    if any(name.lower().endswith(TABLES) for name in names):
+        built: BuiltData = cmh_data.build_folder(source, least_count=1)
+        files = built.pictures() if any(built.image_names) else (None,) * len(built)
+        return _Raw(
+            ids=built.ids,
+            files=files,
+            captions=built.captions,
+            label=built.label,
+            label_names=built.label_names,
+        )
+    pictures = sorted(name for name in names if name.lower().endswith(PICTURES))
+    if source.is_dir():
+        found: tuple[Any, ...] = tuple(_File(source, name) for name in pictures)
+    else:
+        archive = zipfile.ZipFile(source)
+        found = tuple(zipfile.Path(archive, name) for name in pictures)
+    return _Raw(
+        ids=tuple(pictures),
+        files=found,
+        captions=("",) * len(pictures),
+        label=np.zeros((len(pictures), 0), np.uint8),
+        label_names=(),
+    )
+
+
+@dataclass(frozen=True)
+class _File:
+    """A picture below a folder; its text is its path there."""
+
+    folder: Path
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def read_bytes(self) -> bytes:
+        return (self.folder / self.name).read_bytes()
+
+
+def _holds_pictures(path: Path) -> bool:
+    return any(name.lower().endswith(PICTURES) for name in _names(path))
+
+
+def _names(path: Path) -> list[str]:
+    """The files below a folder or in a zip file, by their paths there; hidden ones are left alone."""
+    if path.is_dir():
+        found = [one.relative_to(path).as_posix() for one in path.rglob("*") if one.is_file()]
+    elif path.suffix == ".zip" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            found = archive.namelist()
+    else:
+        return []
+    return [name for name in found if not any(part.startswith(".") for part in name.split("/"))]

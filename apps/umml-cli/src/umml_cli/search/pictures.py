@@ -1,0 +1,71 @@
+"""Small pictures of the items of an index, drawn anew: nothing of a file is passed on as it is."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cmh_data
+from cmh_features import UnreadableItemError, open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cmh_search import CodeIndex
+    from PIL import Image
+
+SIDE = 320
+"""Pixels of the longer side, at most."""
+_CACHED = 1024
+
+
+class Pictures:
+    """Where the pictures of an index lie.
+
+    Args:
+        index: the opened index; what it says of its pictures is not trusted.
+    """
+
+    def __init__(self, index: CodeIndex) -> None:
+        root = index.remarks.get("pictures")
+        self._root = Path(root).resolve() if isinstance(root, str) else None
+        self._built_in: Mapping[str, bytes] = {}
+        data = index.remarks.get("data", {})
+        if data.get("name") == "emoji" and data.get("digest") == cmh_data.sample().digest:
+            self._built_in = cmh_data.sample_pictures()
+        self._small = lru_cache(maxsize=_CACHED)(self._make)
+
+    def has(self, item: Mapping[str, Any]) -> bool:
+        """Whether an item, as a search gives it, has a picture."""
+        return self._source(item) is not None
+
+    def small(self, item: Mapping[str, Any]) -> bytes | None:
+        """A WebP file of an item's picture, or None where it has none that can be read."""
+        source = self._source(item)
+        return None if source is None else self._small(source)
+
+    def _source(self, item: Mapping[str, Any]) -> Path | bytes | None:
+        if item["id"] in self._built_in:
+            return self._built_in[item["id"]]
+        name = item["payload"].get("picture")
+        if self._root is None or not isinstance(name, str):
+            return None
+        path = (self._root / name).resolve()
+        return path if path.is_relative_to(self._root) and path.is_file() else None
+
+    @staticmethod
+    def _make(source: Path | bytes) -> bytes | None:
+        try:
+            return shrink(open_image(source, shrink_to=SIDE))
+        except UnreadableItemError:
+            return None
+
+
+def shrink(image: Image.Image) -> bytes:
+    """Return an image as WebP, its longer side at most `SIDE` pixels."""
+    image.thumbnail((SIDE, SIDE))
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=82)
+    return out.getvalue()
