@@ -49,6 +49,7 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
     ("method", "options"),
     [
         ("agah", ("--preset", "small", "--epochs", 3)),
+        ("amsh", ()),
         ("cagan", ("--preset", "small", "--epochs", 3)),
         ("cfrh", ("--preset", "small")),
         ("djsrh", ("--preset", "small")),

@@ -27,7 +27,7 @@ from cmh_testing._data import example_data
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from cmh_train import MethodSpec, Modality, Precision
+    from cmh_train import EpochRecord, MethodSpec, Modality, Precision
 
 _BATCH_SIZE = 16
 _MODALITIES: tuple[Modality, ...] = ("image", "text")
@@ -62,6 +62,11 @@ class _Case:
         method = self.build(data, seed=seed, **(options or {}))
         result = fit(method, data, epochs=epochs, batch_size=_BATCH_SIZE, seed=seed, **settings)
         return method, result.losses
+
+    def batch(self, method: HashingMethod, data: TrainingData, step: int = 0) -> Batch:
+        """What a step gets: some rows, or all of them."""
+        rows = np.arange(data.spec.n_train) if method.full_batch else np.arange(_BATCH_SIZE) + 8 * step
+        return _batch(data, rows)
 
     def codes(self, method: HashingMethod, precision: Precision = "float32") -> list[np.ndarray]:
         data = self.data()
@@ -156,7 +161,7 @@ class _Contract:
         method.begin_epoch(0)
         names: list[str] | None = None
         for step in range(3):
-            losses = method.update(_batch(data, np.arange(_BATCH_SIZE) + 8 * step))
+            losses = method.update(case.batch(method, data, step))
             assert names is None or list(losses) == names
             names = list(losses)
             assert names[-1] == "total", "the weighted sum is called total and comes last"
@@ -165,6 +170,7 @@ class _Contract:
                 assert not loss.requires_grad, name
                 assert torch.isfinite(loss), name
         method.end_epoch(0)
+        method.prepare_encoding()
         _assert_finite(method)
 
     def test_updates_change_weights(self, case: _Case) -> None:
@@ -174,8 +180,10 @@ class _Contract:
         )
 
     def test_an_update_reads_no_number_back(self, case: _Case) -> None:
-        """On a GPU that would wait for the device."""
+        """On a GPU that would wait for the device; a round of a whole training set may."""
         method, data = case.build().train(), case.data()
+        if method.full_batch:
+            pytest.skip("its epoch is a single step")
         for optimiser in method.optimisers().values():
             optimiser.step = lambda *_, **__: None  # type: ignore[assignment]  # counts steps on the CPU
         method.begin_training(_rows(data))
@@ -256,6 +264,56 @@ class _Contract:
         assert all(np.isfinite(values).all() for values in losses.values())
         _assert_finite(method)
         assert all(np.isfinite(codes).all() for codes in case.codes(method))
+
+    def test_images_and_texts_that_share_no_row_differ_in_number(self, case: _Case) -> None:
+        """Methods that need no pairs must learn from them; others must not break."""
+        paired = case.data()
+        label = paired.label
+        data = TrainingData.from_unpaired(
+            image=paired.image,
+            text=paired.text[:20],
+            image_label=label,
+            text_label=None if label is None else label[:20],
+        )
+        method, losses = case.train(data)
+        assert all(np.isfinite(values).all() for values in losses.values())
+        _assert_finite(method)
+        if not case.spec.needs_pairs:
+            for codes in case.codes(method):
+                assert len(np.unique(codes >= 0, axis=0)) > 1, "all items have one code"
+
+    def test_zeros_of_missing_items_are_not_learned_from(self, case: _Case) -> None:
+        if case.spec.needs_pairs:
+            pytest.skip("what a method makes of missing items is its own")
+        missing = {"missing_images": slice(0, 7), "missing_texts": slice(20, 29)}
+        data = case.data(**missing)
+        image, text = data.image.copy(), data.text.copy()
+        image[~data.image_present], text[~data.text_present] = 9, -9
+        (method, losses), (other, again) = case.train(data), case.train(replace(data, image=image, text=text))
+        assert losses == again
+        _assert_same_state(method, other)
+
+    def test_encoding_between_epochs_changes_no_training(self, case: _Case) -> None:
+        data = case.data()
+        expected, losses = case.train(data, epochs=3)
+        method = case.build(data)
+
+        def encode(_: EpochRecord) -> None:
+            encode_dataset(method, "image", data.image)
+
+        result = fit(method, data, epochs=3, batch_size=_BATCH_SIZE, on_epoch_end=encode)
+        assert result.losses == losses
+        _assert_same_state(expected, method)
+
+    def test_learned_codes_are_signs_of_the_training_rows(self, case: _Case) -> None:
+        method, _ = case.train()
+        for modality in _MODALITIES:
+            codes = method.learned_codes(modality)
+            database = getattr(method.config, "database", "encoded")
+            assert (codes is None) == (database == "encoded"), "an option database says what is ranked"
+            if codes is not None:
+                assert codes.shape == (33, 16)
+                assert bool((codes.abs() == 1).all())
 
     def test_other_widths_are_refused(self, case: _Case) -> None:
         method, data = case.build().eval(), case.data()

@@ -4,6 +4,7 @@ from cmh_train._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from cmh_train._contract import (
     Batch,
     DataSpec,
+    FullBatchConfig,
     HashingMethod,
     MethodConfig,
     MethodSpec,
@@ -63,6 +64,7 @@ __all__ = [
     "DataSpec",
     "EpochRecord",
     "FitResult",
+    "FullBatchConfig",
     "HashingMethod",
     "ItemEncoder",
     "MethodConfig",

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,6 +92,25 @@ class MethodConfig(BaseModel):
     batch_size: int = Field(default=128, ge=1, description="samples in one step")
 
 
+class FullBatchConfig(MethodConfig):
+    """The options of a method whose step takes all training rows; see `HashingMethod.full_batch`.
+
+    Example:
+        >>> FullBatchConfig(bits=16, epochs=15, batch_size=64).batch_size
+        0
+    """
+
+    epochs: int = Field(default=15, ge=1, description="rounds over the training set")
+    batch_size: int = Field(
+        default=0, ge=0, description="0: a round takes all training rows, whatever is given here"
+    )
+
+    @field_validator("batch_size")
+    @classmethod
+    def _all_rows(cls, _given: int) -> int:
+        return 0
+
+
 class HashingMethod(torch.nn.Module):
     """A cross-modal hashing method in training and in use.
 
@@ -99,7 +118,15 @@ class HashingMethod(torch.nn.Module):
     buffers of fixed shape, so that a state dict is the whole state. It draws random numbers from torch's
     default generators, which `build_method` and `fit` seed and restore afterwards.
 
+    A method that is fitted as a whole, in closed-form rounds and not in batches, sets `full_batch`: every
+    epoch is then one round, a single `update` with all training rows, so that losses, checkpoints,
+    interruptions and evaluations between rounds are those of any other method. What it needs of all rows
+    (kernels, anchors) it makes in `begin_training`, where it starts in `begin_epoch(0)`, and what is fitted
+    to the finished codes, such as hash functions, in `prepare_encoding`. It trains on the rows that have a
+    modality, by the presence flags: numbers of images and of texts may differ, and no row need have both.
+
     Class attributes:
+        full_batch: a step takes all training rows at once, in their order; `batch_size` plays no part.
         drop_last: leave out the last batch of an epoch when it is not full.
         encode_batch_size: rows that `encode` must get at once because codes depend on the batch; None: any
             number.
@@ -128,6 +155,7 @@ class HashingMethod(torch.nn.Module):
         torch.Size([2, 16])
     """
 
+    full_batch: ClassVar[bool] = False
     drop_last: ClassVar[bool] = False
     encode_batch_size: int | None = None
     training_batch_size: int | None = None
@@ -182,6 +210,14 @@ class HashingMethod(torch.nn.Module):
             epoch: counted from 0.
         """
 
+    def prepare_encoding(self) -> None:
+        """Make ready to encode after training went on, for example fit hash functions to the codes so far.
+
+        `fit` calls it after the last epoch and `encode_dataset` before it encodes, so that a method that is
+        encoded with after some of its epochs only fits after those. It must change nothing where nothing was
+        trained since the last call, and draw no random numbers.
+        """
+
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
         """Map raw features to real-valued codes; a bit is 1 where the value is `>= 0`.
 
@@ -200,6 +236,23 @@ class HashingMethod(torch.nn.Module):
             NotImplementedError: if a method has no codes.
         """
         raise NotImplementedError
+
+    def learned_codes(self, modality: Modality) -> torch.Tensor | None:
+        """Return codes of the training items that were learned with the method, where these are ranked.
+
+        Some methods learn the codes of their training items from the items' labels, and their authors rank
+        those instead of what the hash function makes of the items: such a method has the option
+        `database="learned"`. The numbers that follow have seen the labels of what is ranked.
+
+        Args:
+            modality: "image" or "text".
+
+        Returns:
+            None, the default: the database is encoded as any new item is. Otherwise `(n_train, bits)`
+            floating point without zeros; rows that lack the modality mean nothing.
+        """
+        del modality
+        return None
 
     def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
         """Return the optimisers by name, so that checkpoints hold their state."""
@@ -272,6 +325,8 @@ class MethodSpec:
         aliases: other names that it is found by, lower case.
         completion: which donors `--complete auto` gives this method for missing items, `"label"`,
             `"neighbour"` or `"none"`. By default by label for a supervised method, by neighbour for another.
+        needs_pairs: False for a method that trains on each modality's own rows: images and texts may differ
+            in number and share no row, and completing what is missing would change nothing.
 
     Raises:
         ValueError: for a preset with an unknown option or a value out of range; the message names it.
@@ -297,10 +352,12 @@ class MethodSpec:
     presets: Mapping[str, MethodConfig]
     aliases: tuple[str, ...] = ()
     completion: Completion | None = None
+    needs_pairs: bool = True
 
     def __post_init__(self) -> None:
         if self.completion is None:
-            object.__setattr__(self, "completion", "label" if self.supervised else "neighbour")
+            by_default = "label" if self.supervised else "neighbour"
+            object.__setattr__(self, "completion", by_default if self.needs_pairs else "none")
         presets = {name: self._preset(name, preset) for name, preset in self.presets.items()}
         object.__setattr__(self, "presets", MappingProxyType(presets))
 

@@ -80,7 +80,8 @@ class TrainingData:
         if text.ndim != _FEATURE_RANK:
             raise ValueError(f"text must have two axes (rows, words), but its shape is {text.shape}")
         n_train = len(image)
-        _check_rows("text", len(text), n_train)
+        if len(text) != n_train:
+            raise ValueError(_unequal_numbers(n_train, len(text)))
         label = None if label is None else _labels(label, n_train)
         image_present = _present("image_present", image_present, n_train)
         text_present = _present("text_present", text_present, n_train)
@@ -108,6 +109,67 @@ class TrainingData:
             image_present=image_present,
             text_present=text_present,
             spec=spec,
+        )
+
+    @classmethod
+    def from_unpaired(
+        cls,
+        *,
+        image: npt.ArrayLike,
+        text: npt.ArrayLike,
+        image_label: npt.ArrayLike | None = None,
+        text_label: npt.ArrayLike | None = None,
+        image_mean: float | None = None,
+        image_std: float | None = None,
+    ) -> Self:
+        """Take images and texts that are no pairs, in any numbers.
+
+        The images come first, as rows without a text, then the texts, as rows without an image. Methods that
+        need no pairs (`MethodSpec.needs_pairs`) train on each kind alone; others see what is missing as
+        zeros.
+
+        Args:
+            image: `(n_image, d_image)` features or `(n_image, 3, height, width)` pixels, any real dtype.
+            text: `(n_text, text_width)`, any real dtype.
+            image_label: `(n_image, n_label)` zeros and ones, any real dtype; None for unsupervised training.
+            text_label: `(n_text, n_label)`, any real dtype, with the same columns; give both or neither.
+            image_mean: as for `from_arrays`.
+            image_std: likewise.
+
+        Returns:
+            The checked data of `n_image + n_text` rows, with zeros for what is missing.
+
+        Raises:
+            ValueError: if shapes, types or values do not fit.
+
+        Example:
+            >>> import numpy as np
+            >>> data = TrainingData.from_unpaired(image=np.eye(4), text=np.ones((2, 3)))
+            >>> data.spec.n_train, data.image_present.sum(), data.text_present.sum()
+            (6, np.int64(4), np.int64(2))
+        """
+        image, text = _features("image", image), _features("text", text)
+        if (image_label is None) != (text_label is None):
+            raise ValueError("image_label and text_label belong together: give both or neither")
+        label = None
+        if image_label is not None and text_label is not None:
+            image_label = _labels(image_label, len(image), "image_label", "image")
+            text_label = _labels(text_label, len(text), "text_label", "text")
+            if image_label.shape[1] != text_label.shape[1]:
+                raise ValueError(
+                    "image_label and text_label must have the same columns, "
+                    f"but they have {image_label.shape[1]} and {text_label.shape[1]}"
+                )
+            label = np.concatenate((image_label, text_label))
+        is_image = np.arange(len(image) + len(text)) < len(image)
+        return cls.from_arrays(
+            image=np.concatenate((image, np.zeros((len(text), *image.shape[1:]), image.dtype))),
+            text=np.concatenate((np.zeros((len(image), *text.shape[1:]), text.dtype), text)),
+            label=label,
+            image_present=is_image,
+            text_present=~is_image,
+            image_mean=image_mean,
+            image_std=image_std,
         )
 
 
@@ -168,13 +230,13 @@ def _features(name: str, values: npt.ArrayLike) -> Array:
     return array
 
 
-def _labels(values: npt.ArrayLike, n_train: int) -> Array:
-    label = _features("label", values)
+def _labels(values: npt.ArrayLike, n_train: int, name: str = "label", of: str = "image") -> Array:
+    label = _features(name, values)
     if label.ndim != _FEATURE_RANK:
-        raise ValueError(f"label must have two axes (rows, labels), but its shape is {label.shape}")
-    _check_rows("label", len(label), n_train)
+        raise ValueError(f"{name} must have two axes (rows, labels), but its shape is {label.shape}")
+    _check_rows(name, len(label), n_train, of)
     if not np.isin(label, (0, 1)).all():
-        raise ValueError("label must hold zeros and ones only (multi-hot), one column for each label")
+        raise ValueError(f"{name} must hold zeros and ones only (multi-hot), one column for each label")
     return label
 
 
@@ -190,8 +252,17 @@ def _present(name: str, values: npt.ArrayLike | None, n_train: int) -> npt.NDArr
     return present
 
 
-def _check_rows(name: str, rows: int, n_train: int) -> None:
+def _check_rows(name: str, rows: int, n_train: int, of: str = "image") -> None:
     if rows != n_train:
-        raise ValueError(
-            f"image and {name} must have the same rows, but image has {n_train} and {name} {rows}"
-        )
+        raise ValueError(f"{of} and {name} must have the same rows, but {of} has {n_train} and {name} {rows}")
+
+
+def _unequal_numbers(n_image: int, n_text: int) -> str:
+    from cmh_train._registry import available_methods  # noqa: PLC0415 - loads every method
+
+    methods = [name for name, spec in available_methods().items() if not spec.needs_pairs]
+    named = f" ({', '.join(methods)})" if methods else ""
+    return (
+        f"image and text must have the same rows, but image has {n_image} and text {n_text}; methods that "
+        f"need no pairs{named} train on other numbers of images and texts: TrainingData.from_unpaired"
+    )

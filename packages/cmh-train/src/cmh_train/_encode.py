@@ -76,6 +76,7 @@ def encode_dataset(
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but it is {batch_size}")
     rows = method.encode_batch_size or batch_size
+    method.prepare_encoding()
     parameter = next(method.parameters())
     codes = torch.empty(len(features), method.bits, device=parameter.device)
     was_training = method.training

@@ -30,7 +30,7 @@ from cmh_train._seeds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cmh_train._contract import HashingMethod
     from cmh_train._data import TrainingData
@@ -83,10 +83,11 @@ def fit(
     Args:
         method: trained in place; moved to `device` and `precision` first, its optimisers too.
         data: the training rows.
-        epochs: passes over the rows, `>= 1`.
+        epochs: passes over the rows, `>= 1`; of a method with `full_batch`, rounds.
         batch_size: rows in a step, between 1 and the number of rows. A last batch that is not full is used
             too, unless the method says otherwise. A method whose codes depend on the batch takes the one it
-            was built with, or all rows where there are fewer.
+            was built with, or all rows where there are fewer. A method with `full_batch` takes all rows,
+            whatever is given.
         device: "cpu", "cuda", "cuda:1".
         precision: "float32"; "bf16": float32 weights, matrix products in bfloat16; "float64".
         seed: non-negative; decides the order of rows and every number that the method draws.
@@ -132,6 +133,11 @@ def fit(
     check_precision(precision)
     check_seed(seed)
     _check_sizes(method, data, epochs=epochs, batch_size=batch_size)
+    if method.full_batch and partners is not None:
+        raise ValueError(
+            "partners must be None for a method that trains on each modality's own rows (full_batch), "
+            "but donors are given; leave them out"
+        )
     check_memory(method, data, target, precision)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(path=checkpoint)
@@ -156,7 +162,9 @@ def fit(
         seed_generators(target, derive_seed(seed, BEGIN))
         method.begin_training(rows.tensors)
         for epoch in range(resumed_from, epochs):
-            record = _run_epoch(method, rows, epoch, batch_size=batch_size, seed=seed, precision=precision)
+            record = _run_epoch(
+                method, rows, epoch, epochs=epochs, batch_size=batch_size, seed=seed, precision=precision
+            )
             records.append(record)
             if on_epoch_end is not None:
                 on_epoch_end(record)
@@ -227,6 +235,18 @@ class _DeviceRows:
             completed=partners is not None,
         )
 
+    def everything(self) -> Batch:
+        """All rows in their order, not copied where they have the right type."""
+        rows = self.tensors
+        return Batch(
+            image=rows.image.to(self.dtype),
+            text=rows.text.to(self.dtype),
+            label=rows.label,
+            index=torch.arange(self.n_train, device=self.device),
+            image_present=rows.image_present,
+            text_present=rows.text_present,
+        )
+
     def batches(self, order: torch.Tensor, batch_size: int, partner_seed: int) -> Iterator[Batch]:
         rows = self.tensors
         image_rows, text_rows = self._item_rows(partner_seed)
@@ -249,21 +269,38 @@ class _DeviceRows:
 
 
 def _run_epoch(
-    method: HashingMethod, rows: _DeviceRows, epoch: int, *, batch_size: int, seed: int, precision: Precision
+    method: HashingMethod,
+    rows: _DeviceRows,
+    epoch: int,
+    *,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    precision: Precision,
 ) -> EpochRecord:
     started = time.perf_counter()
-    order = _epoch_order(method, rows.n_train, batch_size, derive_seed(seed, ORDER, epoch)).to(rows.device)
     seed_generators(rows.device, derive_seed(seed, STEPS, epoch))
     method.train()
     method.begin_epoch(epoch)
     totals = _LossTotals(rows.dtype)
-    for batch in rows.batches(order, batch_size, derive_seed(seed, COMPLETION, epoch)):
+    for batch in _batches(method, rows, epoch, batch_size, seed):
         with autocast_for(precision, rows.device):
             losses = method.update(batch)
         totals.add(losses)
     method.end_epoch(epoch)
+    if epoch + 1 == epochs:
+        method.prepare_encoding()
     means = totals.read(method, epoch)
     return EpochRecord(epoch=epoch, losses=means, seconds=time.perf_counter() - started)
+
+
+def _batches(
+    method: HashingMethod, rows: _DeviceRows, epoch: int, batch_size: int, seed: int
+) -> Iterable[Batch]:
+    if method.full_batch:
+        return [rows.everything()]
+    order = _epoch_order(method, rows.n_train, batch_size, derive_seed(seed, ORDER, epoch)).to(rows.device)
+    return rows.batches(order, batch_size, derive_seed(seed, COMPLETION, epoch))
 
 
 class _LossTotals:
@@ -341,6 +378,9 @@ def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batc
     n_train = data.spec.n_train
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, but it is {epochs}")
+    _check_spec(method, data)
+    if method.full_batch:
+        return
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, but it is {batch_size}")
     if batch_size > n_train:
@@ -359,7 +399,6 @@ def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batc
             f"with batch_size={wanted}; give fit batch_size={min(wanted, n_train)} or build it with "
             f"batch_size={batch_size}"
         )
-    _check_spec(method, data)
 
 
 def _check_spec(method: HashingMethod, data: TrainingData) -> None:
@@ -387,7 +426,7 @@ def _describe_run(
         "method": type(method).__qualname__,
         "config": config,
         "data_spec": asdict(data.spec),
-        "batch_size": batch_size,
+        "batch_size": data.spec.n_train if method.full_batch else batch_size,
         "precision": precision,
         "seed": int(seed),
     }

@@ -23,12 +23,13 @@ def methods(
 
     console = make_console()
     if name is None:
-        table = Table("method", "version", "learns from labels", "presets", "what it is")
+        table = Table("method", "version", "learns from labels", "needs pairs", "presets", "what it is")
         for method in available_methods().values():
             table.add_row(
                 method.name,
                 method_version(method.name),
                 "yes" if method.supervised else "no",
+                "yes" if method.needs_pairs else "no",
                 ", ".join(method.presets),
                 method.title,
             )

@@ -92,7 +92,7 @@ def train(
         has_labels=dataset.label.shape[1] > 0,
         n_pairs=plan.counts.true_pairs,
     )
-    if complete == "auto" and completion == "none":
+    if complete == "auto" and completion == "none" and named_method(method).needs_pairs:
         left = f"{method} is trained with missing items as they are; --complete label or neighbour"
         print_notes(console, [f"{left} completes them all the same."])
     specification = RunSpecification.of(

@@ -27,8 +27,14 @@ def choose_completion(
         "none" also where that is what the method does best with (`MethodSpec.completion`).
 
     Raises:
-        UserError: where the data have neither what is asked for nor what "auto" could take instead.
+        UserError: where the data have neither what is asked for nor what "auto" could take instead, or the
+            method needs no pairs.
     """
+    if choice not in {"auto", "none"} and not method.needs_pairs:
+        raise UserError(
+            f"--complete {choice} would change nothing: {method.name} trains on each modality's own rows and "
+            "needs no pairs; leave it out."
+        )
     if choice == "auto":
         wanted = method.completion
         choice = "neighbour" if wanted == "label" and not has_labels else wanted or "none"

@@ -187,8 +187,8 @@ class _Run:
 
     def _smaller_batch(self) -> dict[str, int]:
         """The rows in a step, where discarding left fewer than the options ask for."""
-        used = self._spec.step_rows(self._data.spec.n_train)
-        return {} if used == self._spec.batch_size or not self._spec.cell.trained else {"batch": used}
+        wanted, used = self._spec.batch_size, self._spec.step_rows(self._data.spec.n_train)
+        return {} if wanted in {0, used} or not self._spec.cell.trained else {"batch": used}
 
     def _end_epoch(self, record: EpochRecord) -> None:
         """Evaluate where it is due, and append the epoch to `metrics.jsonl`; epochs may come once more."""

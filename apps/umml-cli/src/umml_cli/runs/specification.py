@@ -30,7 +30,7 @@ class RunSpecification(BaseModel):
         method_version: version of the package that provides it.
         bits: code length.
         epochs: passes over the training set.
-        batch_size: training rows in a step.
+        batch_size: training rows in a step; 0: all of them.
         options: every other option of the method, defaults included.
         cell: what is done to the training pairs.
         partial: what a last, partial block of a hundred rows gives to the cell, as in cmh-unpair.
@@ -50,7 +50,7 @@ class RunSpecification(BaseModel):
     method_version: str
     bits: int = Field(ge=1)
     epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=0)
     options: dict[str, JsonValue]
     cell: Cell
     partial: Partial = "largest-remainder"
@@ -117,7 +117,7 @@ class RunSpecification(BaseModel):
 
     def step_rows(self, n_kept: int) -> int:
         """Rows in a step: as the options say, or all that discarding left where that is less."""
-        return min(self.batch_size, n_kept)
+        return min(self.batch_size or n_kept, n_kept)
 
     def plan(self, n_train: int) -> UnpairingPlan:
         """What is done to which of the training rows."""
