@@ -1,26 +1,22 @@
 """Compare a training step with a plain re-statement in the authors' manner, and with JDSH's if installed.
 
-    python benchmarks/benchmark_step.py [--rows 5000] [--batch 32] [--repeat 100] [--csv steps.csv]
+    python benchmarks/benchmark_step.py [--rows 5000] [--batch 32] [--repeats 100] [--csv results.csv]
 
 The plain loop (tests/plain_cfrh.py) and ours take steps in turn in one process, on 512-d images and 1,386
-words. A line of the CSV is one kind of step: milliseconds at the 20th, 50th and 80th percentile, processor,
-versions.
+words, and a row for each is appended to results.csv.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import platform
 import sys
-import time
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from cmh_cfrh import METHOD
+from cmh_testing import time_ways
 from cmh_train import Batch, DataSpec, build_method, find_method
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -71,67 +67,34 @@ def plain_steps(image: torch.Tensor, text: torch.Tensor, batch_size: int) -> Cal
     return step
 
 
-def processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--repeat", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--csv", type=Path)
+    parser.add_argument("--csv", type=Path, default=Path(__file__).with_name("results.csv"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     image = torch.rand(options.rows, IMAGE_WIDTH)
     text = (torch.rand(options.rows, TEXT_WIDTH) < 0.01).float()
-    kinds = {
+    ways = {
         "plain": plain_steps(image, text, options.batch),
         "cfrh": steps_of(METHOD.name, image, text, options.batch),
     }
     if "jdsh" in entry_points(group="cmh.methods").names:
-        kinds["jdsh"] = steps_of("jdsh", image, text, options.batch)
-    times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for number in range(options.repeat + 3):
-        for kind, step in kinds.items():
-            started = time.perf_counter()
-            step()
-            if number >= 3:  # the first ones warm up
-                times[kind].append(1000 * (time.perf_counter() - started))
-    rows = []
-    for kind, values in times.items():
-        low, middle, high = np.percentile(values, [20, 50, 80]).round(2)
-        rows.append(
-            {
-                "kind": kind,
-                "rows": options.rows,
-                "batch": options.batch,
-                "bits": BITS,
-                "p20_ms": low,
-                "p50_ms": middle,
-                "p80_ms": high,
-                "epoch_s": round(middle * (options.rows // options.batch) / 1000, 2),
-                "processor": processor(),
-                "threads": options.threads,
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            }
-        )
-        print(f"{kind}: {middle:.1f} ms a step ({low:.1f}..{high:.1f}), {rows[-1]['epoch_s']} s an epoch")
-    if options.csv:
-        with options.csv.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        ways["jdsh"] = steps_of("jdsh", image, text, options.batch)
+    time_ways(
+        ways,
+        benchmark="step",
+        case=f"training step, batch {options.batch}",
+        repeats=options.repeats,
+        packages=("cmh-cfrh", "cmh-jdsh", "cmh-train", "torch"),
+        record=options.csv,
+    )
 
 
 if __name__ == "__main__":

@@ -167,3 +167,29 @@ def test_a_dataset_refuses_a_mask_of_another_length():
             split=data.split,
             image_present=np.ones(3, bool),
         )
+
+
+@pytest.mark.parametrize(
+    ("key", "inverted"),
+    [
+        ("hasText", False),
+        ("text_exists", False),
+        ("caption_present", False),
+        ("txts_available", False),
+        ("missing_texts", True),
+        ("textIsMissing", True),
+        ("without_captions", True),
+    ],
+)
+def test_masks_under_other_names(tmp_path, key, inverted):
+    text_present = masks()[1]
+    mask = ~text_present if inverted else text_present
+    data = cmh_data.load(write(tmp_path / "a.npz", arrays() | {key: mask}))
+    np.testing.assert_array_equal(data.text_present, text_present)
+    assert data.image_present.all()
+
+
+def test_a_mask_of_words_is_no_mask_of_rows_and_is_named(tmp_path):
+    path = write(tmp_path / "a.npz", arrays() | {"text_mask": np.ones((N, 5), np.uint8)})
+    assert cmh_data.load(path).text_present.all()
+    assert any("text_mask" in note for note in cmh_data.inspect(path).notes)

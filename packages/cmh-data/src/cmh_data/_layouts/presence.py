@@ -19,10 +19,17 @@ if TYPE_CHECKING:
     from cmh_data._layouts.raw import RawData
 
 Missing = Literal["stated", "nan", "zero-rows"]
-# Last parts of keys, in small letters. True means present under the first names, missing under the second.
-_SIDES = {"image": ("image", "images", "img", "imgs"), "text": ("text", "texts", "txt")}
-_PRESENT = ("{}_present", "has_{}", "{}_mask", "{}_available")
-_MISSING = ("{}_missing", "no_{}", "{}_absent")
+# Last parts of keys, in small letters without underscores, so that hasText is has_text. True means present
+# under the first names, missing under the second.
+_SIDES = {
+    "image": ("image", "images", "img", "imgs"),
+    "text": ("text", "texts", "txt", "txts", "caption", "captions", "tags"),
+}
+_PRESENT = (
+    "{}present", "{}ispresent", "{}presence", "present{}", "has{}", "with{}", "{}mask", "mask{}",
+    "{}available", "{}exists", "{}observed",
+)  # fmt: skip
+_MISSING = ("{}missing", "{}ismissing", "missing{}", "no{}", "without{}", "{}absent")
 
 
 def _keys(patterns: tuple[str, ...]) -> Mapping[str, frozenset[str]]:
@@ -45,7 +52,15 @@ def presence_keys(found: Mapping[str, Variable]) -> set[str]:
         Their keys.
     """
     known = frozenset().union(*PRESENT_KEYS.values(), *MISSING_KEYS.values())
-    return {key for key in found if key.rsplit("/", 1)[-1].lower() in known}
+    return {
+        key
+        for key, variable in found.items()
+        if _name(key) in known and sum(size > 1 for size in variable.shape) <= 1
+    }
+
+
+def _name(key: str) -> str:
+    return key.rsplit("/", 1)[-1].replace("_", "").lower()
 
 
 def read_presence(raw: RawData, found: Mapping[str, Variable]) -> None:
@@ -59,13 +74,13 @@ def read_presence(raw: RawData, found: Mapping[str, Variable]) -> None:
         DataError: a mask that is not 0 or 1, or has another number of entries.
     """
     for key in sorted(presence_keys(found)):
-        last = key.rsplit("/", 1)[-1].lower()
+        name = _name(key)
         for side in _SIDES:
-            if last in PRESENT_KEYS[side] or last in MISSING_KEYS[side]:
+            if name in PRESENT_KEYS[side] or name in MISSING_KEYS[side]:
                 mask = _mask(raw, key, found[key])
-                there = ~mask if last in MISSING_KEYS[side] else mask
+                there = ~mask if name in MISSING_KEYS[side] else mask
                 raw.present[side] = there & raw.present[side] if side in raw.present else there
-                if last != f"{side}_present":
+                if name != f"{side}present":
                     raw.notes.append(f"{key}: read as which rows have {_a(side)}.")
 
 
