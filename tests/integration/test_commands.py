@@ -52,6 +52,7 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
         ("amsh", ()),
         ("cagan", ("--preset", "small", "--epochs", 3)),
         ("cfrh", ("--preset", "small")),
+        ("dcmh", ("--preset", "small", "--epochs", 10)),
         ("djsrh", ("--preset", "small")),
         ("jdsh", ("--preset", "small", "--epochs", 2)),
     ],

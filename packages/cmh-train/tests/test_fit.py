@@ -353,3 +353,23 @@ def test_too_little_memory_is_said_before_the_start(make, data, monkeypatch):
     monkeypatch.setattr("cmh_train._memory.free_memory", lambda _: 100)
     with pytest.raises(ValueError, match="training needs about"):
         fit(make(), data, epochs=1, **SETTINGS)
+
+
+def test_a_method_may_draw_its_batches_itself(make, data):
+    def fresh(n_train, batch_size, generator):
+        """A fresh permutation for each of three steps, of which the last has two rows."""
+        return [torch.randperm(n_train, generator=generator)[:n] for n in (batch_size, batch_size, 2)]
+
+    def rows(seed):
+        method = make()
+        method.draw_batches = fresh
+        fit(method, data, epochs=2, batch_size=30, seed=seed)
+        return [batch.index.tolist() for batch in method.seen]
+
+    drawn = rows(1)
+    assert [len(index) for index in drawn] == 2 * [30, 30, 2]
+    assert all(len(set(index)) == len(index) for index in drawn)
+    assert drawn[0] != drawn[1]
+    assert drawn[0] != drawn[3], "every epoch has its own"
+    assert drawn == rows(1)
+    assert drawn != rows(2)

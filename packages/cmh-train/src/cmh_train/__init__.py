@@ -1,6 +1,8 @@
 """The contract of a cross-modal hashing method, its training loop and its checkpoints."""
 
+from cmh_train._bert_adam import BertAdam
 from cmh_train._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from cmh_train._codes import zero_as_bit_0
 from cmh_train._contract import (
     Batch,
     DataSpec,
@@ -59,6 +61,7 @@ from cmh_train._two_networks import (
 
 __all__ = [
     "Batch",
+    "BertAdam",
     "BrokenMethodError",
     "Checkpoint",
     "DataSpec",
@@ -115,4 +118,5 @@ __all__ = [
     "similarity_loss",
     "triplet_hinge_sum",
     "weigh_known_affinities",
+    "zero_as_bit_0",
 ]

@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 #: The two kinds of items: "image" or "text".
 Modality = Literal["image", "text"]
@@ -180,6 +180,28 @@ class HashingMethod(torch.nn.Module):
             rows: the training set on the method's device; `image` is `(n_train, *image_shape)`.
         """
 
+    def draw_batches(
+        self, n_train: int, batch_size: int, generator: torch.Generator
+    ) -> Sequence[torch.Tensor]:
+        """Draw the rows of every step of an epoch; `fit` calls it before `begin_epoch`, unless `full_batch`.
+
+        Each row comes once, in random order. A method that takes its steps otherwise, for example with a
+        fresh permutation for every step, replaces this.
+
+        Args:
+            n_train: number of training rows.
+            batch_size: rows in a step, `<= n_train`.
+            generator: on the CPU, seeded anew for every epoch; nothing else may be random here.
+
+        Returns:
+            The rows of each step, `(batch,)` int64 on the CPU, at least one step.
+        """
+        order = torch.randperm(n_train, generator=generator)
+        rest = n_train % batch_size
+        if rest and (self.drop_last or rest < self.smallest_batch):
+            order = order[:-rest]
+        return torch.split(order, batch_size)
+
     def begin_epoch(self, epoch: int) -> None:
         """Do what is due before the first batch of an epoch.
 
@@ -327,6 +349,9 @@ class MethodSpec:
             `"neighbour"` or `"none"`. By default by label for a supervised method, by neighbour for another.
         needs_pairs: False for a method that trains on each modality's own rows: images and texts may differ
             in number and share no row, and completing what is missing would change nothing.
+        fine_tuned: the networks that the authors train further, for example "CNN-F", where this method takes
+            their features as they are: its results are marked "frozen features" and cannot be expected to
+            reach the published ones. None: features are fixed in the original too.
 
     Raises:
         ValueError: for a preset with an unknown option or a value out of range; the message names it.
@@ -353,6 +378,7 @@ class MethodSpec:
     aliases: tuple[str, ...] = ()
     completion: Completion | None = None
     needs_pairs: bool = True
+    fine_tuned: str | None = None
 
     def __post_init__(self) -> None:
         if self.completion is None:

@@ -30,7 +30,7 @@ from cmh_train._seeds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cmh_train._contract import HashingMethod
     from cmh_train._data import TrainingData
@@ -247,10 +247,10 @@ class _DeviceRows:
             text_present=rows.text_present,
         )
 
-    def batches(self, order: torch.Tensor, batch_size: int, partner_seed: int) -> Iterator[Batch]:
+    def batches(self, indices: Sequence[torch.Tensor], partner_seed: int) -> Iterator[Batch]:
         rows = self.tensors
         image_rows, text_rows = self._item_rows(partner_seed)
-        for index in torch.split(order, batch_size):
+        for index in indices:
             yield Batch(
                 image=rows.image[index if image_rows is None else image_rows[index]].to(self.dtype),
                 text=rows.text[index if text_rows is None else text_rows[index]].to(self.dtype),
@@ -279,11 +279,12 @@ def _run_epoch(
     precision: Precision,
 ) -> EpochRecord:
     started = time.perf_counter()
+    batches = _batches(method, rows, epoch, batch_size, seed)
     seed_generators(rows.device, derive_seed(seed, STEPS, epoch))
     method.train()
     method.begin_epoch(epoch)
     totals = _LossTotals(rows.dtype)
-    for batch in _batches(method, rows, epoch, batch_size, seed):
+    for batch in batches:
         with autocast_for(precision, rows.device):
             losses = method.update(batch)
         totals.add(losses)
@@ -299,8 +300,10 @@ def _batches(
 ) -> Iterable[Batch]:
     if method.full_batch:
         return [rows.everything()]
-    order = _epoch_order(method, rows.n_train, batch_size, derive_seed(seed, ORDER, epoch)).to(rows.device)
-    return rows.batches(order, batch_size, derive_seed(seed, COMPLETION, epoch))
+    generator = torch.Generator().manual_seed(derive_seed(seed, ORDER, epoch))
+    drawn = method.draw_batches(rows.n_train, batch_size, generator)
+    indices = torch.split(torch.cat(tuple(drawn)).to(rows.device), [len(index) for index in drawn])
+    return rows.batches(indices, derive_seed(seed, COMPLETION, epoch))
 
 
 class _LossTotals:
@@ -364,14 +367,6 @@ def _move_optimisers(method: HashingMethod) -> None:
     for optimiser in method.optimisers().values():
         if optimiser.state:
             optimiser.load_state_dict(optimiser.state_dict())  # casts and moves, and copies nothing else
-
-
-def _epoch_order(method: HashingMethod, n_train: int, batch_size: int, seed: int) -> torch.Tensor:
-    order = torch.randperm(n_train, generator=torch.Generator().manual_seed(seed))
-    rest = n_train % batch_size
-    if rest and (method.drop_last or rest < method.smallest_batch):
-        order = order[:-rest]
-    return order
 
 
 def _check_sizes(method: HashingMethod, data: TrainingData, *, epochs: int, batch_size: int) -> None:

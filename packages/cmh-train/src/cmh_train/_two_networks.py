@@ -34,7 +34,7 @@ class TwoNetworkMethod(HashingMethod):
     """A method whose codes are the tanh of a network for images and of one for texts, each row for itself.
 
     A method sets `image_net` and `text_net`, networks from `(n, width)` to `(n, bits)`, and gets `encode`.
-    It changes `_image_input` or `_code` where its images or codes are made otherwise.
+    It changes `_image_input`, `_text_input` or `_code` where its inputs or codes are made otherwise.
 
     Args:
         config: the options, a `TwoNetworkConfig`.
@@ -75,7 +75,7 @@ class TwoNetworkMethod(HashingMethod):
         """
         self._check_input(modality, features)
         if modality == "text":
-            return self._code(self.text_net(features))
+            return self._code(self.text_net(self._text_input(features)))
         return self._code(self.image_net(self._image_input(features)))
 
     def _image_input(self, image: torch.Tensor) -> torch.Tensor:
@@ -83,6 +83,10 @@ class TwoNetworkMethod(HashingMethod):
         if self.config.standardise == "none":
             return image
         return (image - self.data_spec.image_mean) / self.data_spec.image_std
+
+    def _text_input(self, text: torch.Tensor) -> torch.Tensor:
+        """Give raw texts to the network as they are."""
+        return text
 
     def _code(self, output: torch.Tensor) -> torch.Tensor:
         """Make codes of what a network gave."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from umml_cli.console import make_console
+
+if TYPE_CHECKING:
+    from cmh_train import MethodSpec
+
+
+def _title(method: MethodSpec) -> str:
+    """What a method is, and that its numbers are not the published ones where its features are frozen."""
+    if method.fine_tuned is None:
+        return method.title
+    return f"{method.title}; frozen features (published with a fine-tuned {method.fine_tuned})"
 
 
 def methods(
@@ -31,12 +41,12 @@ def methods(
                 "yes" if method.supervised else "no",
                 "yes" if method.needs_pairs else "no",
                 ", ".join(method.presets),
-                method.title,
+                _title(method),
             )
     else:
         method = find_method(name)
         table = Table(
-            "option", "default", *method.presets, "meaning", title=method.title, title_justify="left"
+            "option", "default", *method.presets, "meaning", title=_title(method), title_justify="left"
         )
         default = method.config_type()
         for option, field in method.config_type.model_fields.items():
