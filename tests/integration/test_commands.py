@@ -53,7 +53,8 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
         ("cagan", ("--preset", "small", "--epochs", 3)),
         ("cfrh", ("--preset", "small")),
         ("dcmh", ("--preset", "small", "--epochs", 10)),
-        ("djsrh", ("--preset", "small")),
+        ("djsrh", ("--preset", "small", "--epochs", 5)),
+        ("ucch", ("--preset", "small", "--epochs", 6)),
         ("jdsh", ("--preset", "small", "--epochs", 2)),
     ],
 )
