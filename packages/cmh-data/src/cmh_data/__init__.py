@@ -17,6 +17,7 @@ from cmh_data._builders import (
 from cmh_data._dataset.alignment import alignment_p_value
 from cmh_data._dataset.dataset import PairedDataset, RowArray, Split
 from cmh_data._dataset.drawn_split import DrawnSplit
+from cmh_data._dataset.hold_out import hold_out
 from cmh_data._dataset.random_split import random_split
 from cmh_data._dataset.save import save
 from cmh_data._errors import DataError, MissingPartsError
@@ -54,6 +55,7 @@ __all__ = [
     "build_wikipedia",
     "builders",
     "find_protocol",
+    "hold_out",
     "inspect",
     "load",
     "protocols",

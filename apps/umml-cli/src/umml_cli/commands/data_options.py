@@ -21,6 +21,16 @@ TrainingOption = Annotated[
 StratifiedOption = Annotated[
     bool, typer.Option("--stratified", help="Draw the split from each class in proportion.")
 ]
+ValidationOption = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=99,
+        metavar="SHARE",
+        help="Percentage of the training rows that are held out and take the place of the queries, to choose "
+        "options without the query set; the same rows in every run.",
+    ),
+]
 
 ColumnsOption = Annotated[
     str | None,

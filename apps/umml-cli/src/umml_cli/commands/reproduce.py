@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from umml_cli.commands.data_options import ValidationOption
 from umml_cli.console import make_console, print_notes
 from umml_cli.terms import CompletionChoice, Device, Precision, Selection
 
@@ -51,6 +52,7 @@ def reproduce(
             help="Beside cells that miss items, also train them completed with items of other rows."
         ),
     ] = "none",
+    validation: ValidationOption = 0,
     executor: Annotated[str, typer.Option(help="local, ray, or ray:ADDRESS of a cluster.")] = "local",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes at once; one for each core or GPU if not given.")
@@ -123,6 +125,7 @@ def reproduce(
         device=device,
         precision=precision,
         evaluate_every=evaluate_every,
+        validation=validation,
         selection=selection or "last",
     )
     print_notes(

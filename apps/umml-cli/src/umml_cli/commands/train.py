@@ -13,6 +13,7 @@ from umml_cli.commands.data_options import (
     SplitSeedOption,
     StratifiedOption,
     TrainingOption,
+    ValidationOption,
 )
 from umml_cli.console import make_console, print_notes
 from umml_cli.terms import CompletionChoice, Device, Precision
@@ -46,6 +47,7 @@ def train(
             "labels, of the nearest pairs (neighbour), or what suits the method (auto)."
         ),
     ] = "none",
+    validation: ValidationOption = 0,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
     device: Annotated[Device, typer.Option(help="Where to train.")] = "cpu",
@@ -72,6 +74,7 @@ def train(
     from umml_cli.runs.perform_here import perform_here
     from umml_cli.runs.specification import RunSpecification
     from umml_cli.runs.store import RunStore
+    from umml_cli.runs.validation import rows_of_run
 
     console = make_console()
     cell = Cell(unpaired_images=unpaired_images, unpaired_text=unpaired_text, discard=discard)
@@ -85,7 +88,7 @@ def train(
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
     dataset = open_data(data, split=split, first_row=first_row)
     print_notes(console, dataset.findings)
-    plan = cell.plan(len(dataset.split.train))
+    plan = cell.plan(len(rows_of_run(dataset, validation).split.train))
     completion = choose_completion(
         complete,
         named_method(method),
@@ -106,6 +109,7 @@ def train(
         seed=seed,
         precision=precision,
         device=device,
+        validation=validation,
     )
     result = perform_here(specification, dataset, out=out, console=console)
     console.print(result_table(result))

@@ -11,6 +11,7 @@ from umml_cli.runs.events import RunEvent, RunFailed, RunFinished
 from umml_cli.runs.progress import grid_progress
 from umml_cli.runs.specification import small_batches
 from umml_cli.runs.store import RUNS, RunStore
+from umml_cli.runs.validation import rows_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,9 +60,9 @@ def run_grid(
         keep_weights=keep_weights,
         checkpoint_minutes=checkpoint_minutes,
     )
-    for note in small_batches(
-        pending, {name: len(source.dataset.split.train) for name, source in sources.items()}
-    ):
+    validation = pending[0].validation if pending else 0
+    rows = {name: rows_of_run(source.dataset, validation) for name, source in sources.items()}
+    for note in small_batches(pending, {name: len(dataset.split.train) for name, dataset in rows.items()}):
         console.print(f"Note: {note}", soft_wrap=True)
     titles = {spec.run_id: spec.title for spec in specifications}
     failed: dict[str, str] = {}  # run to reason

@@ -68,6 +68,7 @@ class Reproduction(BaseModel):
         device: str = "cpu",
         precision: str = "float32",
         evaluate_every: int | None = None,
+        validation: float = 0,
         selection: str = "last",
     ) -> Self:
         """Plan the runs of experiments; those that several share come once.
@@ -79,6 +80,7 @@ class Reproduction(BaseModel):
             device: where to train.
             precision: floating-point type of training.
             evaluate_every: epochs between two evaluations; None: as the experiments say.
+            validation: percentage of the training rows that are held out as queries.
             selection: "last" or "paper".
         """
         runs = {
@@ -90,6 +92,7 @@ class Reproduction(BaseModel):
                     device=device,
                     precision=precision,
                     evaluate_every=evaluate_every,
+                    validation=validation,
                 )
             )
             for name, experiment in experiments.items()

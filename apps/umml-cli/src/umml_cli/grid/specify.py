@@ -9,9 +9,12 @@ from umml_cli.errors import UserError
 from umml_cli.inputs.method_options import method_config, method_version
 from umml_cli.runs.completion import choose_completion
 from umml_cli.runs.specification import RunSpecification
+from umml_cli.runs.validation import rows_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from cmh_data import PairedDataset
 
     from umml_cli.grid.experiment import Experiment
     from umml_cli.inputs.data_sources import DataSource
@@ -66,6 +69,7 @@ def specify(
     device: str = "cpu",
     precision: str = "float32",
     evaluate_every: int | None = None,
+    validation: float = 0,
 ) -> Iterator[RunSpecification]:
     """Every run of an experiment: seed by seed, so that a first whole table stands early.
 
@@ -76,6 +80,7 @@ def specify(
         device: where to train.
         precision: floating-point type of training.
         evaluate_every: replaces the methods' own.
+        validation: percentage of the training rows that are held out as queries.
     """
     alike: list[dict[str, Any]] = []  # what the cells and seeds of a method on a data set have in common
     for data, (method, choice), bits in product(
@@ -94,23 +99,24 @@ def specify(
             "device": device,
             "precision": precision,
             "evaluate_every": choice.evaluate_every if evaluate_every is None else evaluate_every,
+            "validation": validation,
         })  # fmt: skip
     for seed, common, cell in product(range(experiment.seeds), alike, experiment.grid()):
-        completion = _completion(experiment, common["method"], cell, sources[common["dataset"]])
+        dataset = rows_of_run(sources[common["dataset"]].dataset, validation)
+        completion = _completion(experiment, common["method"], cell, dataset)
         if completion is None:
             continue
         run = RunSpecification.of(**common, cell=cell, completion=completion, seed=seed)
-        run.check_batch(len(sources[run.dataset].dataset.split.train))
+        run.check_batch(len(dataset.split.train))
         yield run
 
 
-def _completion(experiment: Experiment, method: str, cell: Cell, source: DataSource) -> Completion | None:
+def _completion(experiment: Experiment, method: str, cell: Cell, dataset: PairedDataset) -> Completion | None:
     """Which donors a cell takes; None: the cell is completed, but with this method or data it can't be."""
     from cmh_train import find_method  # noqa: PLC0415 - brings torch
 
     if not cell.completed:
         return "none"
-    dataset = source.dataset
     plan = cell.plan(len(dataset.split.train), experiment.partial)
     try:
         completion = choose_completion(

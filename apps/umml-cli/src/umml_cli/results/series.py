@@ -81,7 +81,8 @@ class Series:
     def title(self) -> str:
         """The series in a heading."""
         variant = f" ({self.variant})" if self.variant else ""
-        return f"{method_title(self.method)} on {self.dataset}, {self.bits} bits{variant}"
+        remark = self.results[0].specification.rows_remark if self.results else ""
+        return f"{method_title(self.method)} on {self.dataset}{remark}, {self.bits} bits{variant}"
 
     @property
     def printed_dataset(self) -> str:

@@ -35,6 +35,7 @@ from umml_cli.runs.files import read_model, replacing, run_lock, write_json, wri
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.runs.store import BestEpoch, Evaluations, RunFolder, RunResult, RunStore
+from umml_cli.runs.validation import rows_of_run
 from umml_cli.terms import TASKS
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def perform(
             f"Data set {specification.dataset} has changed since this was planned (digest "
             f"{dataset.digest[:12]}, planned {specification.data_digest[:12]}); start the command again."
         )
+    dataset = rows_of_run(dataset, specification.validation)
     specification.check_batch(len(dataset.split.train))
     with run_lock(store.folder(specification).path):
         result = store.folder(specification).read_result()

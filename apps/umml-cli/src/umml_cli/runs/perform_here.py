@@ -31,12 +31,14 @@ def perform_here(
         console: where progress is shown.
     """
     from umml_cli.runs.perform import perform  # noqa: PLC0415 - brings torch
+    from umml_cli.runs.validation import rows_of_run  # noqa: PLC0415 - brings cmh-data
 
     with folder_lock(out):
         store = RunStore(out)
         result = store.folder(specification).read_result()
         pending = [specification] if result is None else []
-        for note in small_batches(pending, {specification.dataset: len(dataset.split.train)}):
+        n_train = len(rows_of_run(dataset, specification.validation).split.train)
+        for note in small_batches(pending, {specification.dataset: n_train}):
             console.print(f"Note: {note}", soft_wrap=True)
         with grid_progress(console, [specification], pending) as on_event:
             return result or perform(specification, dataset, store=store, on_event=on_event)

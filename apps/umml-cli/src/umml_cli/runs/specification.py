@@ -40,6 +40,7 @@ class RunSpecification(BaseModel):
         device: device type; results are equal to the bit on one type only.
         evaluate_every: epochs between two evaluations on the queries, from which the best epoch is known;
             0: after the last epoch only. The last epoch is the result in any case.
+        validation: percentage of the training rows that are held out and take the place of the query rows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +60,7 @@ class RunSpecification(BaseModel):
     precision: Precision = "float32"
     device: Device = "cpu"
     evaluate_every: int = Field(default=0, ge=0)
+    validation: float = Field(default=0, ge=0, lt=100)
 
     @model_validator(mode="after")
     def _completion_fits(self) -> Self:
@@ -80,7 +82,12 @@ class RunSpecification(BaseModel):
     def title(self) -> str:
         """The run in one line of progress."""
         method = self.method + method_remark(self.method)
-        return f"{method} · {self.dataset} · {self.cell.title} · seed {self.seed}"
+        return f"{method} · {self.dataset}{self.rows_remark} · {self.cell.title} · seed {self.seed}"
+
+    @property
+    def rows_remark(self) -> str:
+        """Which rows are the queries, where it is not the query set."""
+        return f", {self.validation:g}% of the training rows as queries" if self.validation else ""
 
     @classmethod
     def of(cls, method: str, config: MethodConfig, **others: Any) -> Self:

@@ -94,14 +94,22 @@ class DrawnSplit:
             n_query=self.n_query,
             n_train=self.n_train,
             seed=self.seed,
-            groups=_equal_rows(image, images) if self.keep_together == "identical" else None,
+            groups=equal_rows(image, images) if self.keep_together == "identical" else None,
             may_query=usable,
             strata=strata if strata.any() else None,
         )
 
 
-def _equal_rows(image: RowArray, present: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Number the rows so that equal images share a number; a row without an image is alone."""
+def equal_rows(image: RowArray, present: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number the rows so that equal images share a number; a row without an image is alone.
+
+    Args:
+        image: `(n, ...)` features or pixels.
+        present: `(n,)` bool, rows that have an image.
+
+    Returns:
+        `(n,)` int64.
+    """
     first: dict[bytes, int] = {}
     groups = np.arange(len(present))
     row = 0
