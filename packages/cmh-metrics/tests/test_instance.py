@@ -2,7 +2,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from cmh_metrics import hamming_distances, instance_recall_at
+from cmh_metrics import hamming_distances, instance_ranks, instance_recall_at
 
 KS = [1, 2, 5, 30]
 
@@ -54,6 +54,33 @@ def test_several_right_items_under_all_orders(count):
         in_order = [(chosen < k).any() if count == "any" else (chosen < k).mean() for k in range(1, 11)]
         found = instance_recall_at(**arrays, ks=range(1, 11), ties="index", count=count)
         np.testing.assert_allclose(found, in_order)
+
+
+def test_the_place_of_the_first_right_item_is_the_mean_over_all_orders():
+    """Tie groups of 2, 5 and 3 items, as above."""
+    distance = np.repeat([0, 1, 2], [2, 5, 3])
+    database = np.ones((10, 4))
+    for row, d in enumerate(distance):
+        database[row, :d] = -1
+    for chosen in ([0, 3, 5], [3, 5, 9], [7, 9], [8], [1]):
+        places = []
+        for order in product(*(permutations(np.flatnonzero(distance == d)) for d in range(3))):
+            place = np.empty(10, int)
+            place[np.concatenate(order)] = np.arange(1, 11)
+            places.append(place[chosen].min())
+        found = instance_ranks(query_codes=np.ones((1, 4)), database_codes=database, targets=[chosen])
+        np.testing.assert_allclose(found, [np.mean(places)])
+
+
+def test_places_by_distances(make_arrays):
+    arrays = make_arrays(12, 30, 4, 1)
+    codes = {name: arrays[name] for name in ("query_codes", "database_codes")}
+    distance = hamming_distances(**codes)
+    own = distance[np.arange(12), np.arange(12)][:, None]
+    expected = (distance < own).sum(axis=1) + ((distance == own).sum(axis=1) + 1) / 2
+    np.testing.assert_allclose(instance_ranks(**codes), expected)
+    with pytest.raises(ValueError, match="targets must be database rows from 0 to 29"):
+        instance_ranks(**codes, targets=np.full(12, 30))
 
 
 def test_queries_may_have_fewer_right_items(make_arrays):

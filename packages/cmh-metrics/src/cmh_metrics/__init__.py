@@ -11,7 +11,7 @@ from cmh_metrics._inputs.tables import RankingTables
 from cmh_metrics._measures.average_precision import average_precision, mean_average_precision
 from cmh_metrics._measures.average_precision_within_radius import average_precision_within_radius
 from cmh_metrics._measures.by_class import map_by_class
-from cmh_metrics._measures.instance_recall import instance_recall_at
+from cmh_metrics._measures.instance_recall import instance_ranks, instance_recall_at
 from cmh_metrics._measures.ndcg import ndcg
 from cmh_metrics._measures.precision_at import precision_at
 from cmh_metrics._measures.precision_within_radius import precision_within_radius
@@ -37,6 +37,7 @@ __all__ = [
     "evaluate",
     "hamming_distances",
     "hamming_topk",
+    "instance_ranks",
     "instance_recall_at",
     "map_by_class",
     "mean_average_precision",

@@ -83,6 +83,56 @@ def instance_recall_at(
     return instance_recall(inputs, tables.retrieved, rows, cuts, ties=ties, count=count)
 
 
+@shared_arguments()
+def instance_ranks(
+    *,
+    query_codes: Any,
+    database_codes: Any,
+    targets: Any = None,
+    code_values: CodeValues = "auto",
+    threshold: float | None = None,
+    backend: Backend = "auto",
+    threads: int | None = None,
+) -> Scores:
+    """Return the place at which each query finds its own right item, or the first of several.
+
+    Image-text retrieval reports the median of these beside recall at k ("median rank", MedR). Places are
+    counted from 1 on; where items are equally distant, it is the mean over all orders of them.
+
+    Args:
+        targets: `(n_query,)` integers, the database row of each query's right item; or `(n_query, n_right)`,
+            the rows of several, -1 where a query has fewer. By default row i for query i.
+
+    Returns:
+        `(n_query,)` float64 in [1, n_database].
+
+    Raises:
+        ValueError: if codes are not what they should be, or a target is not a database row.
+        BackendUnavailable: if a backend is asked for by name and cannot run here.
+
+    Example:
+        >>> instance_ranks(query_codes=[[1, 1], [1, -1]], database_codes=[[1, 1], [1, 1]])
+        array([1.5, 1.5])
+    """
+    inputs = RankingInputs(
+        query_codes=query_codes,
+        database_codes=database_codes,
+        query_labels=_no_labels(query_codes),
+        database_labels=_no_labels(database_codes),
+        code_values=code_values,
+        threshold=threshold,
+    )
+    rows = target_rows(targets, inputs.n_query, inputs.n_database)
+    retrieved = tables_of_inputs(inputs, Compute.resolve(backend, threads)).retrieved
+    own = _own_distances(inputs, rows)  # (n_query, n_right)
+    nearest = own.min(axis=1, keepdims=True)
+    right = (own == nearest).sum(axis=1)  # right items among the equally distant ones
+    before = retrieved.cumsum(axis=1) - retrieved
+    ahead, items = (np.take_along_axis(table, nearest, axis=1)[:, 0] for table in (before, retrieved))
+    ranks: Scores = ahead + (items + 1) / (right + 1)  # the mean place of the first of them
+    return ranks
+
+
 def instance_recall(
     inputs: RankingInputs, retrieved: Table, rows: Rows, cuts: Sequence[int], *, ties: str, count: str
 ) -> Scores:
