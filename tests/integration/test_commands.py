@@ -178,7 +178,7 @@ def with_empty_row(arrays):
         (
             without("labels"),
             (),
-            "data.npz has images and texts but no labels: supervised methods learn from them",
+            "dadh learns from labels, but data has none; choose a method that needs none",
         ),
         (without("labels"), (), "add an array labels of zeros and ones"),
         (

@@ -73,11 +73,3 @@ def test_the_first_row_is_given_to_inspect_and_train(tmp_path, arrays):
     assert done.exit_code == 0, done.exception
     (result,) = (found.read_text() for found in tmp_path.glob("runs/*/result.json"))
     assert cmh_data.load(path, first_row=1).digest in result
-
-
-def test_data_without_labels_are_refused_with_what_needs_them(tmp_path, arrays):
-    path = tmp_path / "mine.npz"
-    np.savez(path, image=arrays["image"], text=arrays["text"])
-    message = str(train(path, "--split-seed", 0).exception)
-    assert "no labels" in message
-    assert "mAP" in message

@@ -216,6 +216,8 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
     if not path.exists():
         raise UserError(f"{folder} holds no codes.npz; give the folder of a finished run.")
     codes = RunCodes.load(path)
+    if not codes.query_labels.shape[1]:
+        return evaluate_own_items(codes, folder, options)
     asks = codes.query_image_present & codes.query_text_present
     if not asks.all():
         if not asks.any():
@@ -229,6 +231,39 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
         database_codes={"image": codes.retrieval_image, "text": codes.retrieval_text},
         query_labels=codes.query_labels[asks],
         database_labels=codes.retrieval_labels,
+        **options,
+    )
+
+
+def evaluate_own_items(codes: Any, folder: Path, options: dict[str, Any]) -> Any:
+    """Report on a run without labels: of all complete query rows, a query's own item is the relevant one."""
+    import cmh_metrics
+    import numpy as np
+
+    from umml_cli.errors import UserError
+    from umml_cli.runs.own_items import CUTS, describe_own_items, own_items_known
+    from umml_cli.runs.store import OWN_ITEMS
+    from umml_cli.terms import TASK_TITLES
+
+    known = own_items_known(codes)
+    n = int(known.sum())
+    if not n:
+        raise UserError(f"No query of {folder} has both an image and a text, and there are no labels.")
+    left_out = "" if known.all() else f"; {len(known) - n} queries without one are left out"
+    print(f"Note: {OWN_ITEMS}{left_out}.", file=sys.stderr)  # noqa: T201
+    for task, found in describe_own_items(codes).items():
+        recall = ", ".join(f"recall@{k} {found[f'recall@{k}']:.4f}" for k in CUTS)
+        line = f"{TASK_TITLES[task]}: {recall}, median rank {found['median rank']:g} of {n}"
+        print(line, file=sys.stderr)  # noqa: T201
+    sides = {"image": codes.query_image[known], "text": codes.query_text[known]}
+    own = np.eye(n, dtype=np.uint8)
+    return cmh_metrics.evaluate(
+        query_codes=sides,
+        database_codes=sides,
+        query_labels=own,
+        database_labels=own,
+        targets="rows",
+        ks=CUTS,
         **options,
     )
 

@@ -60,6 +60,8 @@ def train(
 ) -> None:
     """Train a method, write its codes and weights, and print its mAP.
 
+    Data without labels train unsupervised methods, and are evaluated by how well a query finds its own item.
+
     An interrupted training continues where it stopped; a finished one is shown without training again.
 
     Example: umml train wikipedia.npz --method dadh --preset small --unpaired-images 20
@@ -67,7 +69,13 @@ def train(
     Example: umml train mine.npz --split-seed 0 --queries 500 --stratified
     """
     from umml_cli.inputs.data_sources import drawn_split, open_data
-    from umml_cli.inputs.method_options import method_config, method_version, named_method, options_of
+    from umml_cli.inputs.method_options import (
+        check_labels,
+        method_config,
+        method_version,
+        named_method,
+        options_of,
+    )
     from umml_cli.report.run_table import result_table
     from umml_cli.runs.cells import Cell
     from umml_cli.runs.completion import choose_completion
@@ -86,7 +94,8 @@ def train(
     }
     config = method_config(method, preset=preset, options=options)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
-    dataset = open_data(data, split=split, first_row=first_row)
+    dataset = open_data(data, split=split, first_row=first_row, needs_labels=False)
+    check_labels(named_method(method), dataset)
     print_notes(console, dataset.findings)
     plan = cell.plan(len(rows_of_run(dataset, validation).split.train))
     completion = choose_completion(

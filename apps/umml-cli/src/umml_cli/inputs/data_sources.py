@@ -21,9 +21,9 @@ BUILT_IN = ("emoji",)
 
 
 NO_LABELS = (
-    "{} has images and texts but no labels: supervised methods learn from them, and the mAP that follows "
-    "each training, of unsupervised methods too, counts them; add an array labels of zeros and ones, a row "
-    "for each item and a column for each class."
+    "{} has images and texts but no labels: supervised methods learn from them, and the tables count them; "
+    "add an array labels of zeros and ones, a row for each item and a column for each class, or train an "
+    "unsupervised method with `umml train`."
 )
 
 
@@ -79,7 +79,11 @@ def folder_options(*, columns: str | None, **how: str | bool | None) -> dict[str
 
 
 def open_data(
-    location: str, *, split: DrawnSplit | None = None, first_row: int | None = None
+    location: str,
+    *,
+    split: DrawnSplit | None = None,
+    first_row: int | None = None,
+    needs_labels: bool = True,
 ) -> PairedDataset:
     """Load a file, or a built-in data set by its name; data without labels are refused with the cure.
 
@@ -87,6 +91,7 @@ def open_data(
         location: the file or name.
         split: a split to be drawn in place of the file's own.
         first_row: from which number the file's split counts rows, 0 or 1; None: found where it can be.
+        needs_labels: refuse data without labels.
 
     Returns:
         The data set.
@@ -102,10 +107,10 @@ def open_data(
     except cmh_data.MissingPartsError as error:
         with contextlib.suppress(cmh_data.DataError, OSError):
             parts = cmh_data.inspect(location).parts
-            if {"image", "text"} <= parts.keys() and "labels" not in parts:
+            if needs_labels and {"image", "text"} <= parts.keys() and "labels" not in parts:
                 raise UserError(NO_LABELS.format(location)) from error
         raise
-    if not dataset.label.shape[1]:
+    if needs_labels and not dataset.label.shape[1]:
         raise UserError(NO_LABELS.format(location))
     if is_name(dataset.name):
         return dataset

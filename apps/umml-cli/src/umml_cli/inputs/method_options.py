@@ -12,6 +12,7 @@ from umml_cli.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cmh_data import PairedDataset
     from cmh_train import MethodConfig, MethodSpec
     from pydantic import JsonValue
 
@@ -37,6 +38,23 @@ def named_method(name: str) -> MethodSpec:
         return find_method(name)
     except UnknownMethodError as error:
         raise UserError(f"{error}{did_you_mean(name.lower(), available_methods())}") from None
+
+
+def check_labels(method: MethodSpec, dataset: PairedDataset) -> None:
+    """Refuse a method that learns from labels where there are none.
+
+    Raises:
+        UserError: naming the methods that need none.
+    """
+    from cmh_train import available_methods  # noqa: PLC0415 - brings torch
+
+    if method.supervised and not dataset.label.shape[1]:
+        others = sorted(name for name, spec in available_methods().items() if not spec.supervised)
+        raise UserError(
+            f"{method.name} learns from labels, but {dataset.name} has none; choose a method that needs none "
+            f"(--method {', '.join(others)}), or add an array labels of zeros and ones, a row for each item "
+            "and a column for each class."
+        )
 
 
 def method_config(name: str, *, preset: str | None, options: Mapping[str, JsonValue]) -> MethodConfig:

@@ -22,6 +22,12 @@ def result_table(result: RunResult) -> Table:
     table.add_column("mAP", justify="right")
     for task in TASKS:
         table.add_row(TASK_TITLES[task], f"{result.map[task]:.4f}")
+    for task, found in (result.own_items or {}).items():
+        table.add_section()
+        for name, value in found.items():
+            if name != "items":
+                shown = f"{value:g} of {found['items']:g}" if name == "median rank" else f"{value:.4f}"
+                table.add_row(f"{name}, {TASK_TITLES[task]}", shown)
     table.add_section()
     table.add_row("training rows kept", f"{pairs.get('kept', 0)} of {pairs.get('rows', 0)}")
     table.add_row("complete pairs", str(pairs.get("paired", 0)))

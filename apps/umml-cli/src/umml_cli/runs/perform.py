@@ -32,6 +32,7 @@ from safetensors.torch import save
 from umml_cli.errors import UserError
 from umml_cli.runs.events import EpochEnded, RunEvent, RunFinished, RunStarted
 from umml_cli.runs.files import read_model, replacing, run_lock, write_json, write_text
+from umml_cli.runs.own_items import describe_own_items, own_items_known, score_own_items
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.runs.store import BestEpoch, Evaluations, RunFolder, RunResult, RunStore
@@ -161,6 +162,7 @@ class _Run:
             map=_means(last),
             best=BestEpoch(epoch=best, map=self._evaluations[best]),
             definition=str(DEFINITION),
+            own_items=None if self._dataset.label.shape[1] else describe_own_items(last_codes),
             epochs=len(epochs),
             seconds=self._seconds,
             training_pairs={
@@ -280,7 +282,7 @@ def _training_data(
     data = TrainingData.from_arrays(
         image=unpaired.images,
         text=unpaired.texts,
-        label=unpaired.labels,
+        label=unpaired.labels if unpaired.labels.shape[1] else None,
         image_present=unpaired.image_present,
         text_present=unpaired.text_present,
         image_mean=mean,
@@ -305,6 +307,11 @@ def _check_queries(dataset: PairedDataset) -> None:
         UserError: naming what is missing.
     """
     rows = dataset.split.query
+    if not dataset.label.shape[1] and not (dataset.image_present & dataset.text_present)[rows].any():
+        raise UserError(
+            f"No query row of {dataset.name} has both an image and a text, and there are no labels, so "
+            "nothing tells which item is the right one; give labels, or some query rows with both."
+        )
     for side, present in (("image", dataset.image_present), ("text", dataset.text_present)):
         if not present[rows].any():
             raise UserError(
@@ -319,6 +326,9 @@ def _check_queries(dataset: PairedDataset) -> None:
 
 def _left_out(dataset: PairedDataset, codes: RunCodes) -> dict[str, int]:
     """What gaps leave out of the evaluation, by name; nothing where there are none."""
+    if not dataset.label.shape[1]:
+        count = int((~own_items_known(codes)).sum())
+        return {"queries without an item of their own": count} if count else {}
     counts = {
         "queries without an image": int((~codes.query_image_present).sum()),
         "queries without a text": int((~codes.query_text_present).sum()),
@@ -372,8 +382,11 @@ def _codes(
 def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:
     """Average precision of every query in both tasks, by `DEFINITION`: task to `(n_query,)`.
 
-    NaN for a query that lacks the modality that the task queries with.
+    NaN for a query that lacks the modality that the task queries with. Without labels, the query's own item
+    is the only relevant one, and the query rows are ranked.
     """
+    if not codes.query_labels.shape[1]:
+        return score_own_items(codes, DEFINITION)
     scores = {}
     for task in TASKS:
         query_codes, database_codes = codes.task_codes(task)

@@ -47,6 +47,9 @@ class BestEpoch(BaseModel):
     map: Maps
 
 
+OWN_ITEMS = "there are no labels: of all query rows, a query's own item is the only relevant one"
+
+
 class RunResult(BaseModel):
     """What `result.json` holds.
 
@@ -56,6 +59,9 @@ class RunResult(BaseModel):
             "t2i" the converse.
         best: the best of the evaluated epochs.
         definition: which of the field's mAP definitions this is, as `cmh_metrics.Definition` prints it.
+        own_items: without labels, "recall@1", "recall@5", "recall@10" and "median rank" of each task, where a
+            query's own item is the only relevant one, and how many "items" are ranked: those of the complete
+            query rows. The mAP is then of this, too. None where there are labels.
         epochs: epochs trained.
         seconds: wall time of training, encoding and evaluation.
         training_pairs: training rows, how many are "kept", how many of these still true pairs ("paired"), and
@@ -76,6 +82,7 @@ class RunResult(BaseModel):
     map: Maps
     best: BestEpoch
     definition: str
+    own_items: dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]] | None = None
     epochs: int
     seconds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     training_pairs: dict[str, int]
@@ -88,7 +95,8 @@ class RunResult(BaseModel):
     @property
     def measure(self) -> str:
         """The definition of mAP in words."""
-        return Definition.parse(self.definition).description
+        described = Definition.parse(self.definition).description
+        return described if self.own_items is None else f"{described}; {OWN_ITEMS}"
 
 
 class Evaluations(RootModel[dict[int, Maps]]):
