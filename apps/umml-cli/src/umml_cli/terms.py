@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TASKS = ("i2t", "t2i")
 
@@ -37,14 +40,38 @@ SCHEME_TITLES: dict[Scheme, str] = {
 Selection = Literal["last", "paper"]
 
 
-def method_remark(name: str) -> str:
-    """What must stand behind a method's name: nobody may take a reconstruction for the published method."""
-    return " (reconstructed)" if name == "cfrh" else ""
+DATABASES = ("encoded", "learned")
+"""What a method ranks that can learn codes from the labels of the database: its option `database`."""
+DATABASE_REMARK = (
+    "Encoded database: ranked by the hash function's codes, as any new item; learned database, as published: "
+    "ranked by codes that training made from the ranked items' own labels."
+)
 
 
-def method_title(name: str) -> str:
+def method_label(name: str, options: Mapping[str, object]) -> str:
+    """A method's name, and which database it ranks where that is an option: `amsh-learned`."""
+    return f"{name}-{options['database']}" if options.get("database") in DATABASES else name
+
+
+def split_label(label: str) -> tuple[str, str]:
+    """A method's name, and the database that its label names; "" where it names none."""
+    name, _, database = label.rpartition("-")
+    return (name, database) if name and database in DATABASES else (label, "")
+
+
+def method_remark(label: str) -> str:
+    """What must stand behind a method's name: a reconstruction, or a database that knows its labels."""
+    name, database = split_label(label)
+    remarks = [
+        *(["reconstructed"] if name == "cfrh" else []),
+        *([f"{database} database"] if database else []),
+    ]
+    return f" ({', '.join(remarks)})" if remarks else ""
+
+
+def method_title(label: str) -> str:
     """A method's name as tables and figures print it."""
-    return name.upper() + method_remark(name)
+    return split_label(label)[0].upper() + method_remark(label)
 
 
 UNPAIRED: tuple[Scheme, ...] = ("UI", "UT", "UIT")

@@ -90,14 +90,14 @@ def reproduce(
     from umml_cli.grid.experiment import find_experiments
     from umml_cli.grid.planning import outline, plan_table
     from umml_cli.grid.reproduction import Reproduction
-    from umml_cli.grid.specify import refuse_unused
+    from umml_cli.grid.specify import refuse_unused, without_learned
     from umml_cli.inputs.data_sources import open_sources
-    from umml_cli.inputs.method_options import named_method, parse_method_options
+    from umml_cli.inputs.method_options import named_label, parse_method_options
     from umml_cli.report.outputs import write_reproduction
     from umml_cli.runs.files import folder_lock
 
     console = make_console()
-    methods = [named_method(name).name for given in method or () for name in given.split(",")]
+    methods = [named_label(name) for given in method or () for name in given.split(",")]
     found = find_experiments(names)
     sources = open_sources(data or [])
     overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
@@ -131,6 +131,10 @@ def reproduce(
     print_notes(
         console, (f"{name}: {note}" for name, source in sources.items() for note in source.dataset.findings)
     )
+    left_out = without_learned(chosen.values(), sources)
+    if left_out and not reproduction.specifications:
+        raise UserError(left_out[0])
+    print_notes(console, left_out)
     digests = {name: source.dataset.digest for name, source in sources.items()}
     print_notes(console, reproduction.beside(out).outdated(out, digests))
     where = make_executor(executor, workers=workers, device=device, gpus_per_run=gpus_per_run)

@@ -46,7 +46,7 @@ def list_(out: Folder = None) -> None:
         maps = ["", ""] if result is None else [f"{result.map[task]:.4f}" for task in TASKS]
         state = str(RunState.of(spec, folder))
         table.add_row(
-            folder.path.name, spec.method, spec.dataset, spec.cell.title, str(spec.seed), *maps, state
+            folder.path.name, spec.label, spec.dataset, spec.cell.title, str(spec.seed), *maps, state
         )
     console.print(table)
 

@@ -71,6 +71,7 @@ def train(
     from umml_cli.inputs.data_sources import drawn_split, open_data
     from umml_cli.inputs.method_options import (
         check_labels,
+        labelled_options,
         method_config,
         method_version,
         named_method,
@@ -87,10 +88,11 @@ def train(
     console = make_console()
     cell = Cell(unpaired_images=unpaired_images, unpaired_text=unpaired_text, discard=discard)
     given = {"bits": bits, "epochs": epochs}
-    method = named_method(method).name  # an alias makes the same run
+    method, database = labelled_options(method)  # an alias makes the same run
     options = {
         **options_of(set_ or [], method),
         **{name: value for name, value in given.items() if value is not None},
+        **database,
     }
     config = method_config(method, preset=preset, options=options)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)

@@ -20,7 +20,7 @@ from pydantic import (
 from umml_cli.errors import UserError, describe_validation
 from umml_cli.names import Name, is_name
 from umml_cli.runs.cells import Cell, Partial
-from umml_cli.terms import SCHEME_TITLES, UNPAIRED, CompletedScheme, CompletionChoice
+from umml_cli.terms import SCHEME_TITLES, UNPAIRED, CompletedScheme, CompletionChoice, split_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,8 @@ class Experiment(BaseModel):
     Args:
         title: one sentence.
         data: names of data sets; paths are given on the command line.
-        methods: method name to its choice of options.
+        methods: method name to its choice of options. Methods that can rank learned codes may stand twice:
+            `amsh-encoded` and `amsh-learned` are AMSH with that option `database`.
         cells: scheme to its percentages; paired and untrained have the single percentage 0.
         bits: code lengths; empty: the methods' own.
         seeds: number of repetitions, seeds 0, 1, ...
@@ -110,7 +111,8 @@ class Experiment(BaseModel):
     ) -> Experiment:
         """The same experiment with some of its methods, another number of seeds, or other code lengths."""
         bits = tuple(dict.fromkeys(bits))
-        kept = {name: choice for name, choice in self.methods.items() if not methods or name in methods}
+        chosen = tuple(methods)
+        kept = {name: choice for name, choice in self.methods.items() if not chosen or selects(chosen, name)}
         return self.model_copy(
             update={"methods": kept, "seeds": seeds or self.seeds, "bits": bits or self.bits}
         )
@@ -136,7 +138,7 @@ class Experiment(BaseModel):
         data = self.data_sets(dict.fromkeys(series.dataset for series in all_series))
         return [
             series for series in all_series
-            if series.method in self.methods and series.dataset in data
+            if any(selects([name], series.method) for name in self.methods) and series.dataset in data
             and (not self.bits or series.bits in self.bits)
         ]  # fmt: skip
 
@@ -144,6 +146,11 @@ class Experiment(BaseModel):
         """Its data sets among those given, or all those given where it has none of them."""
         given = tuple(given)
         return tuple(name for name in self.data if name in given) or given
+
+
+def selects(names: Iterable[str], label: str) -> bool:
+    """Whether a method's label is among the names, by itself or by its method: `amsh` has `amsh-learned`."""
+    return not {label, split_label(label)[0]}.isdisjoint(names)
 
 
 def built_in_names() -> list[str]:
@@ -172,7 +179,13 @@ def read_experiment(path: Path) -> Experiment:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}.") from error
     except ValidationError as error:
-        known = (*Experiment.model_fields, *MethodChoice.model_fields, *SCHEME_TITLES, "extends")
+        known = (
+            *Experiment.model_fields,
+            *MethodChoice.model_fields,
+            *SCHEME_TITLES,
+            "extends",
+            "more_methods",
+        )
         raise UserError(f"{path}: {describe_validation(error, known)}.") from error
 
 
@@ -210,10 +223,14 @@ def _built_in_values(name: str) -> dict[str, Any]:
 
 
 def _with_base(values: dict[str, Any]) -> dict[str, Any]:
-    """Fill in the entries of the built-in file that `extends` names, but for what it shows."""
+    """Fill in the entries of the built-in file that `extends` names, but for what it shows.
+
+    `methods` takes the place of that file's methods, `more_methods` stand beside them.
+    """
+    more = values.pop("more_methods", {})
     base = values.pop("extends", None)
     if base is None:
-        return values
+        return {**values, "methods": {**values.get("methods", {}), **more}} if more else values
     if base not in {BASE, *built_in_names()}:
         raise UserError(
             f"extends names {base!r}; it can name {BASE} or one of {', '.join(built_in_names())}."
@@ -221,4 +238,5 @@ def _with_base(values: dict[str, Any]) -> dict[str, Any]:
     inherited = {
         key: value for key, value in _built_in_values(base).items() if key not in {"table", "figure"}
     }
-    return {**inherited, **values}
+    found = {**inherited, **values}
+    return {**found, "methods": {**found["methods"], **more}}

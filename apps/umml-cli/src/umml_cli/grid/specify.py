@@ -6,7 +6,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
-from umml_cli.inputs.method_options import method_config, method_version
+from umml_cli.grid.experiment import selects
+from umml_cli.inputs.method_options import labelled_options, method_config, method_version
 from umml_cli.runs.completion import choose_completion
 from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.validation import rows_of_run
@@ -39,13 +40,13 @@ def refuse_unused(
     """
     known = dict.fromkeys(name for each in experiments.values() for name in each.methods)
     methods = list(methods)
-    unknown = [name for name in methods if name not in known]
+    unknown = [name for name in methods if not any(selects([name], one) for one in known)]
     if unknown:
         raise UserError(
             f"None of these experiments has the method {', '.join(unknown)}; there are {', '.join(known)}."
         )
-    kept = methods or list(known)
-    unknown = [name for name in overrides if name and name not in kept]
+    kept = [name for name in known if not methods or selects(methods, name)]
+    unknown = [name for name in overrides if name and not any(selects([name], one) for one in kept)]
     if unknown:
         raise UserError(
             f"--set names the method {', '.join(unknown)}, but {', '.join(kept)} are what is trained; "
@@ -83,11 +84,14 @@ def specify(
         validation: percentage of the training rows that are held out as queries.
     """
     alike: list[dict[str, Any]] = []  # what the cells and seeds of a method on a data set have in common
-    for data, (method, choice), bits in product(
+    for data, (label, choice), bits in product(
         experiment.data_sets(sources), experiment.methods.items(), experiment.bits or (None,)
     ):
+        method, database = labelled_options(label)
+        if database.get("database") == "learned" and _without_learned(data, sources):
+            continue
         asked = {**(overrides or {}).get("", {}), **(overrides or {}).get(method, {})}
-        options = {**({} if bits is None else {"bits": bits}), **choice.options, **asked}
+        options = {**({} if bits is None else {"bits": bits}), **choice.options, **asked, **database}
         config = method_config(method, preset=choice.presets.get(data, choice.preset), options=options)
         alike.append({
             "dataset": data,
@@ -108,7 +112,32 @@ def specify(
             continue
         run = RunSpecification.of(**common, cell=cell, completion=completion, seed=seed)
         run.check_batch(len(dataset.split.train))
+        run.check_database(dataset.split)
         yield run
+
+
+def without_learned(experiments: Iterable[Experiment], sources: Mapping[str, DataSource]) -> list[str]:
+    """A sentence for each method and data set whose learned codes are not ranked, and why.
+
+    Args:
+        experiments: the grids.
+        sources: data sets by name.
+    """
+    said = {
+        (label, data): f"{label} is left out on {data}: {_without_learned(data, sources)}; learned codes are "
+        "ranked where the retrieval set is the training set."
+        for experiment in experiments
+        for data, label in product(experiment.data_sets(sources), experiment.methods)
+        if labelled_options(label)[1].get("database") == "learned" and _without_learned(data, sources)
+    }
+    return list(said.values())
+
+
+def _without_learned(data: str, sources: Mapping[str, DataSource]) -> str:
+    """Why learned codes of a data set cannot be ranked; "" where they can."""
+    split = sources[data].dataset.split
+    outside = len(set(split.retrieval) - set(split.train))
+    return f"{outside} of its {len(split.retrieval)} ranked rows are no training rows" if outside else ""
 
 
 def _completion(experiment: Experiment, method: str, cell: Cell, dataset: PairedDataset) -> Completion | None:

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from umml_cli.errors import UserError, did_you_mean
+from umml_cli.terms import split_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +56,32 @@ def check_labels(method: MethodSpec, dataset: PairedDataset) -> None:
             f"(--method {', '.join(others)}), or add an array labels of zeros and ones, a row for each item "
             "and a column for each class."
         )
+
+
+def named_label(label: str) -> str:
+    """Return the label of an installed method: its name, and behind it the database that it is to rank.
+
+    Args:
+        label: a name or alias in upper or lower case, `amsh`; or with a database, `amsh-learned`.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    from cmh_train import available_methods  # noqa: PLC0415 - brings torch
+
+    name, database = split_label(label.lower())
+    if database and label.lower() not in available_methods():
+        spec = named_method(name)
+        if "database" not in spec.config_type.model_fields:
+            raise UserError(f"{label}: {spec.name} has no option database; leave -{database} out.")
+        return f"{spec.name}-{database}"
+    return named_method(label).name
+
+
+def labelled_options(label: str) -> tuple[str, dict[str, JsonValue]]:
+    """Turn `amsh-learned` into the method's name and the option that the label stands for."""
+    name, database = split_label(named_label(label))
+    return name, {"database": database} if database else {}
 
 
 def method_config(name: str, *, preset: str | None, options: Mapping[str, JsonValue]) -> MethodConfig:

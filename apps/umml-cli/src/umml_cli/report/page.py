@@ -22,6 +22,7 @@ from umml_cli.terms import (
     TASKS,
     UNPAIRED,
     method_remark,
+    split_label,
 )
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def render_report(
         tasks=TASKS,
         task_titles=TASK_TITLES,
         method_remark=method_remark,
+        method_name=lambda label: split_label(label)[0],
         scheme_titles=SCHEME_TITLES,
         significance_remark=SIGNIFICANCE_REMARK,
         spread_remark=spread_remark,

@@ -41,7 +41,7 @@ def run_pages(all_series: Sequence[Series], datasets: Mapping[str, PairedDataset
             runs.append({
                 "id": spec.run_id,
                 "title": spec.title,
-                "method": spec.method,
+                "method": spec.label,
                 "variant": series.variant,
                 "dataset": spec.dataset,
                 "bits": series.bits,

@@ -31,6 +31,10 @@ def result_table(result: RunResult) -> Table:
     table.add_section()
     table.add_row("training rows kept", f"{pairs.get('kept', 0)} of {pairs.get('rows', 0)}")
     table.add_row("complete pairs", str(pairs.get("paired", 0)))
+    for side, ranked in (result.database or {}).items():
+        table.add_row(
+            f"ranked {side}s with a learned code", f"{ranked.get('learned', 0)} of {sum(ranked.values())}"
+        )
     for name, count in result.left_out.items():
         table.add_row(name, str(count))
     for side, counts in (result.donors or {}).items():

@@ -30,7 +30,7 @@ def write_events(store: RunStore, target: Path) -> int:
         if not epochs:
             continue
         spec = folder.read_specification()
-        place = target / spec.dataset / spec.method / f"{spec.cell.title} seed {spec.seed} {spec.run_id[:6]}"
+        place = target / spec.dataset / spec.label / f"{spec.cell.title} seed {spec.seed} {spec.run_id[:6]}"
         shutil.rmtree(place, ignore_errors=True)
         writer = writer_type(str(place))
         for values in epochs:

@@ -56,7 +56,7 @@ class Series:
 
     Args:
         dataset: name of the data set.
-        method: name of the method.
+        method: name of the method, with the database that it ranks where that is an option: `amsh-learned`.
         bits: code length.
         scores: (cell, task) to score.
         results: the runs behind them.
@@ -214,9 +214,9 @@ def collect(
 
 
 def _names(result: RunResult) -> tuple[str, str, int]:
-    """Data set, method and code length of a run."""
+    """Data set, method (with the database that it ranks) and code length of a run."""
     spec = result.specification
-    return spec.dataset, spec.method, spec.bits
+    return spec.dataset, spec.label, spec.bits
 
 
 def _name_variants(all_series: Sequence[Series]) -> list[Series]:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from umml_cli.terms import Completion
 
 DEFINITION = Definition()
+_MODALITIES: tuple[Modality, ...] = ("image", "text")
 PACKAGES = ("umml-cli", "cmh-data", "cmh-metrics", "cmh-train", "cmh-unpair", "torch", "numpy")
 
 
@@ -75,7 +76,8 @@ def perform(
         keep_weights: write the trained weights, which can be large.
 
     Raises:
-        UserError: the data set is not the one that was specified, or has fewer training rows than a batch.
+        UserError: the data set is not the one that was specified, has fewer training rows than a batch, or
+            ranks rows whose codes cannot have been learned.
         ValueError: the method does not fit the data, or training diverged.
     """
     if dataset.digest != specification.data_digest:
@@ -85,6 +87,7 @@ def perform(
         )
     dataset = rows_of_run(dataset, specification.validation)
     specification.check_batch(len(dataset.split.train))
+    specification.check_database(dataset.split)
     with run_lock(store.folder(specification).path):
         result = store.folder(specification).read_result()
         if result is None:
@@ -122,6 +125,7 @@ class _Run:
         self._evaluations: dict[int, dict[str, float]] = {}  # epoch, counted from 1, to mAP by task
         self._seconds = {"training": 0.0, "encoding": 0.0, "evaluation": 0.0}
         self._resumed = False
+        self._database: dict[str, dict[str, int]] | None = None
 
     def execute(self, *, checkpoint_minutes: float, keep_weights: bool) -> RunResult:
         spec, folder = self._spec, self._folder
@@ -171,6 +175,7 @@ class _Run:
                 "paired": int((plan.kept & plan.image_present & plan.text_present).sum()),
                 **self._smaller_batch(),
             },
+            database=self._database,
             left_out=_left_out(dataset=self._dataset, codes=last_codes),
             published_data=published_name(self._dataset),
             plan_digest=plan.digest,
@@ -221,12 +226,20 @@ class _Run:
 
     def _evaluate(self) -> tuple[RunCodes, dict[str, NDArray[np.float64]]]:
         started = time.monotonic()
-        codes = encode_split(self._method, self._dataset)
+        codes = self._encode()
         encoded = time.monotonic()
         precision = score_codes(codes)
         self._seconds["encoding"] += encoded - started
         self._seconds["evaluation"] += time.monotonic() - encoded
         return codes, precision
+
+    def _encode(self) -> RunCodes:
+        codes = encode_split(self._method, self._dataset)
+        self._database = None
+        if self._spec.database == "learned" and self._spec.cell.trained:
+            trained_rows = self._dataset.split.train[self._plan.kept]
+            codes, self._database = rank_learned_codes(codes, self._method, self._data, trained_rows)
+        return codes
 
     def _merit(self, epoch: int) -> tuple[float, int]:
         """The mean of both mAPs; of equal ones the earlier epoch is the better."""
@@ -360,6 +373,41 @@ def encode_split(method: HashingMethod, dataset: PairedDataset) -> RunCodes:
         query_labels=dataset.label[query],
         retrieval_labels=dataset.label[retrieval],
     )
+
+
+def rank_learned_codes(
+    codes: RunCodes, method: HashingMethod, data: TrainingData, trained_rows: NDArray[np.int64]
+) -> tuple[RunCodes, dict[str, dict[str, int]]]:
+    """Put learned codes in the place of encoded ones, for the ranked items that the method was trained on.
+
+    Args:
+        codes: with an encoded database.
+        method: has learned codes.
+        data: what it was trained on.
+        trained_rows: `(n_train,)` int64, rows of the data set that these are.
+
+    Returns:
+        The codes, and for "image" and "text" how many of the ranked items have "learned" codes, and how many
+        an "encoded" one because the method has not seen them.
+    """
+    positions = {row: position for position, row in enumerate(trained_rows.tolist())}
+    place = np.array([positions.get(row, -1) for row in codes.retrieval_rows.tolist()])
+    changed: dict[str, Any] = {}
+    counts: dict[str, dict[str, int]] = {}
+    for modality in _MODALITIES:
+        there = getattr(codes, f"retrieval_{modality}_present")
+        known = there & (place >= 0) & getattr(data, f"{modality}_present")[place]
+        learned = method.learned_codes(modality)
+        assert learned is not None
+        encoded = getattr(codes, f"retrieval_{modality}")
+        packed = pack_codes(learned.float().cpu().numpy()[place], code_values="signed")
+        changed[f"retrieval_{modality}"] = _where(~known, encoded, packed)
+        counts[modality] = {"learned": int(known.sum()), "encoded": int((there & ~known).sum())}
+    for modality, other in (("image", "text"), ("text", "image")):  # by the side that it has
+        there = getattr(codes, f"retrieval_{modality}_present")
+        own, others = changed[f"retrieval_{modality}"], changed[f"retrieval_{other}"]
+        changed[f"retrieval_{modality}"] = _where(there, own, others)
+    return replace(codes, **changed), counts
 
 
 def _where(present: NDArray[np.bool_], codes: PackedCodes, others: PackedCodes) -> PackedCodes:

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from umml_cli.errors import UserError
 from umml_cli.names import Name
 from umml_cli.runs.cells import Cell, Partial
-from umml_cli.terms import Completion, Device, Precision, method_remark
+from umml_cli.terms import Completion, Device, Precision, method_label, method_remark, split_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from cmh_data import Split
     from cmh_train import MethodConfig
     from cmh_unpair import UnpairingPlan
 
@@ -79,9 +80,19 @@ class RunSpecification(BaseModel):
         return _digest(self.model_dump(mode="json", exclude={"cell", "completion", "seed"}))
 
     @property
+    def label(self) -> str:
+        """The method, and which database it ranks where that is an option of it: `amsh-learned`."""
+        return method_label(self.method, self.options)
+
+    @property
+    def database(self) -> str:
+        """Which database is ranked, "encoded" or "learned"; "" where that is no option of the method."""
+        return split_label(self.label)[1] if self.label != self.method else ""
+
+    @property
     def title(self) -> str:
         """The run in one line of progress."""
-        method = self.method + method_remark(self.method)
+        method = self.method + method_remark(self.label)
         return f"{method} · {self.dataset}{self.rows_remark} · {self.cell.title} · seed {self.seed}"
 
     @property
@@ -120,6 +131,21 @@ class RunSpecification(BaseModel):
             raise UserError(
                 f"batch_size of {self.method} is {self.batch_size}, but {self.dataset} has only {n_rows} "
                 f"training rows; make it smaller, for example --set batch_size={n_rows}."
+            )
+
+    def check_database(self, split: Split) -> None:
+        """Refuse to rank learned codes of items that were not there to be learned from.
+
+        Raises:
+            UserError: the retrieval set has rows outside the training set.
+        """
+        outside = len(set(split.retrieval) - set(split.train))
+        if self.database == "learned" and outside:
+            raise UserError(
+                f"database=learned ranks the training items by codes that {self.method} learned from their "
+                f"labels, but {outside} of the {len(split.retrieval)} rows of the retrieval set of "
+                f"{self.dataset} are no training rows; take database=encoded, or a split whose retrieval set "
+                "is the training set."
             )
 
     def step_rows(self, n_kept: int) -> int:

@@ -66,6 +66,8 @@ class RunResult(BaseModel):
         seconds: wall time of training, encoding and evaluation.
         training_pairs: training rows, how many are "kept", how many of these still true pairs ("paired"), and
             "batch", the rows in a step, where fewer were kept than the option batch_size asks for.
+        database: where learned codes are ranked, for "image" and "text" how many ranked items have "learned"
+            codes, and how many an "encoded" one because the method was not trained on them.
         left_out: what the data set's gaps leave out of the evaluation, where it has any: queries without an
             image or a text, items ranked by the other side, retrieval rows with neither.
         published_data: short name of the published data set that the data are, None where they are none:
@@ -86,6 +88,7 @@ class RunResult(BaseModel):
     epochs: int
     seconds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     training_pairs: dict[str, int]
+    database: dict[str, dict[str, int]] | None = None
     left_out: dict[str, int] = Field(default_factory=dict)
     published_data: str | None = None
     plan_digest: str

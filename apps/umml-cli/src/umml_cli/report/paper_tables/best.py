@@ -10,6 +10,7 @@ from umml_cli.report.paper_tables.table import (
     Exhibited,
     PaperTable,
     Row,
+    database_remarks,
     line_label,
     run_remarks,
     table_lines,
@@ -63,6 +64,7 @@ def best_tables(exhibited: Exhibited) -> list[PaperTable]:
         "The best of UI, UT, UIT and SD at each share, and its gain over SD in percent.",
         "At 100% the gain is that over the untrained network.",
         SIGNIFICANCE_REMARK,
+        *database_remarks(shown),
     )
     return [
         PaperTable(name, experiment.title, ("task", "method"), columns, tuple(rows), tuple(notes), remarks)

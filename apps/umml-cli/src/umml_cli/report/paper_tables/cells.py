@@ -12,6 +12,7 @@ from umml_cli.report.paper_tables.table import (
     Row,
     RowKind,
     change_entry,
+    database_remarks,
     difference_entry,
     interval_text,
     line_label,
@@ -104,7 +105,7 @@ def cells_tables(exhibited: Exhibited) -> list[PaperTable]:
             ("task", "method"),
             columns,
             tuple(rows),
-            remarks=(*run_remarks(shown), *published_remark(rows)),
+            remarks=(*run_remarks(shown), *database_remarks(shown), *published_remark(rows)),
         )
     ]
 

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from umml_cli.report.paper_tables.table import Entry, Exhibited, PaperTable, Row, one_of
+from umml_cli.report.paper_tables.table import (
+    Entry,
+    Exhibited,
+    PaperTable,
+    Row,
+    database_remarks,
+    one_of,
+)
 from umml_cli.results.class_scores import class_scores
 from umml_cli.results.published import (
     BITS,
@@ -73,6 +80,7 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
         f"{method_title(series.method)} on {series.dataset}, {series.bits} bits, mean over seeds.",
         f"Ours: {SELECTION_TITLES[series.selection]}.",
         "The mean runs over the queries that carry a class; any shared label makes an item relevant.",
+        *database_remarks([series]),
     )
     return PaperTable(name, experiment.title, ("class",), tuple(columns), tuple(rows), remarks=remarks)
 

@@ -7,7 +7,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from umml_cli.results.published import PRINTED
-from umml_cli.terms import NOT_SIGNIFICANT, SELECTION_TITLES, SIGNIFICANCE_REMARK, method_title
+from umml_cli.terms import (
+    DATABASE_REMARK,
+    NOT_SIGNIFICANT,
+    SELECTION_TITLES,
+    SIGNIFICANCE_REMARK,
+    method_title,
+    split_label,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,6 +134,25 @@ def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
         "Change: (mAP / mAP paired - 1) * 100. Bold: the best method of a column.",
         SIGNIFICANCE_REMARK,
     )
+
+
+def database_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
+    """Say what an encoded and a learned database are, and where a learned one holds encoded codes too."""
+    if not any(split_label(series.method)[1] for series in shown):
+        return ()
+    said = {}
+    for series in shown:
+        for result in series.results:
+            for side, counts in (result.database or {}).items():
+                learned, ranked = counts.get("learned", 0), sum(counts.values())
+                if learned < ranked:
+                    cell = result.specification.cell.title
+                    said[series.method, series.dataset, cell, side] = (
+                        f"{method_title(series.method)} on {series.dataset}, {cell}: {learned} of {ranked} "
+                        f"ranked {side}s have learned codes, the others were no training items and "
+                        "are encoded."
+                    )
+    return (DATABASE_REMARK, *said.values())
 
 
 def difference_entry(score: Score | None, published: float | None) -> Entry:

@@ -7,6 +7,7 @@ from umml_cli.report.paper_tables.table import (
     Exhibited,
     PaperTable,
     Row,
+    database_remarks,
     difference_entry,
     interval_text,
     line_label,
@@ -20,7 +21,16 @@ from umml_cli.results.published import (
     published_unpaired,
 )
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import TASK_TITLES, TASKS, method_title
+from umml_cli.terms import TASK_TITLES, TASKS, method_title, split_label
+
+QUOTED = {
+    "amsh": "AMSH (learned database, all rows with their pairs shuffled)",
+    "rucmh": "RUCMH (quoted)",
+    "flexcmh": "FLEXCMH (quoted)",
+}
+"""How the rivals are called whose numbers are the paper's."""
+NOT_RUN = "RUCMH and FlexCMH, which the paper quotes, are not run here: no program of them is public."
+OWN_ROWS = "Without + UMML: needs no pairs; trained on the same rows, each modality on those that have it."
 
 
 def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
@@ -40,9 +50,11 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
         values = [
             printed.get((method, *column)) if column[0] in shown_as_printed else None for column in columns
         ]
-        rows.append(Row((method_title(method),), "published", tuple(plain_entry(value) for value in values)))
+        title = QUOTED.get(method, method_title(method))
+        rows.append(Row((title,), "published", tuple(plain_entry(value) for value in values)))
     for method, bits in table_lines(shown):
-        label = (f"{line_label(method, bits, shown)} + UMML",)
+        needs_pairs = not split_label(method)[1]
+        label = (line_label(method, bits, shown) + (" + UMML" if needs_pairs else ""),)
         ours, known, difference = [], [], []
         for dataset, task in columns:
             series = by_key.get((dataset, method, bits))
@@ -65,6 +77,9 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
     remarks = (
         *run_remarks(shown)[:2],
         "Ours: 50% of the images without text and 50% of the texts without image, so that no pair is left.",
+        NOT_RUN,
+        *([OWN_ROWS] if any(split_label(series.method)[1] for series in shown) else []),
+        *database_remarks(shown),
         *published_remark(rows),
     )
     return [PaperTable(name, experiment.title, ("method",), titles, tuple(rows), remarks=remarks)]
