@@ -196,6 +196,14 @@ def ray(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def engines(session: nox.Session) -> None:
+    """Round trips of exported codes through the real engines: faiss, PostgreSQL, Milvus, SQLite, Lance."""
+    sync(session, "--package", "cmh-search", "--group", "engines")
+    tests = PACKAGES["cmh-search"] / "tests" / "test_engines.py"
+    session.run("pytest", str(tests), *session.posargs, env={"CMH_SEARCH_ENGINES": "1"})
+
+
+@nox.session(python=PYTHONS[0])
 def lock(session: nox.Session) -> None:
     """Say whether declarations and pins agree; `-- --write` makes them, `-- --newer` lists newer versions."""
     sync(session, "--only-group", "dev")  # packaging comes with nox

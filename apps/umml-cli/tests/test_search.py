@@ -1,5 +1,7 @@
+import contextlib
 import json
 import shutil
+import sqlite3
 
 import h5py
 import numpy as np
@@ -248,6 +250,21 @@ def test_an_index_alone_finds_what_is_like_an_item(model, tmp_path):
     said = str(run("search", tmp_path / "alone", "cat").exception)
     assert "has no model beside it" in said
     assert found(model / "index", "cat") == found(model, "cat")
+
+
+def test_an_export_stands_beside_what_the_search_finds(model, tmp_path):
+    done = run("export", model, "--to", "sqlite-vec", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.exception
+    assert "180 items of 32 bits for sqlite-vec: README.txt, codes.db, query.py, vec0.sql" in done.output
+    answer = found(model, "cat dog", "-k", "1")
+    with contextlib.closing(sqlite3.connect(tmp_path / "out" / "codes.db")) as database:
+        codes = dict(database.execute("SELECT id, code FROM codes WHERE side = 'image'"))
+        texts = dict(database.execute("SELECT id, code FROM codes WHERE side = 'text'"))
+    query, name = int(answer["code"], 16), answer["items"][0]["id"]
+    distances = [(query ^ int.from_bytes(side[name], "big")).bit_count() for side in (codes, texts)]
+    assert min(distances) == answer["items"][0]["distance"]
+    again = run("export", model, "--to", "milvus", "--out", tmp_path / "out")
+    assert "is there already; choose another folder" in str(again.exception)
 
 
 def test_re_ranking_needs_outputs(trained, tmp_path):

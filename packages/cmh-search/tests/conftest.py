@@ -1,3 +1,6 @@
+import importlib.util
+import os
+
 import numpy as np
 import pytest
 
@@ -25,3 +28,17 @@ def random_items(rng, n, bits, first=0, image_share=0.7, text_share=0.7):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def need():
+    """Find engines; without them a test is skipped, except where all of them must be there."""
+
+    def find(*names):
+        missing = [name for name in names if importlib.util.find_spec(name) is None]
+        if missing and os.environ.get("CMH_SEARCH_ENGINES"):
+            pytest.fail(f"{missing} must be installed here")
+        if missing:
+            pytest.skip(f"{missing} is not installed; nox -s engines brings it")
+
+    return find

@@ -2,8 +2,9 @@
 
 from cmh_search._combine import Combine
 from cmh_search._errors import CodeIndexError
+from cmh_search._exports.export import Engine, export_index
 from cmh_search._index import CodeIndex
 from cmh_search._results import SearchResult
 from cmh_search._writer import IndexWriter
 
-__all__ = ["CodeIndex", "CodeIndexError", "Combine", "IndexWriter", "SearchResult"]
+__all__ = ["CodeIndex", "CodeIndexError", "Combine", "Engine", "IndexWriter", "SearchResult", "export_index"]

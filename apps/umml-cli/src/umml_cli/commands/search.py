@@ -52,7 +52,8 @@ def search(
         title = words or (f"like {like}" if like is not None else str(image))
         write_result_page(html, title, answer, searcher.index)
     if as_json:
-        typer.echo(json.dumps({"remark": answer.remark, "items": answer.items}, ensure_ascii=False, indent=1))
+        content = {"remark": answer.remark, "code": query.hexadecimal(), "items": answer.items}
+        typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
         return
     if answer.remark:
         print_notes(console, [answer.remark])

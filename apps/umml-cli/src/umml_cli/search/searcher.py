@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from cmh_metrics import PackedCodes, pack_codes, unpack_codes
+
 from umml_cli.errors import UserError
 from umml_cli.search.queries import encode_picture, encode_words
 
@@ -12,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
-    from cmh_metrics import PackedCodes
     from cmh_search import CodeIndex, Combine
     from cmh_train import Model
     from numpy.typing import NDArray
@@ -38,6 +39,11 @@ class Query:
     modality: Side
     like: str | None = None
     remark: str | None = None
+
+    def hexadecimal(self) -> str:
+        """The code as the scripts of `umml export` take it, first bit highest."""
+        packed = self.codes if isinstance(self.codes, PackedCodes) else pack_codes(self.codes)
+        return np.packbits(unpack_codes(packed) > 0).tobytes().hex()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The codes of an index as files that other engines load, one module for each engine."""
