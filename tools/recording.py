@@ -17,7 +17,7 @@ COLUMNS = (
     "details", "versions",
 )  # fmt: skip
 PACKAGES = (
-    "cmh-data", "cmh-metrics", "cmh-search", "cmh-unpair",
+    "cmh-data", "cmh-features", "cmh-metrics", "cmh-search", "cmh-unpair",
     "h5py", "numpy", "numba", "torch", "torchmetrics", "scikit-learn", "faiss-cpu",
 )  # fmt: skip
 

@@ -31,6 +31,11 @@ CLUSTER = (
 )
 CPU = "uv pip install --torch-backend cpu --editable apps/umml-cli"
 FIDELITY = "uv run --with scipy python tools/fidelity.py SHARED OUT"
+DEBS = "--from debs --image-encoder grey-pixels"
+DEP11 = "--from dep11 --image-encoder efficientnet-lite0"
+ENCODE = "uv run umml features photos photos.h5 --image-encoder efficientnet-lite0 --text-encoder minilm"
+GAPS = "uv run umml train photos.h5 --method dadh --preset small --bits 64 --seed 1"
+SMALL = "--set batch_size=16 --epochs 2"
 # As written -> (what runs in its place, why).
 INSTEAD = {
     "pip install uv": ("uv --version", "it is here, and tests fetch nothing"),
@@ -61,6 +66,21 @@ INSTEAD = {
     "umml reproduce my-grid.toml --data emoji": ("true", "the reader's own grid: test_reproduce has some"),
     "pip install 'umml-cli[ray]'": ("true", "on no index yet"),
     CLUSTER: ("true", "needs a cluster: test_ray has one"),
+    f"umml data build hanzi {DEBS} --protocol hanzi --out hanzi.h5": (
+        "true",
+        "test_debian has small packages",
+    ),
+    f"umml data build debian-apps {DEP11} --protocol debian-apps --out debian-apps.h5": ("true", "as above"),
+    "uv run tools/folder_with_gaps.py photos --items 600": (
+        "uv run tools/folder_with_gaps.py photos --items 60",
+        "minutes",
+    ),
+    f"{ENCODE} --queries 100": (ENCODE, "60 items"),
+    f"{GAPS} --out kept": (f"{GAPS} --out kept {SMALL}", "60 items"),
+    f"{GAPS} --discard-incomplete --out discarded": (
+        f"{GAPS} --discard-incomplete --out discarded {SMALL}",
+        "60 items",
+    ),
     FIDELITY: ("uv run python -m py_compile tools/fidelity.py", "hours, on shared data"),
     RESULTS: (f"{RESULTS} --plan", "hours"),
 }

@@ -28,9 +28,15 @@ def arrays():
     }
 
 
-def run(path, *arguments, method="jdsh"):
+def runs_of(path):
+    """The only finished run beside a file."""
+    (found,) = (path.parent / "runs" / path.stem).glob("*/result.json")
+    return found.parent
+
+
+def run(path, *arguments, method="jdsh", out=None):
     options = ["--preset", "small", "--epochs", "2", "--bits", "16", "--set", "batch_size=20"]
-    out = path.parent / "runs" / path.stem
+    out = path.parent / "runs" / (out or path.stem)
     done = CliRunner().invoke(
         app, ["train", str(path), "--method", method, *options, *arguments, "--out", str(out)]
     )
@@ -152,3 +158,23 @@ def test_what_umml_unpair_wrote_is_trained_as_unpaired(arrays, tmp_path):
     assert done.exit_code == 0, done.exception
     _, result, _ = run(tmp_path / "less.h5")
     assert result["training_pairs"] == {"rows": 100, "kept": 100, "paired": 60}
+
+
+def test_using_incomplete_rows_is_compared_with_discarding_them(arrays, tmp_path):
+    """Discarding gives what a file without these rows in its split gives, on the same queries."""
+    gaps = with_gaps(arrays, np.arange(20), np.arange(30, 60), 0.0)
+    np.savez(tmp_path / "gaps.npz", **gaps)
+    _, used, _ = run(tmp_path / "gaps.npz")
+    kept = runs_of(tmp_path / "gaps.npz")
+    _, discarded, output = run(tmp_path / "gaps.npz", "--discard-incomplete", out="less")
+    assert "50 training rows that lack an image or a text are left out" in output
+    assert used["training_pairs"] == {"rows": 100, "kept": 100, "paired": 50}
+    assert discarded["training_pairs"] == {"rows": 50, "kept": 50, "paired": 50}
+    gaps["train"] = np.concatenate([np.arange(20, 30), np.arange(60, 100)])
+    np.savez(tmp_path / "other.npz", **gaps)
+    assert run(tmp_path / "other.npz")[1]["map"] == discarded["map"]
+    less = runs_of(tmp_path / "less")
+    done = CliRunner().invoke(app, ["evaluate", str(kept), "--versus", str(less)])
+    assert done.exit_code == 0, done.exception
+    np.savez(tmp_path / "none.npz", **with_gaps(arrays, np.arange(100), [], 0.0))
+    assert "No training row of none has both" in run(tmp_path / "none.npz", "--discard-incomplete")

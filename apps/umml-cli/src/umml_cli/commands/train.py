@@ -48,6 +48,13 @@ def train(
         ),
     ] = "none",
     validation: ValidationOption = 0,
+    discard_incomplete: Annotated[
+        bool,
+        typer.Option(
+            "--discard-incomplete",
+            help="Leave out the training rows that lack an image or a text, to compare with using them.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
     device: Annotated[Device, typer.Option(help="Where to train.")] = "cpu",
@@ -67,8 +74,10 @@ def train(
     Example: umml train wikipedia.npz --method dadh --preset small --unpaired-images 20
 
     Example: umml train mine.npz --split-seed 0 --queries 500 --stratified
+
+    Example: umml train photos.h5 --discard-incomplete --out discarded
     """
-    from umml_cli.inputs.data_sources import drawn_split, open_data
+    from umml_cli.inputs.data_sources import drawn_split, open_data, without_incomplete
     from umml_cli.inputs.method_options import (
         check_labels,
         labelled_options,
@@ -99,6 +108,9 @@ def train(
     dataset = open_data(data, split=split, first_row=first_row, needs_labels=False)
     check_labels(named_method(method), dataset)
     print_notes(console, dataset.findings)
+    if discard_incomplete:
+        dataset, count = without_incomplete(dataset)
+        print_notes(console, [f"{count} training rows that lack an image or a text are left out"])
     plan = cell.plan(len(rows_of_run(dataset, validation).split.train))
     completion = choose_completion(
         complete,

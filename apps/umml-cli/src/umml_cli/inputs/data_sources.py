@@ -118,6 +118,26 @@ def open_data(
     return replace(dataset, name=stem if is_name(stem) else "data")
 
 
+def without_incomplete(dataset: PairedDataset) -> tuple[PairedDataset, int]:
+    """Leave out the training rows that lack an image or a text; queries and ranked items stay.
+
+    Returns:
+        The data, and how many rows were left out.
+
+    Raises:
+        UserError: no training row is complete.
+    """
+    rows = dataset.split.train
+    complete = (dataset.image_present & dataset.text_present)[rows]
+    if not complete.any():
+        raise UserError(
+            f"No training row of {dataset.name} has both an image and a text, so --discard-incomplete would "
+            "leave none; train without it."
+        )
+    split = replace(dataset.split, train=rows[complete])
+    return dataset.with_split(split), int((~complete).sum())
+
+
 def open_sources(assignments: Iterable[str]) -> dict[str, DataSource]:
     """Load the data sets of `NAME=PATH` arguments; a name alone is a built-in data set."""
     sources: dict[str, DataSource] = {}
