@@ -47,6 +47,8 @@ cmh_features.available_encoders()
 encoder = cmh_features.load_encoder("tf-idf").fit(["a red apple"])
 assert encoder.encode_texts(["apple"]).present.all()
 import numpy
+pixels = cmh_features.load_encoder("grey-pixels").encode_images([numpy.zeros((2, 2), "uint8")])
+assert pixels.features.shape == (1, 1024)
 assert cmh_features.open_image(numpy.zeros((2, 2), "uint8")).mode == "RGB"
 """
     subprocess.run([sys.executable, "-c", script], check=True)

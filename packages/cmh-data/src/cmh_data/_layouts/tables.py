@@ -34,12 +34,12 @@ def tables(path: Path, found: Found, options: ReadOptions) -> RawData | None:
     plain = all(role == variable.key for role, variable in roles.items()) and "labels" in roles
     raw = read_roles(path, PLAIN if plain else _name_of(roles), roles, options)
     for role in {"image", "text"} - set(roles):
-        key = next((key for key in KEY_NAMES[role] if key in found and found[key].dtype.kind in "US"), None)
+        key = next((key for key in KEY_NAMES[role] if key in found and found[key].dtype.kind in "USO"), None)
         if key is not None:
-            raw.warnings.append(
-                f"{key} must hold numbers, but its dtype is {found[key].dtype}: turn words into a table with "
-                "bag_of_words, and images into features."
-            )
+            cure = "encode pictures whose paths you have with umml features, addresses are not fetched"
+            if role == "text":
+                cure = "turn words into a table with bag_of_words"
+            raw.warnings.append(f"{key} must hold numbers, but its dtype is {found[key].dtype}: {cure}.")
     return raw
 
 
