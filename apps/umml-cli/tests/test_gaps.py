@@ -121,9 +121,15 @@ def test_queries_ask_with_the_side_they_have_and_items_are_ranked_by_theirs(arra
         assert set(codes["query_rows"][left_out]) == {150, 151, 152}
         assert set(codes["query_rows"][np.isnan(file["last_t2i"])]) == {150, 160}
         assert np.nanmean(file["last_i2t"]) == pytest.approx(result["map"]["i2t"])
-    done = CliRunner().invoke(app, ["evaluate", str(folder)])
+    out = tmp_path / "report.json"
+    done = CliRunner().invoke(app, ["evaluate", str(folder), "--out", str(out)])
     assert done.exit_code == 0
-    assert "4 of 40 queries lack an image or a text and are left out" in done.output + (done.stderr or "")
+    said = done.output + (done.stderr or "")
+    assert "3 of 40 queries lack an image and are left out of image-to-text" in said
+    assert "2 of 40 queries lack a text and are left out of text-to-image" in said
+    report = json.loads(out.read_text())["tasks"]
+    assert report["image-to-text"]["mean_average_precision"] == pytest.approx(result["map"]["i2t"])
+    assert report["text-to-image"]["mean_average_precision"] == pytest.approx(result["map"]["t2i"])
 
 
 def test_missing_items_may_hold_anything(arrays, tmp_path):

@@ -122,8 +122,13 @@ def test_images_and_texts_that_share_no_row_are_trained_and_ranked_by_labels(arr
     np.savez(tmp_path / "mine.npz", **arrays, labels=label, image_present=image, text_present=~image)
     done = train(tmp_path / "mine.npz", method="dadh")
     assert done.exit_code == 0, done.exception
-    _, result = finished(tmp_path)
+    folder, result = finished(tmp_path)
     assert result["training_pairs"]["paired"] == 0
     assert result["left_out"]["queries without a text"] == int(image[QUERY].sum())
     assert result["left_out"]["queries without an image"] == int((~image)[QUERY].sum())
     assert min(result["map"].values()) > 0.33
+    out = tmp_path / "report.json"
+    assert invoke("evaluate", folder, "--out", out).exit_code == 0
+    tasks = json.loads(out.read_text())["tasks"]
+    maps = [tasks[name]["mean_average_precision"] for name in ("image-to-text", "text-to-image")]
+    assert maps == pytest.approx([result["map"]["i2t"], result["map"]["t2i"]])

@@ -382,7 +382,12 @@ def test_own_pixels_edited_in_place_are_new_data(tmp_path):
 
 @pytest.mark.parametrize("ending", ["npz", "h5"])
 def test_images_that_are_paths_or_addresses_are_refused_with_the_cure(tmp_path, ending):
-    arrays = {"text": np.eye(12), "labels": np.ones((12, 2)), "train": np.arange(8), "query": np.arange(8, 12)}
+    arrays = {
+        "text": np.eye(12),
+        "labels": np.ones((12, 2)),
+        "train": np.arange(8),
+        "query": np.arange(8, 12),
+    }
     paths = [f"https://x.org/{number}.jpg" for number in range(12)]
     path = tmp_path / f"data.{ending}"
     if ending == "npz":
@@ -392,6 +397,8 @@ def test_images_that_are_paths_or_addresses_are_refused_with_the_cure(tmp_path, 
             file["images"] = paths
             for name, values in arrays.items():
                 file[name] = values
-    with pytest.raises(cmh_data.DataError, match=r"images must hold numbers.* umml features, addresses are not"):
+    with pytest.raises(
+        cmh_data.DataError, match=r"images must hold numbers.* umml features, addresses are not"
+    ):
         cmh_data.load(path)
     assert any("images must hold numbers" in problem for problem in cmh_data.inspect(path).problems)

@@ -218,21 +218,25 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
     codes = RunCodes.load(path)
     if not codes.query_labels.shape[1]:
         return evaluate_own_items(codes, folder, options)
-    asks = codes.query_image_present & codes.query_text_present
-    if not asks.all():
-        if not asks.any():
-            raise UserError(f"No query of {folder} has both an image and a text; result.json has its mAP.")
-        print(  # noqa: T201
-            f"Note: {int((~asks).sum())} of {len(asks)} queries lack an image or a text and are left out.",
-            file=sys.stderr,
+    reports = {}
+    for task, title in (("i2t", "image-to-text"), ("t2i", "text-to-image")):
+        asks = codes.asks(task)
+        query_codes, database_codes = codes.task_codes(task)
+        if not asks.all():
+            side = "an image" if task == "i2t" else "a text"
+            lack = f"{int((~asks).sum())} of {len(asks)} queries lack {side} and are left out of {title}"
+            print(f"Note: {lack}.", file=sys.stderr)  # noqa: T201
+        reports[title] = cmh_metrics.evaluate(
+            task=title,
+            query_codes=query_codes[asks],
+            database_codes=database_codes,
+            query_labels=codes.query_labels[asks],
+            database_labels=codes.retrieval_labels,
+            **options,
         )
-    return cmh_metrics.evaluate(
-        query_codes={"image": codes.query_image[asks], "text": codes.query_text[asks]},
-        database_codes={"image": codes.retrieval_image, "text": codes.retrieval_text},
-        query_labels=codes.query_labels[asks],
-        database_labels=codes.retrieval_labels,
-        **options,
-    )
+    first = reports["image-to-text"]
+    tasks = {title: report[title] for title, report in reports.items()}
+    return cmh_metrics.RetrievalReport(tasks, first.definition, first.provenance)
 
 
 def evaluate_own_items(codes: Any, folder: Path, options: dict[str, Any]) -> Any:
