@@ -33,6 +33,8 @@ class Yardstick:
 
 YARDSTICKS = {
     "dcmh": Yardstick({"variant": "port", "text_widths": (1024,)}, (0.236, 0.214), (0.005, 0.012)),
+    "dchmt": Yardstick({"learning_rate": 1e-3, "batch_size": 128}, (0.248, 0.325), (0.004, 0.005)),
+    "dsph": Yardstick({}, (0.359, 0.378), (0.002, 0.001)),
 }
 
 

@@ -52,6 +52,8 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
         ("amsh", ()),
         ("cagan", ("--preset", "small", "--epochs", 3)),
         ("cfrh", ("--preset", "small")),
+        ("dchmt", ("--preset", "small", "--epochs", 5)),
+        ("dsph", ("--preset", "small", "--epochs", 5)),
         ("dcmh", ("--preset", "small", "--epochs", 10)),
         ("djsrh", ("--preset", "small", "--epochs", 5)),
         ("ucch", ("--preset", "small", "--epochs", 6)),
