@@ -292,8 +292,14 @@ def test_every_option_says_what_it_is():
             lambda: built(DataSpec(n_train=40, image_shape=(3, 224, 224), text_width=9)),
             r"images of CAGAN must be features.*\(3, 224, 224\); encode the pixels first",
         ),
-        (lambda: fit(built(), training_data(), epochs=1, batch_size=41), "only 40 training rows"),
-        (lambda: fit(built(), training_data(), epochs=1, batch_size=8), "built with batch_size=16"),
+        (
+            lambda: fit(built(training_data().spec), training_data(), epochs=1, batch_size=41),
+            "only 40 training rows",
+        ),
+        (
+            lambda: fit(built(training_data().spec), training_data(), epochs=1, batch_size=8),
+            "built with batch_size=16",
+        ),
         (
             lambda: TrainingData.from_arrays(image=np.ones((40, 12)), text=np.ones((40, 0))),
             r"text must have .* both not empty, but its shape is \(40, 0\)",

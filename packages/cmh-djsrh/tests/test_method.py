@@ -13,6 +13,7 @@ from cmh_train import Batch, DataSpec, build_method, encode_dataset, find_method
 
 SMALL = {"bits": 16, "text_widths": (32,), "batch_size": 16}
 SPEC = DataSpec(n_train=40, image_shape=(12,), text_width=9)
+DATA = example_data(n_train=40, labelled=False)
 VARIANTS = (
     {},
     {"missing": "left-out"},
@@ -122,11 +123,10 @@ def test_left_out_equals_the_program_where_nothing_is_missing():
 
 
 def test_a_last_batch_that_is_not_full_is_left_out():
-    data = example_data(n_train=40, labelled=False)
-    method, sizes = built(data.spec), []
+    method, sizes = built(DATA.spec), []
     update = method.update
     method.update = lambda batch: sizes.append(len(batch.index)) or update(batch)
-    fit(method, data, epochs=2, batch_size=16)
+    fit(method, DATA, epochs=2, batch_size=16)
     assert sizes == [16, 16, 16, 16]
 
 
@@ -139,7 +139,7 @@ def test_presets():
     assert wikipedia.intra_image_weight == wikipedia.intra_text_weight == 0.3
     assert wikipedia.image_learning_rate == wikipedia.text_learning_rate == 0.01
     assert (wikipedia.epochs, nuswide.epochs) == (200, 80)
-    assert "frozen features" in spec.title
+    assert spec.fine_tuned == "AlexNet"
 
 
 def test_every_option_says_where_it_comes_from():
@@ -162,10 +162,7 @@ def test_every_option_says_where_it_comes_from():
             lambda: built(replace(SPEC, image_shape=(3, 224, 224))),
             r"images of DJSRH must be features.*\(3, 224, 224\); encode the pixels first",
         ),
-        (
-            lambda: fit(built(), example_data(n_train=40, labelled=False), epochs=1, batch_size=41),
-            "only 40 training rows",
-        ),
+        (lambda: fit(built(DATA.spec), DATA, epochs=1, batch_size=41), "only 40 training rows"),
     ],
 )
 def test_bad_input(call, message):

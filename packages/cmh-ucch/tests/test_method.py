@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 
 SMALL = {"bits": 16, "image_widths": (32, 24), "text_widths": (32,), "batch_size": 16, "negatives": 20}
 SPEC = DataSpec(n_train=40, image_shape=(12,), text_width=9)
+DATA = example_data(n_train=40, labelled=False)
 VARIANTS = (
     {},
     {"missing": "left-out"},
@@ -214,11 +215,10 @@ def test_left_out_equals_the_program_where_nothing_is_missing():
 
 
 def test_a_last_batch_that_is_not_full_is_left_out():
-    data = example_data(n_train=40, labelled=False)
-    method, sizes = built(data.spec), []
+    method, sizes = built(DATA.spec), []
     update = method.update
     method.update = lambda batch: sizes.append(len(batch.index)) or update(batch)
-    fit(method, data, epochs=2, batch_size=16)
+    fit(method, DATA, epochs=2, batch_size=16)
     assert sizes == [16, 16, 16, 16]
 
 
@@ -250,10 +250,7 @@ def test_every_option_says_where_it_comes_from():
             lambda: built(replace(SPEC, image_shape=(3, 224, 224))),
             r"images of UCCH must be features.*\(3, 224, 224\); encode the pixels first",
         ),
-        (
-            lambda: fit(built(), example_data(n_train=40, labelled=False), epochs=1, batch_size=41),
-            "only 40 training rows",
-        ),
+        (lambda: fit(built(DATA.spec), DATA, epochs=1, batch_size=41), "only 40 training rows"),
     ],
 )
 def test_bad_input(call, message):

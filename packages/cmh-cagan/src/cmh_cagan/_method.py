@@ -21,6 +21,7 @@ from cmh_train import (
 from cmh_cagan._config import PRESETS, CAGANConfig
 from cmh_cagan._losses import similarity_losses, total_loss
 from cmh_cagan._networks import GraphNetwork
+from cmh_cagan._products import FastLinear
 from cmh_cagan._similarity import joint_similarity, joint_similarity_of_present
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class CAGAN(SharpenedMethod):
         image_width, text_width = image_feature_width(data_spec, "CAGAN"), data_spec.text_width
         # The learned adjacency has a place for every sample of a batch, and fit gives no larger batches.
         self.training_batch_size = min(config.batch_size, data_spec.n_train)
-        self.image_net = linear_layers(image_width, config.image_widths, config.bits)
-        self.text_net = linear_layers(text_width, config.text_widths, config.bits)
+        self.image_net = linear_layers(image_width, config.image_widths, config.bits, layer=FastLinear)
+        self.text_net = linear_layers(text_width, config.text_widths, config.bits, layer=FastLinear)
         self.image_graph = self._graph_network(image_width)
         self.text_graph = self._graph_network(text_width)
         self.text_similarity = config.text_similarity or "binary"

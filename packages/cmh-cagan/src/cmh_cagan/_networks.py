@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from cmh_cagan._products import FastLinear, graph_layer
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -45,7 +47,7 @@ class GraphLayer(torch.nn.Module):
         Returns:
             `(batch, output_width)` floating point, before the ReLU.
         """
-        return torch.addmm(self.bias, adjacency, features @ self.weight)
+        return graph_layer(features, adjacency, self.weight, self.bias)
 
 
 class GraphNetwork(torch.nn.Module):
@@ -91,7 +93,7 @@ class GraphNetwork(torch.nn.Module):
         self.layers = torch.nn.ModuleList(
             GraphLayer(width_in, width_out) for width_in, width_out in pairwise([input_width, *widths])
         )
-        self.head = torch.nn.Linear(widths[-1], bits)
+        self.head = FastLinear(widths[-1], bits)
 
     def adjacency(self, similarity: torch.Tensor) -> torch.Tensor:
         """Return the adjacency A.

@@ -129,9 +129,10 @@ def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:
 #: What the package announces in the entry-point group `cmh.methods`.
 METHOD = MethodSpec(
     name="djsrh",
-    title="DJSRH: deep joint-semantics reconstructing hashing, on frozen features (Su et al., ICCV 2019)",
+    title="DJSRH: deep joint-semantics reconstructing hashing (Su, Zhong, Zhang, ICCV 2019)",
     config_type=DJSRHConfig,
     build=_build,
     supervised=False,
     presets=PRESETS,
+    fine_tuned="AlexNet",
 )

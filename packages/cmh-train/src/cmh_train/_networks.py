@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def linear_layers(input_width: int, widths: Sequence[int], output_width: int) -> torch.nn.Sequential:
+def linear_layers(
+    input_width: int,
+    widths: Sequence[int],
+    output_width: int,
+    *,
+    layer: type[torch.nn.Linear] = torch.nn.Linear,
+) -> torch.nn.Sequential:
     """Make linear layers with ReLU between them: a network before its tanh, a decoder, a discriminator.
 
     Args:
         input_width: width of the input.
         widths: of the hidden layers; none: one linear layer.
         output_width: width of the output.
+        layer: what a linear layer is, with the initial values of torch's.
 
     Returns:
         A network from `(batch, input_width)` to `(batch, output_width)`, initialised as torch does.
@@ -28,5 +35,5 @@ def linear_layers(input_width: int, widths: Sequence[int], output_width: int) ->
     """
     layers: list[torch.nn.Module] = []
     for width_in, width_out in pairwise([input_width, *widths]):
-        layers += [torch.nn.Linear(width_in, width_out), torch.nn.ReLU(inplace=True)]
-    return torch.nn.Sequential(*layers, torch.nn.Linear([input_width, *widths][-1], output_width))
+        layers += [layer(width_in, width_out), torch.nn.ReLU(inplace=True)]
+    return torch.nn.Sequential(*layers, layer([input_width, *widths][-1], output_width))
