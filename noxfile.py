@@ -196,6 +196,13 @@ def ray(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def browser(session: nox.Session) -> None:
+    """The page of `umml serve` in a headless Chromium or Chrome, which must be on the machine."""
+    sync(session, "--package", "umml-integration-tests", "--group", "test", "--group", "browser")
+    session.run("pytest", "tests/integration/test_serve.py", *session.posargs, env={"UMML_BROWSER": "1"})
+
+
+@nox.session(python=PYTHONS[0])
 def engines(session: nox.Session) -> None:
     """Round trips of exported codes through the real engines: faiss, PostgreSQL, Milvus, SQLite, Lance."""
     sync(session, "--package", "cmh-search", "--group", "engines")

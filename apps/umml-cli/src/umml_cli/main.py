@@ -26,6 +26,7 @@ from umml_cli.commands import (
     reproduce,
     runs,
     search,
+    serve,
     train,
     unpair,
 )
@@ -52,6 +53,7 @@ for _command in (
     encode.encode,
     index.index,
     search.search,
+    serve.serve,
     export.export,
     features.features,
     unpair.unpair,

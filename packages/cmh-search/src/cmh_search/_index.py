@@ -141,6 +141,16 @@ class CodeIndex:
                 totals[group] += len(live)
         return totals
 
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """Rows of the live items, `(n,)` int64, rising."""
+        live = [
+            np.arange(len(segment)) if segment.deleted is None else np.flatnonzero(~segment.deleted)
+            for segment in self._state.segments
+        ]
+        shifted = [rows + first_row for rows, (_, first_row) in zip(live, self._state, strict=True)]
+        return np.concatenate([np.empty(0, np.int64), *shifted])
+
     def refresh(self) -> CodeIndex:
         """Open the newest state.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,9 @@ import numpy as np
 from umml_cli.errors import UserError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cmh_train import Model
     from numpy.typing import NDArray
+    from PIL import Image
 
 LONGEST_QUERY = 10_000  # characters
 
@@ -60,12 +60,12 @@ def encode_words(model: Model, words: str) -> tuple[NDArray[np.float32], str | N
     return outputs, remark
 
 
-def encode_picture(model: Model, picture: Path | bytes) -> NDArray[np.float32]:
+def encode_picture(model: Model, picture: Path | Image.Image) -> NDArray[np.float32]:
     """Encode a picture as a query.
 
     Args:
         model: the model that made the index.
-        picture: its path, or the bytes of a file.
+        picture: its path, or the picture itself.
 
     Returns:
         `(1, bits)` float32 outputs.
@@ -73,8 +73,7 @@ def encode_picture(model: Model, picture: Path | bytes) -> NDArray[np.float32]:
     Raises:
         UserError: if there is no such file, it is no picture, or the model's image encoder is not known.
     """
-    name = "The picture" if isinstance(picture, bytes) else str(picture)
-    if not isinstance(picture, bytes) and not picture.is_file():
+    if isinstance(picture, Path) and not picture.is_file():
         raise UserError(f"{picture} is not found; give the path of a file.")
     if "image" not in model.description.encoders:
         raise UserError(
@@ -83,5 +82,6 @@ def encode_picture(model: Model, picture: Path | bytes) -> NDArray[np.float32]:
         )
     outputs = model.encode_images([picture])
     if np.isnan(outputs).any():
+        name = str(picture) if isinstance(picture, Path) else "The picture"
         raise UserError(f"{name} cannot be read as an image; give a JPEG, PNG, GIF, WebP, BMP or TIFF file.")
     return outputs

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cmh_search import CodeIndex, Combine
     from cmh_train import Model
     from numpy.typing import NDArray
+    from PIL import Image
 
 Side = Literal["image", "text"]
 
@@ -81,7 +82,7 @@ class Searcher:
         outputs, remark = encode_words(self._model(), words)
         return Query(codes=outputs, values=outputs, modality="text", remark=remark)
 
-    def picture(self, picture: Path | bytes) -> Query:
+    def picture(self, picture: Path | Image.Image) -> Query:
         """Encode a picture."""
         outputs = encode_picture(self._model(), picture)
         return Query(codes=outputs, values=outputs, modality="image")
