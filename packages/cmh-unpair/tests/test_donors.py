@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
-from cmh_unpair import find_donors, plan_unpairing
+from cmh_unpair import _similar_labels, find_donors, plan_unpairing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,9 +84,54 @@ def test_label_donors_are_the_same_whatever_the_block_size(monkeypatch):
     labels = (rng.random((300, 12)) < 0.3).astype(np.uint8)
     data = unpaired(300, labels, unpaired_images=40, unpaired_text=40)
     whole = find_donors(data, by="label").digest
-    monkeypatch.setattr("cmh_unpair._donors._TILE", 5)
-    monkeypatch.setattr("cmh_unpair._donors._TILE_ROWS", 3)
+    monkeypatch.setattr("cmh_unpair._similar_labels._TILE", 5)
+    monkeypatch.setattr("cmh_unpair._similar_labels._TILE_ROWS", 3)
     assert find_donors(data, by="label").digest == whole
+
+
+@given(
+    st.integers(1, 200),
+    st.integers(1, 9),
+    st.sampled_from([0.1, 0.3, 0.6]),
+    st.integers(0, 10**6),
+    st.sampled_from([0, 1, 10, 100]),
+)
+def test_looked_up_vectors_are_those_that_comparing_finds(n, n_label, share, seed, most_lookups):
+    rng = np.random.default_rng(seed)
+    vectors = np.unique(rng.random((n, n_label)) < share, axis=0)
+    has_rows = rng.random(len(vectors)) < 0.5
+    asked = np.flatnonzero(rng.random(len(vectors)) < 0.7)
+    candidates = np.flatnonzero(has_rows)
+    rest = np.flatnonzero(~has_rows[asked] & vectors[asked].any(axis=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_similar_labels, "_MOST_LOOKUPS", most_lookups)
+        if len(candidates):
+            (place, group), left = _similar_labels._nearby(vectors, asked, rest, candidates)
+            others = _similar_labels._compare_all(vectors, asked, left, candidates)
+            found = set(zip(place.tolist(), group.tolist(), strict=True))
+            assert not found & set(zip(*(part.tolist() for part in others), strict=True))
+            found |= set(zip(*(part.tolist() for part in others), strict=True))
+            compared = _similar_labels._compare_all(vectors, asked, rest, candidates)
+            assert found == set(zip(*(part.tolist() for part in compared), strict=True))
+
+
+@pytest.mark.parametrize("n_label", [7, 8, 64, 65, 200])
+def test_keys_are_distinct_and_in_the_order_of_the_vectors(n_label):
+    vectors = np.unique(np.random.default_rng(0).random((300, n_label)) < 0.5, axis=0)
+    keys = _similar_labels.vector_keys(vectors)
+    assert np.unique(keys, return_index=True)[1].tolist() == list(range(len(vectors)))
+
+
+def test_many_labels_have_donors_as_few_have():
+    rng = np.random.default_rng(0)
+    labels = np.zeros((60, 80), np.uint8)  # too many for a key of 64 bits
+    labels[:, rng.choice(80, 6, replace=False)] = rng.random((60, 6)) < 0.4
+    used = labels.any(axis=0)
+    for table in (labels, labels[:, used]):
+        data = unpaired(60, table, unpaired_images=40, unpaired_text=40)
+        lists = find_donors(data, by="label").text
+        wanted = [label_donors(table.astype(int), data.text_present, row) for row in lists.missing]
+        assert [sorted(lists.donors_of(row)) for row in lists.missing] == wanted
 
 
 def test_class_numbers_are_labels_too():

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cmh_unpair._similar_labels import most_similar, vector_keys
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from cmh_unpair._apply import UnpairedArrays
 
 _BLOCK_BYTES = 2**27  # of similarities, and of features, held at a time
-_TILE, _TILE_ROWS = 4096, 64  # of label vectors that are compared at once, in the processor's cache
 _FIRST_COLUMNS = 1024  # sorted whole; later columns only where they beat what was found so far
 
 
@@ -248,10 +249,7 @@ def _by_label(unpaired: UnpairedArrays) -> tuple[DonorLists, DonorLists]:
             "give plan.apply the labels, or use by='neighbour' where there are pairs"
         )
     table = _multi_hot(unpaired.labels, unpaired.text_labels)
-    packed = np.packbits(table, axis=1)
-    _, first, group = np.unique(
-        packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_index=True, return_inverse=True
-    )
+    _, first, group = np.unique(vector_keys(table), return_index=True, return_inverse=True)
     vectors = table[first]  # (n_group, n_label), distinct
     image_group, text_group = group[: len(unpaired)], group[-len(unpaired) :]
     return (
@@ -274,7 +272,7 @@ def _label_lists(
     start = np.cumsum(size) - size
     missing = np.flatnonzero(~present)
     asked, list_of = np.unique(wanted[missing], return_inverse=True)
-    list_group, donor_group = _most_similar(vectors, asked, size > 0)
+    list_group, donor_group = most_similar(vectors, asked, size > 0)
     count = np.bincount(list_group, minlength=len(asked))
     offset = np.concatenate([[0], np.cumsum(count)])
     exact = size[asked] > 0
@@ -288,47 +286,6 @@ def _label_lists(
         length=size[donor_group],
         rows=rows,
     )
-
-
-def _most_similar(
-    vectors: NDArray[np.bool_], asked: NDArray[np.int64], has_rows: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The groups with rows whose cosine with each asked one is largest and above 0: (place in asked, group).
-
-    For one asked vector the order of cosines is that of shared^2 / labels of the other. Both are whole
-    numbers and division rounds correctly, so equal cosines compare as equal; float32 tells all others apart
-    up to 128 labels in a row.
-    """
-    exact = has_rows[asked] & vectors[asked].any(axis=1)
-    places, groups = [np.flatnonzero(exact)], [asked[exact]]
-    candidates = np.flatnonzero(has_rows)
-    rest = np.flatnonzero(~exact)
-    most = vectors[asked].sum(axis=1).max(initial=0), vectors[candidates].sum(axis=1).max(initial=0)
-    dtype = np.float32 if max(most) <= 128 else np.float64
-    table = vectors[candidates].astype(dtype).T  # (n_label, n_candidate)
-    size = np.maximum(1, table.sum(axis=0))
-    tiles = [slice(begin, begin + _TILE) for begin in range(0, len(candidates), _TILE)]
-
-    def score(rows: NDArray[Any], tile: slice) -> NDArray[Any]:
-        shared: NDArray[Any] = rows @ table[:, tile]  # whole numbers
-        np.square(shared, out=shared)
-        shared /= size[tile]
-        return shared
-
-    for begin in range(0, len(rest) if tiles else 0, _TILE_ROWS):
-        block = rest[begin : begin + _TILE_ROWS]
-        rows = vectors[asked[block]].astype(dtype)
-        best_of_tile = np.stack([score(rows, tile).max(axis=1) for tile in tiles])
-        best = best_of_tile.max(axis=0)
-        best[best == 0] = -1  # no shared label, no donor
-        for tile, tile_best in zip(tiles, best_of_tile, strict=True):
-            chosen = np.flatnonzero(tile_best == best)
-            place, candidate = np.nonzero(score(rows[chosen], tile) == best[chosen, None])
-            places.append(block[chosen[place]])
-            groups.append(candidates[tile][candidate])
-    asked_place, donor_group = np.concatenate(places), np.concatenate(groups)
-    order = np.argsort(asked_place, kind="stable")
-    return asked_place[order], donor_group[order]
 
 
 def _multi_hot(labels: Any, text_labels: Any) -> NDArray[np.bool_]:
