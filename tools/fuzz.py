@@ -137,6 +137,7 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {}
+SOURCES: dict[str, str] = {}  # of each kind, the name of the file that registers it
 
 
 def register(*kinds: Kind) -> None:
@@ -147,14 +148,16 @@ def register(*kinds: Kind) -> None:
         KINDS[kind.name] = kind
 
 
-def load_kinds(folder: Path = TOOLS / "fuzz_kinds") -> None:
-    """Run every file that registers kinds."""
+def load_kinds(folder: Path = TOOLS / "fuzz_kinds", names: str = "*.py") -> None:
+    """Run the files of these names that register kinds."""
     sys.modules.setdefault("fuzz", sys.modules[__name__])  # what these files import
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.glob(names)):
+        known = set(KINDS)
         spec = importlib.util.spec_from_file_location(f"fuzz_kinds_{path.stem}", path)
         assert spec is not None
         assert spec.loader is not None
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        SOURCES.update(dict.fromkeys(set(KINDS) - known, path.name))
 
 
 @dataclass(frozen=True)
@@ -312,6 +315,8 @@ def run_worker(
             seed,
             "--kinds",
             kinds,
+            "--source",  # a worker that starts anew after each crash imports only what it needs
+            SOURCES[kind.name],
         ]
         command += ["--first", first, "--inputs", numbers.stop - first, "--seconds", limits.seconds]
         command += ["--megabytes", limits.megabytes, *(["--thorough"] if thorough else [])]
@@ -430,8 +435,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.add_argument(name, help=argparse.SUPPRESS)
     parser.add_argument("--thorough", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--kinds", type=Path, default=TOOLS / "fuzz_kinds", help=argparse.SUPPRESS)
+    parser.add_argument("--source", default="*.py", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    load_kinds(options.kinds)
+    load_kinds(options.kinds, options.source)
     limits = Limits(options.seconds, options.megabytes)
     if options.worker:
         numbers = range(int(options.first), int(options.first) + options.inputs)
