@@ -272,3 +272,15 @@ def test_re_ranking_needs_outputs(trained, tmp_path):
     assert run("index", model, data, "--out", tmp_path / "index").exit_code == 0
     done = run("search", model, "cat", "--index", tmp_path / "index", "--rerank", "2")
     assert "keeps no network outputs to re-rank by; make it with umml index --outputs" in str(done.exception)
+
+
+def test_searches_in_an_index_are_scored(trained, model):
+    data, _ = trained
+    done = run("evaluate", model, "--index", model / "index", "--data", data, "--rerank", "2")
+    assert done.exit_code == 0, done.exception
+    assert done.output.count("by codes") == 2
+    assert "nDCG@10" in done.output
+    half = run("evaluate", model, "--index", model / "index")
+    assert "with a model, --index and --data" in str(half.exception)
+    alone = run("evaluate", model, "--rerank", "2")
+    assert "--rerank and --label are for searches in an index" in str(alone.exception)

@@ -151,6 +151,17 @@ class CodeIndex:
         shifted = [rows + first_row for rows, (_, first_row) in zip(live, self._state, strict=True)]
         return np.concatenate([np.empty(0, np.int64), *shifted])
 
+    def label_table(self) -> NDArray[np.uint8]:
+        """Return the labels of all live items, to score searches by them.
+
+        Returns:
+            `(n, n_label)` uint8 zeros and ones, in the order of `rows` and of `label_names`.
+        """
+        n_label = len(self.label_names)
+        packed = [segment.labels for segment in self._state.segments]
+        tables = [np.unpackbits(part, axis=1, count=n_label) for part in packed]
+        return np.concatenate([np.empty((0, n_label), np.uint8), *tables])[self.rows]
+
     def refresh(self) -> CodeIndex:
         """Open the newest state.
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from umml_cli.commands.search_options import CombineChoice, CombineOption, RerankOption
 from umml_cli.console import make_console
 
 
@@ -123,6 +124,18 @@ def evaluate(
             help="Row i of the database files is the right item of query i: adds how often it is found.",
         ),
     ] = False,
+    index: Annotated[
+        Path | None,
+        typer.Option(help="Score searches in this index, made by the model RUN."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="With --index: the data set whose query rows are asked.")
+    ] = None,
+    combine: CombineOption = CombineChoice.NEAREST,
+    rerank: RerankOption = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="With --index: only items with this label; repeatable.")
+    ] = None,
     versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
@@ -130,6 +143,8 @@ def evaluate(
     """Score binary codes by every measure, with a 95% CI over the queries and the bounds of ties.
 
     Example: umml evaluate runs/0123456789abcdef --definition retrieved@50
+
+    Example: umml evaluate model --index model/index --data emoji --rerank 10
 
     Example: umml evaluate --query-codes c.mat:qB --database-codes c.mat:rB
     --query-labels c.mat:qL --database-labels c.mat:rL
@@ -147,6 +162,15 @@ def evaluate(
         "database_codes": database_codes,
         "database_labels": database_labels,
     }
+    if index is not None or data is not None:
+        if run is None or index is None or data is None or any(files.values()):
+            raise UserError(
+                "Searches are scored with a model, --index and --data, and without files of codes."
+            )
+        show_search_scores(run, index, data, combine=combine.value, rerank=rerank, labels=label)
+        return
+    if rerank is not None or label:
+        raise UserError("--rerank and --label are for searches in an index; give --index and --data too.")
     if versus is not None and run is None:
         raise UserError("--versus compares two run folders; give the first one too.")
     named = Definition.parse(definition)
@@ -182,6 +206,40 @@ def evaluate(
     if out is not None:
         write_text(out, report.to_json(tests=tests))
     show(report, tests, format_)
+
+
+def show_search_scores(
+    model: Path, index: Path, data: str, *, combine: Any, rerank: int | None, labels: list[str] | None
+) -> None:
+    """Print what searches in an index find for the query rows of a data set, beside the exact ranking."""
+    from rich.table import Table
+
+    from umml_cli.search.collection import open_collection
+    from umml_cli.search.index_scores import score_searches
+    from umml_cli.search.open_searcher import open_searcher
+    from umml_cli.terms import TASK_TITLES
+
+    searcher = open_searcher(model, index)
+    assert searcher.model is not None
+    queries = open_collection(data, searcher.model, rows="query")
+    table = Table("searches", "queries", "mAP", "mAP@50", "nDCG@10", "ms a query")
+    for scores in score_searches(searcher, queries, combine=combine, rerank=rerank, labels=labels):
+        table.add_row(
+            f"{TASK_TITLES[scores.task]}, {scores.way}",
+            str(scores.n_query),
+            "" if scores.map is None else f"{scores.map:.4f}",
+            f"{scores.map_at_50:.4f}",
+            f"{scores.ndcg_at_10:.4f}",
+            f"{1000 * scores.seconds:.2f}",
+        )
+    console = make_console()
+    console.print(table)
+    console.print(
+        f"{len(searcher.index)} items, combine {combine}. mAP: the whole ranking, ties expected; mAP@50: "
+        "sums of precisions over the relevant items among the first 50, equal distances by row; nDCG@10, "
+        "gain 2^g - 1 for g shared labels; queries without a relevant item count 0.",
+        soft_wrap=True,
+    )
 
 
 def show(report: Any, tests: Any, format_: Format) -> None:

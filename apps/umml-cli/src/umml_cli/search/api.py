@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import cmh_features
 import numpy as np
 from fastapi import HTTPException, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
+from fastapi.concurrency import run_in_threadpool
 
 from umml_cli.errors import UserError
 from umml_cli.search.pictures import Pictures

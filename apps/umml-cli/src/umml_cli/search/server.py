@@ -9,8 +9,8 @@ import cmh_features
 import numpy as np
 from cmh_search import CodeIndexError
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from umml_cli.errors import UserError
 from umml_cli.search.api import Api
