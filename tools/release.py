@@ -11,12 +11,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
+NAME = re.compile(r"[A-Za-z0-9._-]*")
 HEADING = re.compile(r"^## (?P<version>\d+\.\d+\.\d+\S*)(?P<rest>.*)$", re.MULTILINE)
 
 
@@ -33,7 +35,7 @@ def newest_version(changelog: str) -> str | None:
 
 
 def pending(root: Path, tags: AbstractSet[str]) -> list[dict[str, str]]:
-    """Packages to release: `name`, `version`, `tag` of each.
+    """Packages to release: `name`, `version`, `tag` of each, what others need first.
 
     Args:
         root: the repository.
@@ -43,8 +45,10 @@ def pending(root: Path, tags: AbstractSet[str]) -> list[dict[str, str]]:
         ReleaseError: a changelog announces another version than its pyproject.toml states.
     """
     found = []
-    for project in sorted([*root.glob("packages/*/pyproject.toml"), *root.glob("apps/*/pyproject.toml")]):
-        name, version = (tomllib.loads(project.read_text())["project"][key] for key in ("name", "version"))
+    folders = sorted([*root.glob("packages/*/pyproject.toml"), *root.glob("apps/*/pyproject.toml")])
+    projects = {path: tomllib.loads(path.read_text())["project"] for path in folders}
+    for project in in_order(projects):
+        name, version = (projects[project][key] for key in ("name", "version"))
         try:
             announced = newest_version((project.parent / "CHANGELOG.md").read_text())
         except ReleaseError as error:
@@ -58,6 +62,27 @@ def pending(root: Path, tags: AbstractSet[str]) -> list[dict[str, str]]:
         if f"{name}-v{version}" not in tags:
             found.append({"name": name, "version": version, "tag": f"{name}-v{version}"})
     return found
+
+
+def in_order(projects: dict[Path, dict[str, Any]]) -> list[Path]:
+    """Projects after those of them that they need, with every extra.
+
+    Args:
+        projects: the `[project]` table of each `pyproject.toml`.
+    """
+    path_of = {table["name"]: path for path, table in projects.items()}
+    needs = {
+        path: [
+            path_of[name]
+            for needed in [
+                *table.get("dependencies", ()),
+                *(one for extra in table.get("optional-dependencies", {}).values() for one in extra),
+            ]
+            if (name := NAME.match(needed)[0]) in path_of and path_of[name] != path
+        ]
+        for path, table in projects.items()
+    }
+    return list(TopologicalSorter(needs).static_order())
 
 
 def main() -> int:

@@ -34,6 +34,14 @@ def test_a_changelog_that_disagrees_is_refused(tmp_path, heading, message):
         release.pending(tmp_path, set())
 
 
+def test_a_package_is_published_after_what_it_needs(tmp_path):
+    for name, needs in (("cmh-a", ["cmh-c>=0.1", "numpy"]), ("cmh-b", []), ("cmh-c", ["cmh-b>=0.1"])):
+        make_package(tmp_path, name, "0.1.0", "## 0.1.0 (2026-12-01)")
+        with (tmp_path / "packages" / name / "pyproject.toml").open("a") as file:
+            file.write(f"dependencies = {needs}\n")
+    assert [one["name"] for one in release.pending(tmp_path, set())] == ["cmh-b", "cmh-c", "cmh-a"]
+
+
 def test_every_package_of_this_repository_agrees_with_its_changelog():
     assert isinstance(release.pending(ROOT, set()), list)
 
