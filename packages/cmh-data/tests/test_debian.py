@@ -144,6 +144,25 @@ def test_a_damaged_package_is_named(characters, damage):
         cmh_data.build_hanzi(characters)
 
 
+def test_a_font_that_cannot_draw_is_named(characters):
+    content = bytearray(ImageFont.load_default(20).font_bytes)
+    content[len(content) // 4 :: 7] = bytes(len(content[len(content) // 4 :: 7]))
+    (characters / "fonts-wqy-zenhei_1_all.deb").write_bytes(deb({FONT: bytes(content)}))
+    with pytest.raises(cmh_data.DataError, match=r"font|none of the"):
+        cmh_data.build_hanzi(characters)
+
+
+def test_code_points_of_no_character_are_left_alone(characters):
+    lines = "U+110000\tkDefinition\twater\nU+D800\tkDefinition\twater\n"
+    files = {
+        f"{UNIHAN}/Unihan_Readings.txt": (READINGS + lines).encode(),
+        f"{UNIHAN}/Unihan_IRGSources.txt": SOURCES.encode(),
+        f"{UNIHAN}/CJKRadicals.txt": b"85; 2F54; 110000\n",
+    }
+    (characters / "unicode-data_1_all.deb").write_bytes(deb(files))
+    assert cmh_data.build_hanzi(characters, least_count=2).ids == ("A", "B", "C")
+
+
 def test_a_package_of_another_compression_is_refused(tmp_path):
     content = deb({"a": b"1"}).replace(b"data.tar.xz ", b"data.tar.zst")
     (tmp_path / "a.deb").write_bytes(content)

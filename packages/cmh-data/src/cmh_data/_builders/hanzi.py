@@ -6,6 +6,7 @@ import bz2
 import hashlib
 import io
 import re
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,14 @@ class GlyphPictures(Archive):
 
     def draw(self, character: str) -> bytes:
         """Return a PNG file of one character, black on white; b"" where the font lacks it."""
+        try:
+            return self._draw(character)
+        except (OSError, ValueError, MemoryError) as error:
+            raise DataError(
+                f"{self.source}: the font cannot draw U+{ord(character):04X} ({error}); fetch it again."
+            ) from error
+
+    def _draw(self, character: str) -> bytes:
         from PIL import Image, ImageDraw  # noqa: PLC0415 - an extra
 
         assert self._font is not None
@@ -195,7 +204,10 @@ def _unihan(archive: Archive, part: str, field: str) -> Iterator[tuple[int, str]
     found = re.findall(rf"^U\+([0-9A-F]{{4,6}})\t{field}\t(.+)$", text, re.MULTILINE)
     if not found:
         raise DataError(f"{archive.source}: {name} holds no {field}.")
-    return ((int(code, 16), value.split(" ")[0] if field == "kRSUnicode" else value) for code, value in found)
+    values = (
+        (_character(code), value.split(" ")[0] if field == "kRSUnicode" else value) for code, value in found
+    )
+    return ((code, value) for code, value in values if code)
 
 
 def _radical_names(archive: Archive) -> Mapping[int, str]:
@@ -203,9 +215,15 @@ def _radical_names(archive: Archive) -> Mapping[int, str]:
     name = archive.find("CJKRadicals.txt")
     text = "" if name is None else archive.read(name).decode("utf-8", "replace")
     return {
-        int(number): chr(int(code, 16))
-        for number, code in re.findall(r"^(\d+); [0-9A-F]+; ([0-9A-F]{4,6})\b", text, re.MULTILINE)
+        int(number): chr(_character(code))
+        for number, code in re.findall(r"^(\d{1,3}); [0-9A-F]+; ([0-9A-F]{4,6})\b", text, re.MULTILINE)
     }
+
+
+def _character(code: str) -> int:
+    """The number of a code point in hexadecimal; 0 where no character has it."""
+    number = int(code, 16)
+    return number if number < 0xD800 or 0xE000 <= number <= sys.maxunicode else 0
 
 
 def _lacks(archive: Archive, name: str, package: str) -> str:
