@@ -208,7 +208,7 @@ class CodeIndex:
         Raises:
             CodeIndexError: if the codes do not fit, a label or id is unknown, or a choice is incomplete.
         """
-        queries = self._queries(query_codes)
+        queries = self.check_queries(query_codes)
         sides = counted_sides(combine, query_modality)
         if k < 1:
             raise CodeIndexError(f"k must be at least 1, but it is {k}")
@@ -253,7 +253,7 @@ class CodeIndex:
         Raises:
             CodeIndexError: as in `search`.
         """
-        queries = self._queries(query_codes)
+        queries = self.check_queries(query_codes)
         sides = counted_sides(combine, query_modality)
         allowed = allowed_rows(self._state, labels=labels, ids=ids, exclude=exclude)
         results = []
@@ -297,7 +297,7 @@ class CodeIndex:
         Raises:
             CodeIndexError: as in `search`.
         """
-        queries = self._queries(query_codes)
+        queries = self.check_queries(query_codes)
         sides = counted_sides(combine, query_modality)
         result = np.full((len(queries), int(self._state.first_row[-1])), np.inf, np.float32)
         for first, block, mask in self._all_distances(queries, sides, combine, allowed_rows(self._state)):
@@ -422,7 +422,23 @@ class CodeIndex:
         bits = np.unpackbits(segment.labels[local], count=len(self.label_names))
         return tuple(name for name, bit in zip(self.label_names, bits, strict=True) if bit)
 
-    def _queries(self, given: PackedCodes | ArrayLike) -> PackedCodes:
+    @property
+    def manifest(self) -> Manifest:
+        """What the opened state holds; it tells states apart."""
+        return self._state.manifest
+
+    def check_queries(self, given: PackedCodes | ArrayLike) -> PackedCodes:
+        """Return codes of queries packed, as `search` takes them.
+
+        Args:
+            given: `(n_query, bits)` of any numeric dtype, or PackedCodes.
+
+        Returns:
+            The same codes, packed.
+
+        Raises:
+            CodeIndexError: if they are no codes, or of another length.
+        """
         if isinstance(given, PackedCodes):
             queries = given
         else:
