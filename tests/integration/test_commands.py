@@ -50,6 +50,7 @@ def test_the_same_seed_gives_the_same_codes(umml, save, arrays, tmp_path):
     [
         ("agah", ("--preset", "small", "--epochs", 3)),
         ("amsh", ()),
+        ("mtfh", ("--epochs", 3)),
         ("cagan", ("--preset", "small", "--epochs", 3)),
         ("cfrh", ("--preset", "small")),
         ("dchmt", ("--preset", "small", "--epochs", 5)),

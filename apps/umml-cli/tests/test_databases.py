@@ -143,9 +143,9 @@ def test_learned_codes_take_the_places_of_their_rows():
     ranked, counts = rank_learned_codes(codes, Learned(), Data(), np.array([5, 6, 7]))
     # Image codes: of rows 7 and 5 those learned at places 2 and 0, of row 9 the encoded one.
     assert ranked.retrieval_image.words.ravel().tolist() == [2, 0, 255]
-    # Texts: row 7's was no training item; row 5's is learned; row 9 has none and is ranked by its image.
+    # Texts: row 7's was no training item; row 5's is learned; row 9 has none, and keeps what stands there.
     assert ranked.retrieval_text.words.ravel().tolist() == [255, 255, 255]
-    assert counts == {"image": {"learned": 2, "encoded": 1}, "text": {"learned": 1, "encoded": 1}}
+    assert counts == {"image": {"learned": 2, "encoded": 1}, "text": {"learned": 1, "encoded": 2}}
 
 
 def test_table_8_trains_the_methods_for_such_data_with_both_databases(data):
@@ -204,3 +204,36 @@ def test_shown_series_are_those_of_the_named_database(data):
     experiment = built_in_experiment("table8").choose(methods=["amsh-learned"])
     (run,) = specify(experiment, {"tiny": source}, overrides={"amsh": {"bits": 16}})
     assert (run.label, run.bits, run.cell) == ("amsh-learned", 16, Cell.of("UIT", 100))
+
+
+@pytest.mark.parametrize("database", ["encoded", "learned"])
+def test_images_and_texts_are_ranked_in_spaces_of_their_own_lengths(data, database):
+    output = train(data, "--set", "text_bits=24", method=f"mtfh-{database}")
+    assert f"mtfh ({database} database)" in output
+    (path,) = data.parent.glob("runs/*/codes.npz")
+    codes = RunCodes.load(path)
+    assert {name: getattr(codes, name).bits for name in ("query_text", "retrieval_image")} == {
+        "query_text": 16, "retrieval_image": 16,
+    }  # fmt: skip
+    assert codes.query_image.bits == codes.retrieval_text.bits == 24
+    scored = umml("evaluate", path.parent)
+    (found,) = results(data.parent).values()
+    assert f"{found['map']['i2t']:.4f}" in scored
+
+
+def test_a_missing_side_is_ranked_by_its_code_in_that_sides_space(arrays, data):
+    """A text-only item stands among the images with the code of a text query, which lies in their space."""
+    present = np.arange(140) % 4 > 0
+    np.savez(data, **{**arrays, "image_present": present, "text_present": np.ones(140, bool)})
+    train(data, "--set", "text_bits=24", method="mtfh")
+    (path,) = data.parent.glob("runs/*/codes.npz")
+    codes = RunCodes.load(path)
+    assert codes.retrieval_image.bits == 16
+    assert not codes.retrieval_image_present.all()
+
+
+def test_a_model_without_one_space_is_not_indexed(data):
+    train(data, method="mtfh")
+    (folder,) = (path.parent for path in data.parent.glob("runs/*/result.json"))
+    for command in (["index", folder, data], ["encode", folder, data, "--out", data.parent / "codes.h5"]):
+        assert "mtfh ranks images and texts in code spaces of their own" in umml(*command)

@@ -12,6 +12,7 @@ from cmh_train import (
     TrainingData,
     build_method,
     encode_dataset,
+    encode_rows,
     fit,
     load_checkpoint,
 )
@@ -168,3 +169,37 @@ def test_other_numbers_of_images_and_texts_are_refused_with_the_methods_that_tak
     monkeypatch.setattr("cmh_train._registry.available_methods", lambda: {"rounds": SPEC})
     with pytest.raises(ValueError, match=r"image has 3 and text 2; methods that need no pairs \(rounds\)"):
         TrainingData.from_arrays(image=np.ones((3, 2)), text=np.ones((2, 4)))
+
+
+class TwoSpaces(Rounds):
+    """Images are ranked by 8 bits, texts by 5."""
+
+    one_space = False
+
+    def code_length(self, modality):
+        return 8 if modality == "image" else 5
+
+    def encode(self, modality, features):
+        return torch.ones(len(features), 5 if modality == "image" else 8)
+
+    def encode_database(self, modality, features):
+        return -torch.ones(len(features), self.code_length(modality))
+
+
+def test_a_query_has_a_code_of_the_space_that_it_looks_in(data):
+    method = TwoSpaces(FullBatchConfig(bits=8), data.spec)
+    for modality, bits, other_bits in (("image", 8, 5), ("text", 5, 8)):
+        ranked = encode_dataset(method, modality, data.image, role="database")
+        np.testing.assert_array_equal(ranked, -np.ones((5, bits)))
+        np.testing.assert_array_equal(encode_dataset(method, modality, data.image), np.ones((5, other_bits)))
+        rows = encode_rows(method, modality, data.image, np.array([1, 3]), role="database")
+        assert rows.shape == (2, bits)
+        assert encode_rows(method, modality, data.image, np.arange(0)).shape == (0, other_bits)
+
+
+def test_with_one_space_a_ranked_item_has_the_code_of_a_query(data):
+    method = build(data)
+    for role in ("query", "database"):
+        assert encode_dataset(method, "text", data.text, role=role).shape == (5, 8)
+    with pytest.raises(ValueError, match="role must be 'query' or 'database', but it is 'item'"):
+        encode_dataset(method, "text", data.text, role="item")

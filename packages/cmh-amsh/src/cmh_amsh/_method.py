@@ -16,6 +16,7 @@ from cmh_train import (
     TrainingRows,
     at_least_float32,
     full_precision,
+    zero_as_bit_0,
 )
 
 from cmh_amsh._config import PRESETS, AMSHConfig
@@ -270,7 +271,7 @@ class AMSH(HashingMethod):
             )
             kernel = gaussian(distances, getattr(self, f"{modality}_kernel_width"))
             codes: torch.Tensor = (kernel - getattr(self, f"{modality}_kernel_mean")) @ function
-        return codes
+        return zero_as_bit_0(codes)  # program
 
     def learned_codes(self, modality: Modality) -> torch.Tensor | None:
         """Return the codes of the training items, with `database="learned"`.
@@ -284,8 +285,7 @@ class AMSH(HashingMethod):
         """
         if self.config.database == "encoded":
             return None
-        codes = getattr(self, f"{modality}_codes")
-        return torch.where(codes > 0, torch.ones_like(codes), -torch.ones_like(codes))  # sign(0) is bit 0
+        return zero_as_bit_0(getattr(self, f"{modality}_codes")).sign()  # program
 
 
 def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:

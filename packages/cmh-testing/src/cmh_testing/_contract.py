@@ -305,6 +305,16 @@ class _Contract:
         assert result.losses == losses
         _assert_same_state(expected, method)
 
+    def test_ranked_items_have_codes_of_their_space(self, case: _Case) -> None:
+        method, data = case.build(), case.data()
+        for modality, other in zip(_MODALITIES, reversed(_MODALITIES), strict=True):
+            ranked = encode_dataset(method, modality, getattr(data, modality), role="database")
+            queries = encode_dataset(method, other, getattr(data, other), role="query")
+            assert ranked.shape == queries.shape == (33, method.code_length(modality))
+            if method.one_space:
+                same = encode_dataset(method, modality, getattr(data, modality))
+                np.testing.assert_array_equal(ranked, same)
+
     def test_learned_codes_are_signs_of_the_training_rows(self, case: _Case) -> None:
         method, _ = case.train()
         for modality in _MODALITIES:
@@ -312,7 +322,7 @@ class _Contract:
             database = getattr(method.config, "database", "encoded")
             assert (codes is None) == (database == "encoded"), "an option database says what is ranked"
             if codes is not None:
-                assert codes.shape == (33, 16)
+                assert codes.shape == (33, method.code_length(modality))
                 assert bool((codes.abs() == 1).all())
 
     def test_other_widths_are_refused(self, case: _Case) -> None:

@@ -11,6 +11,7 @@ from cmh_train._contract import (
     MethodConfig,
     MethodSpec,
     Modality,
+    Role,
     TrainingRows,
 )
 from cmh_train._data import TrainingData, image_statistics
@@ -78,6 +79,7 @@ __all__ = [
     "ModelError",
     "Partners",
     "Precision",
+    "Role",
     "SecondOrder",
     "SharpenedMethod",
     "TrainingData",

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The two kinds of items: "image" or "text".
 Modality = Literal["image", "text"]
+#: What an item is encoded as: a query for items of the other modality, or an item of the database.
+Role = Literal["query", "database"]
 Completion = Literal["label", "neighbour", "none"]
 
 
@@ -118,6 +120,11 @@ class HashingMethod(torch.nn.Module):
     buffers of fixed shape, so that a state dict is the whole state. It draws random numbers from torch's
     default generators, which `build_method` and `fit` seed and restore afterwards.
 
+    Most methods have one code space: the code of an item is the same whether it queries or is ranked. Where
+    images and texts are ranked in spaces of their own, of different code lengths perhaps, a method sets
+    `one_space` to False: `encode` gives the code of a query, in the space of the items that it is compared
+    with, `encode_database` that of a ranked item in its own space, and `code_length` the bits of each space.
+
     A method that is fitted as a whole, in closed-form rounds and not in batches, sets `full_batch`: every
     epoch is then one round, a single `update` with all training rows, so that losses, checkpoints,
     interruptions and evaluations between rounds are those of any other method. What it needs of all rows
@@ -126,6 +133,7 @@ class HashingMethod(torch.nn.Module):
     modality, by the presence flags: numbers of images and of texts may differ, and no row need have both.
 
     Class attributes:
+        one_space: whether the codes of images and texts, of queries and of the database, lie in one space.
         full_batch: a step takes all training rows at once, in their order; `batch_size` plays no part.
         drop_last: leave out the last batch of an epoch when it is not full.
         encode_batch_size: rows that `encode` must get at once because codes depend on the batch; None: any
@@ -155,6 +163,7 @@ class HashingMethod(torch.nn.Module):
         torch.Size([2, 16])
     """
 
+    one_space: ClassVar[bool] = True
     full_batch: ClassVar[bool] = False
     drop_last: ClassVar[bool] = False
     encode_batch_size: int | None = None
@@ -258,6 +267,27 @@ class HashingMethod(torch.nn.Module):
             NotImplementedError: if a method has no codes.
         """
         raise NotImplementedError
+
+    def encode_database(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
+        """Map raw features to the codes by which items are ranked; by default those of `encode`.
+
+        Args:
+            modality: "image" or "text".
+            features: `(n, *image_shape)` or `(n, text_width)` floating point.
+
+        Returns:
+            `(n, bits)` floating point, with the bits of `code_length(modality)`.
+        """
+        return self.encode(modality, features)
+
+    def code_length(self, modality: Modality) -> int:
+        """Return the bits of the codes by which items of a modality are ranked; by default `bits`.
+
+        Args:
+            modality: "image" or "text".
+        """
+        del modality
+        return self.bits
 
     def learned_codes(self, modality: Modality) -> torch.Tensor | None:
         """Return codes of the training items that were learned with the method, where these are ranked.

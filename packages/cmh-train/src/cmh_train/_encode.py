@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from cmh_train._contract import Modality, check_shape
+from cmh_train._contract import Modality, Role, check_shape
 from cmh_train._data import to_tensor
 from cmh_train._device import Precision, autocast_for, check_precision
 from cmh_train._seeds import deterministic_cudnn
@@ -34,6 +34,7 @@ def encode_dataset(
     modality: Modality,
     features: npt.ArrayLike,
     *,
+    role: Role = "query",
     batch_size: int | None = None,
     precision: Precision = "float32",
 ) -> npt.NDArray[np.float32]:
@@ -44,6 +45,8 @@ def encode_dataset(
         modality: "image" or "text".
         features: `(n, *image_shape)` or `(n, text_width)` raw features, any real dtype; a
             memory-mapped array stays on disk.
+        role: "query" or "database"; they differ only for a method without one code space (`one_space`), where
+            image queries have codes like the texts of the database, and text queries like its images.
         batch_size: rows at a time; None: 2,048, fewer where a row has more than 4,096 entries, such as
             pixels. Ignored by a method whose codes depend on it (`encode_batch_size`).
         precision: "bf16" multiplies matrices in bfloat16; otherwise the type of the weights counts.
@@ -78,7 +81,9 @@ def encode_dataset(
     rows = method.encode_batch_size or batch_size
     method.prepare_encoding()
     parameter = next(method.parameters())
-    codes = torch.empty(len(features), method.bits, device=parameter.device)
+    bits = _code_length(method, modality, role)
+    codes = torch.empty(len(features), bits, device=parameter.device)
+    encode = method.encode if role == "query" else method.encode_database
     was_training = method.training
     method.eval()
     try:
@@ -86,8 +91,8 @@ def encode_dataset(
             for start in range(0, len(features), rows):
                 chunk = to_tensor(features[start : start + rows])
                 values = chunk.to(parameter.device).to(parameter.dtype)
-                real_codes = method.encode(modality, values)
-                _check_codes(method, modality, real_codes, rows=len(chunk))
+                real_codes = encode(modality, values)
+                _check_codes(method, modality, real_codes, expected=(len(chunk), bits))
                 codes[start : start + rows] = real_codes
     finally:
         method.train(was_training)
@@ -101,6 +106,7 @@ def encode_rows(
     features: RowReader,
     rows: npt.NDArray[np.integer[Any]],
     *,
+    role: Role = "query",
     present: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Encode some rows of a data set, read a block at a time: all its pixels need not fit in memory.
@@ -111,6 +117,7 @@ def encode_rows(
         features: `(n, *image_shape)` or `(n, text_width)` features of any real dtype, an array or anything
             that reads rows by an index array.
         rows: `(n_row,)` integer, which rows to encode, in this order.
+        role: as for `encode_dataset`.
         present: `(n,)` bool, rows of `features` that hold an item; None: all. Whatever stands in the others
             is not read; they are encoded as zeros.
 
@@ -135,14 +142,14 @@ def encode_rows(
         >>> encode_rows(method, "text", np.eye(9), rows, present=present).max(axis=1).tolist()
         [1.0, 0.0]
     """
-    outputs = [np.empty((0, method.bits), np.float32)]
+    outputs = [np.empty((0, _code_length(method, modality, role)), np.float32)]
     step = block_rows(method)
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         values = np.asarray(features[part])
         if present is not None and not present[part].all():
             values = np.where(present[part].reshape(-1, *[1] * (values.ndim - 1)), values, 0)
-        outputs.append(encode_dataset(method, modality, values))
+        outputs.append(encode_dataset(method, modality, values, role=role))
     return np.concatenate(outputs)
 
 
@@ -163,8 +170,17 @@ def block_rows(method: HashingMethod) -> int:
     return 32 * (method.encode_batch_size or 128)
 
 
-def _check_codes(method: HashingMethod, modality: Modality, codes: object, *, rows: int) -> None:
-    expected = (rows, method.bits)
+def _code_length(method: HashingMethod, modality: Modality, role: Role) -> int:
+    """Bits of the codes: those of the modality that is ranked, which a query's are compared with."""
+    if role not in get_args(Role):
+        raise ValueError(f"role must be 'query' or 'database', but it is {role!r}")
+    other: Modality = "text" if modality == "image" else "image"
+    return method.code_length(other if role == "query" else modality)
+
+
+def _check_codes(
+    method: HashingMethod, modality: Modality, codes: object, *, expected: tuple[int, int]
+) -> None:
     found = tuple(codes.shape) if isinstance(codes, torch.Tensor) else type(codes).__name__
     if found != expected:
         raise ValueError(

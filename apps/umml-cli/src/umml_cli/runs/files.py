@@ -62,8 +62,14 @@ def read_model(path: Path, model: type[Model]) -> Model:
         raise UserError(f"{path} is not understood: {describe_validation(error)}.") from error
 
 
-def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Read arrays of an `.npz` of ours; raises `UserError` when one is missing or damaged."""
+def read_arrays(path: Path, names: Iterable[str], *, optional: Iterable[str] = ()) -> dict[str, NDArray[Any]]:
+    """Read arrays of an `.npz` of ours; raises `UserError` when one is missing or damaged.
+
+    Args:
+        path: the file.
+        names: arrays that must be there.
+        optional: arrays that are read where they are there.
+    """
     from cmh_files import DataError, variables  # noqa: PLC0415 - only where results are read
 
     try:
@@ -71,7 +77,7 @@ def read_arrays(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
         missing = [name for name in names if name not in found]
         if missing:
             raise damaged(path, f"it lacks {', '.join(missing)}")
-        return {name: found[name].read() for name in names}
+        return {name: found[name].read() for name in (*names, *(set(optional) & found.keys()))}
     except DataError as error:
         cure = f"Remove the folder {path.parent} and run the command again."
         raise UserError(f"{str(error).rstrip('.')}. {cure}") from error

@@ -42,8 +42,8 @@ from umml_cli.terms import TASKS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cmh_data import PairedDataset, RowArray
-    from cmh_train import EpochRecord, HashingMethod, Modality
+    from cmh_data import PairedDataset
+    from cmh_train import EpochRecord, HashingMethod, Modality, Role
     from cmh_unpair import Donors, UnpairingPlan
     from numpy.typing import NDArray
     from pydantic import JsonValue
@@ -357,13 +357,18 @@ def encode_split(method: HashingMethod, dataset: PairedDataset) -> RunCodes:
     image_present, text_present = dataset.image_present, dataset.text_present
     query, retrieval = dataset.split.query, dataset.split.retrieval
     retrieval = retrieval[(image_present | text_present)[retrieval]]
-    images = _codes(method, "image", dataset.image, retrieval, image_present)
-    texts = _codes(method, "text", dataset.text, retrieval, text_present)
+    images = _codes(method, dataset, "image", retrieval, "database")
+    texts = _codes(method, dataset, "text", retrieval, "database")
+    # In the place of a missing side stands the other's code in that side's space, which is that of a query.
+    images_as_texts, texts_as_images = images, texts
+    if not method.one_space:
+        images_as_texts = _codes(method, dataset, "image", retrieval, "query")
+        texts_as_images = _codes(method, dataset, "text", retrieval, "query")
     return RunCodes(
-        query_image=_codes(method, "image", dataset.image, query, image_present),
-        query_text=_codes(method, "text", dataset.text, query, text_present),
-        retrieval_image=_where(image_present[retrieval], images, texts),
-        retrieval_text=_where(text_present[retrieval], texts, images),
+        query_image=_codes(method, dataset, "image", query, "query"),
+        query_text=_codes(method, dataset, "text", query, "query"),
+        retrieval_image=_where(image_present[retrieval], images, texts_as_images),
+        retrieval_text=_where(text_present[retrieval], texts, images_as_texts),
         query_rows=query,
         retrieval_rows=retrieval,
         query_image_present=image_present[query],
@@ -402,11 +407,7 @@ def rank_learned_codes(
         encoded = getattr(codes, f"retrieval_{modality}")
         packed = pack_codes(learned.float().cpu().numpy()[place], code_values="signed")
         changed[f"retrieval_{modality}"] = _where(~known, encoded, packed)
-        counts[modality] = {"learned": int(known.sum()), "encoded": int((there & ~known).sum())}
-    for modality, other in (("image", "text"), ("text", "image")):  # by the side that it has
-        there = getattr(codes, f"retrieval_{modality}_present")
-        own, others = changed[f"retrieval_{modality}"], changed[f"retrieval_{other}"]
-        changed[f"retrieval_{modality}"] = _where(there, own, others)
+        counts[modality] = {"learned": int(known.sum()), "encoded": int((~known).sum())}
     return replace(codes, **changed), counts
 
 
@@ -418,13 +419,11 @@ def _where(present: NDArray[np.bool_], codes: PackedCodes, others: PackedCodes) 
 
 
 def _codes(
-    method: HashingMethod,
-    modality: Modality,
-    features: RowArray,
-    rows: NDArray[np.int64],
-    present: NDArray[np.bool_],
+    method: HashingMethod, dataset: PairedDataset, modality: Modality, rows: NDArray[np.int64], role: Role
 ) -> PackedCodes:
-    return pack_codes(encode_rows(method, modality, features, rows, present=present), code_values="signed")
+    features, present = getattr(dataset, modality), getattr(dataset, f"{modality}_present")
+    outputs = encode_rows(method, modality, features, rows, role=role, present=present)
+    return pack_codes(outputs, code_values="signed")
 
 
 def score_codes(codes: RunCodes) -> dict[str, NDArray[np.float64]]:

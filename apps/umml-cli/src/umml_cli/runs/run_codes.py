@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class RunCodes:
     """Codes of the query and retrieval rows in both modalities.
 
+    A method may rank images and texts in spaces of their own: then the code of a query, and what stands in
+    the place of a missing side, lies in the space of the items that it is compared with or ranked among.
+
     Args:
         query_image: codes of the query images, `(n_query, bits)` packed.
         query_text: codes of the query texts.
@@ -65,8 +68,11 @@ class RunCodes:
             name: value.words if isinstance(value, PackedCodes) else value
             for name, value in vars(self).items()
         }
+        lengths: dict[str, Any] = {"bits": self.retrieval_image.bits, "text_bits": self.retrieval_text.bits}
+        if lengths["bits"] == lengths["text_bits"]:
+            del lengths["text_bits"]
         with replacing(path) as temporary:
-            np.savez_compressed(temporary, bits=self.query_image.bits, **arrays)
+            np.savez_compressed(temporary, **lengths, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -75,10 +81,16 @@ class RunCodes:
         Raises:
             UserError: the file is damaged.
         """
-        arrays = read_arrays(path, (*cls.__dataclass_fields__, "bits"))
-        bits = arrays.pop("bits")
-        if bits.shape or bits.dtype.kind not in "iu":
-            raise damaged(path, "bits is no whole number")
+        arrays = read_arrays(path, (*cls.__dataclass_fields__, "bits"), optional=("text_bits",))
+        image_bits = arrays.pop("bits")
+        text_bits = arrays.pop("text_bits", image_bits)
+        for name, bits in (("bits", image_bits), ("text_bits", text_bits)):
+            if bits.shape or bits.dtype.kind not in "iu":
+                raise damaged(path, f"{name} is no whole number")
+        in_image_space = (
+            "retrieval_image",
+            "query_text",
+        )  # queries have codes like what they are compared with
         for side in ("query", "retrieval"):
             n = len(arrays[f"{side}_rows"]) if arrays[f"{side}_rows"].ndim == 1 else -1
             for name in [name for name in arrays if name.startswith(side)]:
@@ -87,7 +99,7 @@ class RunCodes:
             raise damaged(path, "query_labels and retrieval_labels have other numbers of labels")
         try:
             packed: dict[str, Any] = {
-                name: PackedCodes(words, bits=int(bits))
+                name: PackedCodes(words, bits=int(image_bits if name in in_image_space else text_bits))
                 for name, words in arrays.items()
                 if name.endswith(("_image", "_text"))
             }

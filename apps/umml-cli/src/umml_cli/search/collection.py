@@ -101,8 +101,14 @@ def open_collection(
         first_row: from which number the file's split counts rows.
 
     Raises:
-        UserError: if an option does not fit what is opened.
+        UserError: if an option does not fit what is opened, or the model has no one code space.
     """
+    if not model.method.one_space:
+        name = model.description.method
+        raise UserError(
+            f"{name} ranks images and texts in code spaces of their own, but an index or a file of codes "
+            "holds one space; use a model of another method."
+        )
     path = Path(location)
     if _holds_pictures(path):
         for option, given in (("--pictures", pictures), ("--split-seed", split), ("--first-row", first_row)):
