@@ -23,6 +23,7 @@ import numpy as np
 from cmh_files.errors import CopyError, DataError, damaged, is_disk_fault
 from cmh_files.hdf5 import rewrite
 from cmh_files.hdf5.open import trust
+from cmh_files.hdf5.probe import is_too_large, limit_memory
 from cmh_files.row_edit import RowEdit
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def perform(content: bytes) -> Any:
     except (DataError, CopyError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and is_disk_fault(error):
+        if isinstance(error, OSError) and is_disk_fault(error) and not is_too_large(error):
             raise
         raise damaged(path, error) from error
     return None
@@ -258,6 +259,7 @@ def main() -> None:
             return
         with np.load(BytesIO(content), allow_pickle=False) as arrays:
             request = json.loads(arrays["request"].tobytes())
+        limit_memory(Path(request["path"]))
         if not watched:
             threading.Thread(target=_end_with, args=(request["parent"],), daemon=True).start()
             watched = True

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from cmh_files.errors import DataError, check_declared_size, damaged
+from cmh_files.hdf5.probe import TOO_LARGE
 
 if TYPE_CHECKING:
     import os
@@ -108,6 +109,10 @@ def _probe(path: Path) -> None:
         raise DataError(
             f"{path} keeps the HDF5 library busy for more than {PROBE_SECONDS} seconds; it must be damaged."
         ) from error
+    if done.returncode == TOO_LARGE:
+        raise DataError(
+            f"{path} is a damaged HDF5 file (it declares more than it can hold); fetch or make it again."
+        )
     if done.returncode != 0:
         raise DataError(
             f"{path} is a damaged HDF5 file (it crashes the HDF5 library); fetch or make it again."
