@@ -48,6 +48,17 @@ DATABASE_REMARK = (
 )
 
 
+METHOD_REMARKS = {
+    "cfrh": "reconstructed",
+    "dchmt": "frozen features",
+    "dcmh": "frozen features",
+    "djsrh": "frozen features",
+    "dsph": "frozen features",
+}
+"""What stands behind a method's name: reconstructed from papers; or frozen features, where the published
+numbers come from networks that were trained further (`MethodSpec.fine_tuned`)."""
+
+
 def method_label(name: str, options: Mapping[str, object]) -> str:
     """A method's name, and which database it ranks where that is an option: `amsh-learned`."""
     return f"{name}-{options['database']}" if options.get("database") in DATABASES else name
@@ -60,10 +71,10 @@ def split_label(label: str) -> tuple[str, str]:
 
 
 def method_remark(label: str) -> str:
-    """What must stand behind a method's name: a reconstruction, or a database that knows its labels."""
+    """What must stand behind a method's name: `METHOD_REMARKS`, or a database that knows its labels."""
     name, database = split_label(label)
     remarks = [
-        *(["reconstructed"] if name == "cfrh" else []),
+        *([METHOD_REMARKS[name]] if name in METHOD_REMARKS else []),
         *([f"{database} database"] if database else []),
     ]
     return f" ({', '.join(remarks)})" if remarks else ""
