@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import cmh_data
 import numpy as np
 from fuzz import Kind, change_bytes, change_npz, register
 from PIL import Image
+from scipy.io import savemat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +146,27 @@ def change_zip(content: bytes, rng: np.random.Generator) -> bytes:
     return out.getvalue()
 
 
+def make_shard(folder: Path) -> None:
+    """A shard as webdataset writes them: members of one item share a name."""
+    with tarfile.open(folder / "in.tar", "w") as shard:
+        for name, content in pictures().items():
+            stem = name.removesuffix(".png").rsplit("/", 1)[-1]
+            for ending, data in (("png", content), ("txt", f"a red thing {stem}".encode())):
+                member = tarfile.TarInfo(f"{stem}.{ending}")
+                member.size = len(data)
+                shard.addfile(member, io.BytesIO(data))
+
+
+def make_lists(folder: Path) -> None:
+    """The lists of CLIP-based programs beside their pictures."""
+    make_folder("csv")(folder)
+    (folder / "t.csv").unlink()
+    paths = [f"/home/a/p/{row}.png" for row in range(6)]
+    savemat(folder / "index.mat", {"index": np.array(paths)})
+    savemat(folder / "caption.mat", {"caption": np.array([f"a red thing {row}" for row in range(6)])})
+    savemat(folder / "label.mat", {"category": np.eye(2, dtype=np.uint8)[np.arange(6) % 2]})
+
+
 VALUES = (None, True, -1, 1e300, "", "cat", "p/1.png", "../p/1.png", [], ["cat", 3], {"a": 1}, "é" * 300)
 
 
@@ -174,6 +197,12 @@ def build(folder: Path) -> None:
     built.dataset(built.pixels(4), n_query=1, keep_together="near-identical")
 
 
+def build_tar(folder: Path) -> None:
+    """Build from the shard, with pixels."""
+    built = cmh_data.build_folder(folder / "in.tar", least_count=1)
+    built.dataset(built.pixels(4), n_query=1)
+
+
 register(Kind(name="data-plain", make=make_plain, feed=read, change=change_npz))
 register(Kind(name="data-sides", make=make_sides, feed=read, change=change_npz))
 register(Kind(name="data-own", make=make_own, feed=read))
@@ -181,3 +210,5 @@ register(Kind(name="folder-jsonl", make=make_folder("jsonl"), feed=build, files=
 for kind in ("csv", "parquet"):
     register(Kind(name=f"folder-{kind}", make=make_folder(kind), feed=build, files="t.*"))
 register(Kind(name="folder-zip", make=make_pictures, feed=build, change=change_zip))
+register(Kind(name="folder-shard", make=make_shard, feed=build_tar))
+register(Kind(name="folder-lists", make=make_lists, feed=build, files="*.mat"))

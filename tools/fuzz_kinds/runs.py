@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import cmh_data
 import numpy as np
+from cmh_train import load_model
 from fuzz import Kind, change_json, change_npz, register
 from rich.console import Console
 from umml_cli.commands.evaluate import evaluate_run
@@ -157,6 +158,14 @@ def read_toml(folder: Path) -> None:
     read_experiment(folder / "grid.toml").grid()
 
 
+def encode(folder: Path) -> None:
+    """Load the models of both runs and encode with them."""
+    for run in RunStore(folder).folders():
+        model = load_model(run.path)
+        model.encode_images(small().image[:3])
+        model.encode_texts(small().text[:3])
+
+
 with tempfile.TemporaryDirectory() as warm:  # compiles kernels and keeps them, which is no doing of an input
     make_run(Path(warm))
     read_runs(Path(warm))
@@ -183,4 +192,6 @@ register(
     Kind(name="run-interrupted", make=make_checkpoint, feed=resume, files="metrics.jsonl"),
     Kind(name="grid-json", make=make_grid, feed=read_grid, files="grid.json", change=change_json),
     Kind(name="grid-toml", make=make_grid, feed=read_toml, files="grid.toml"),
+    Kind(name="model-json", make=make_run, feed=encode, files="model.json", change=change_json),
+    Kind(name="model-weights", make=make_run, feed=encode, files="weights.safetensors"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 FORMAT = "cmh-search index"
 VERSION = 1
 NAME = "index.json"
+_NAME_OF_FILE = re.compile(r"\d{8,}(\.deleted\.npy)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,19 @@ class Manifest:
     segments: tuple[SegmentEntry, ...] = field(default=())
     next_number: int = 1
     remarks: dict[str, Any] = field(default_factory=dict)
+
+    def _fault(self) -> str:
+        """Say what no index has; names of segments become paths."""
+        numbers = (self.bits, self.value_width, self.next_number, *(entry.n for entry in self.segments))
+        names = [name for entry in self.segments for name in (entry.name, entry.deleted) if name is not None]
+        others: tuple[object, ...] = (*names, *self.label_names)
+        if not all(type(number) is int and number >= 0 for number in numbers) or not self.bits:
+            return "a number is none"
+        if not all(isinstance(other, str) for other in others):
+            return "a name is none"
+        if not all(_NAME_OF_FILE.fullmatch(name) for name in names):
+            return "a segment has a name that no index gives"
+        return "" if type(self.remarks) is dict else "remarks are no table"
 
     def numbered(self) -> tuple[str, Manifest]:
         """Return a new name, and the manifest that has used it."""
@@ -98,6 +113,9 @@ class Manifest:
             )
         try:
             segments = tuple(SegmentEntry(**entry) for entry in content.pop("segments"))
-            return cls(segments=segments, label_names=tuple(content.pop("label_names")), **content)
-        except (TypeError, KeyError) as error:
+            read = cls(segments=segments, label_names=tuple(content.pop("label_names")), **content)
+        except (TypeError, KeyError, ValueError) as error:
             raise CodeIndexError(f"{path} is damaged ({error}); make the index anew") from None
+        if reason := read._fault():
+            raise CodeIndexError(f"{path} is damaged ({reason}); make the index anew")
+        return read

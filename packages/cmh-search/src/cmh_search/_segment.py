@@ -118,10 +118,35 @@ class Segment:
         return len(self._ids)
 
     def open(self) -> None:
-        """Map every file now, so that a writer may remove them."""
-        _ = self.rows, self._codes, self.labels, self._id_hashes, self._id_rows
-        if (self.folder / "values_image.npy").exists():
-            _ = self._values
+        """Map every file now, so that a writer may remove them, and check that they go together.
+
+        Raises:
+            CodeIndexError: if one is damaged, as far as shapes, types and ends tell.
+        """
+        n = len(self)
+        arrays: dict[str, tuple[NDArray[Any], type, tuple[int, ...]]] = {
+            "id_hashes": (self._id_hashes, np.uint64, (n,)),
+            "id_rows": (self._id_rows, np.int64, (n,)),
+            "labels": (self.labels, np.uint8, (n, *self.labels.shape[1:2])),
+        }
+        members = {name: len(rows) for name, rows in self.rows.items()}
+        arrays |= {f"rows_{name}": (rows, np.int64, (members[name],)) for name, rows in self.rows.items()}
+        for side in SIDES:
+            there = members[side] + members[_BOTH]
+            arrays[f"codes_{side}"] = (self._words[side], np.uint64, (there, -(-self.bits // 64)))
+            if (self.folder / "values_image.npy").exists():
+                width = self._values[side].shape[1:2]
+                arrays[f"values_{side}"] = (self._values[side], np.float16, (there, *width))
+        for name, (array, dtype, shape) in arrays.items():
+            if array.dtype != dtype or array.shape != shape:
+                raise damaged(
+                    self.folder / f"{name}.npy",
+                    f"{array.dtype} of shape {array.shape} instead of {np.dtype(dtype)} of shape {shape}",
+                )
+        for name, rows in self.rows.items():
+            if len(rows) and not 0 <= rows[0] <= rows[-1] < n:
+                raise damaged(self.folder / f"rows_{name}.npy", f"row {rows[-1]} of {n}")
+        _ = self._codes
 
     @cached_property
     def rows(self) -> dict[Group, NDArray[np.int64]]:
@@ -139,10 +164,14 @@ class Segment:
         return labels
 
     @cached_property
+    def _words(self) -> dict[Side, NDArray[np.uint64]]:
+        return {side: _map(self.folder / f"codes_{side}.npy") for side in SIDES}
+
+    @cached_property
     def _codes(self) -> dict[tuple[Side, Group], PackedCodes]:
         pieces: dict[tuple[Side, Group], PackedCodes] = {}
         for side in SIDES:
-            words, alone = _map(self.folder / f"codes_{side}.npy"), len(self.rows[side])
+            words, alone = self._words[side], len(self.rows[side])
             for group, piece in ((side, words[:alone]), (_BOTH, words[alone:])):
                 if len(piece):
                     pieces[side, group] = PackedCodes(piece, self.bits)
@@ -166,11 +195,19 @@ class Segment:
 
     def id(self, row: int) -> str:
         """Return the id of a row."""
-        return self._ids[row].decode()
+        try:
+            return self._ids[row].decode()
+        except (UnicodeDecodeError, IndexError, ValueError) as error:
+            raise damaged(self.folder / "ids.npy", error) from None
 
     def payload(self, row: int) -> dict[str, Any]:
         """Return the payload of a row."""
-        loaded: dict[str, Any] = json.loads(self._payload[row])
+        try:
+            loaded: dict[str, Any] = json.loads(self._payload[row])
+        except (IndexError, ValueError) as error:
+            raise damaged(self.folder / "payload.npy", error) from None
+        if not isinstance(loaded, dict):
+            raise damaged(self.folder / "payload.npy", f"row {row} is no table")
         return loaded
 
     @cached_property
@@ -226,6 +263,11 @@ class _Texts:
     def __init__(self, folder: Path, name: str) -> None:
         self._offset = _map(folder / f"{name}_offset.npy")
         self._content = _map(folder / f"{name}.npy")
+        if (
+            self._offset.dtype != np.int64 or self._offset.ndim != 1 or not len(self._offset)
+            or self._content.dtype != np.uint8 or self._content.shape != (self._offset[-1],)
+        ):  # fmt: skip
+            raise damaged(folder / f"{name}_offset.npy", f"it does not go with {name}.npy")
 
     def __len__(self) -> int:
         return len(self._offset) - 1
@@ -257,8 +299,15 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 def _map(path: Path) -> Any:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise CodeIndexError(f"{path} is damaged ({error}); make the index anew") from None
+    except FileNotFoundError:
+        raise
+    except Exception:  # noqa: BLE001 - NumPy evaluates the header, where anything may stand
+        raise damaged(path, "it is no array of NumPy") from None
+
+
+def damaged(path: Path, reason: object) -> CodeIndexError:
+    """Return the error that a file of an index is damaged."""
+    return CodeIndexError(f"{path} is damaged ({reason}); make the index anew")
 
 
 def sync_folder(folder: Path) -> None:

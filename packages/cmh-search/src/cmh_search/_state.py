@@ -9,7 +9,7 @@ import numpy as np
 
 from cmh_search._errors import CodeIndexError
 from cmh_search._manifest import Manifest
-from cmh_search._segment import Segment
+from cmh_search._segment import Segment, damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,8 +91,15 @@ def open_segment(folder: Path, entry: SegmentEntry, bits: int) -> Segment:
     """
     deleted = None
     if entry.deleted is not None:
-        packed = np.load(folder / entry.deleted, allow_pickle=False)
-        deleted = np.unpackbits(packed, count=entry.n).astype(bool)
+        try:
+            packed = np.load(folder / entry.deleted, allow_pickle=False)
+            deleted = np.unpackbits(packed, count=entry.n).astype(bool)
+        except FileNotFoundError:
+            raise
+        except Exception:  # noqa: BLE001 - NumPy evaluates the header, where anything may stand
+            raise damaged(folder / entry.deleted, "it is no array of NumPy") from None
+        if deleted.shape != (entry.n,):
+            raise damaged(folder / entry.deleted, f"its shape is {deleted.shape}")
     segment = Segment(folder / entry.name, bits=bits, deleted=deleted)
     if len(segment) != entry.n:
         raise CodeIndexError(

@@ -65,7 +65,16 @@ class IndexWriter:
             ) from None
         self._manifest = Manifest.read(self._folder)
         self._segments: dict[SegmentEntry, Segment] = {}
-        self._remove_unused()
+        try:
+            for entry in self._manifest.segments:  # nothing is written on where something is damaged
+                self._open(entry).open()
+            self._remove_unused()
+        except FileNotFoundError as error:
+            self.close()
+            raise CodeIndexError(f"{error.filename} is missing; the index is damaged, make it anew") from None
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

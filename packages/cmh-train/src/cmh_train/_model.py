@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from cmh_train._checkpoint import atomic_write
@@ -330,8 +329,8 @@ def load_model(
         raise ModelError(f"{folder} needs a method that cannot be loaded here: {error}") from None
     except FileNotFoundError:
         raise ModelError(f"{folder} has no {_WEIGHTS}; copy the whole folder") from None
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # noqa: BLE001 - options and shapes of a damaged description end anyhow
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(
             f"{folder} does not fit the method {description.method} that is installed here, "
             f"or is damaged: {reason}"
@@ -388,11 +387,26 @@ def _read_description(path: Path) -> ModelDescription:
     try:
         spec = content.pop("data_spec")
         spec["image_shape"] = tuple(spec["image_shape"])
-        return ModelDescription(
+        described = ModelDescription(
             data_spec=DataSpec(**spec), label_names=tuple(content.pop("label_names")), **content
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is damaged ({error}); write the model again") from None
+    if not _is_sound(described):
+        raise ModelError(f"{path} is damaged (a value is of another kind); write the model again")
+    return described
+
+
+def _is_sound(described: ModelDescription) -> bool:
+    """Whether the values are of the kinds that `save_model` writes."""
+    spec = described.data_spec
+    values: list[tuple[object, tuple[type, ...]]] = [
+        (described.method, (str,)), (described.options, (dict,)), (described.encoders, (dict,)),
+        (spec.n_train, (int,)), (spec.text_width, (int,)), (spec.n_label, (int,)),
+        *((size, (int,)) for size in spec.image_shape),
+        (spec.image_mean, (int, float)), (spec.image_std, (int, float)),
+    ]  # fmt: skip
+    return all(isinstance(value, kinds) and not isinstance(value, bool) for value, kinds in values)
 
 
 def _installed_loader(name: str) -> Callable[[str], ItemEncoder]:
