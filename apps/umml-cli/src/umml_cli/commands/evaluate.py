@@ -142,6 +142,8 @@ def evaluate(
 ) -> None:
     """Score binary codes by every measure, with a 95% CI over the queries and the bounds of ties.
 
+    A run on data without labels is scored by whether a query finds its own item.
+
     Example: umml evaluate runs/0123456789abcdef --definition retrieved@50
 
     Example: umml evaluate model --index model/index --data emoji --rerank 10
