@@ -81,6 +81,7 @@ INSTEAD = {
         f"{GAPS} --discard-incomplete --out discarded {SMALL}",
         "60 items",
     ),
+    "uv run umml serve models": ("uv run umml serve --help", "goes on until Ctrl-C: test_serve ends one"),
     FIDELITY: ("uv run python -m py_compile tools/fidelity.py", "hours, on shared data"),
     RESULTS: (f"{RESULTS} --plan", "hours"),
 }

@@ -284,3 +284,27 @@ def test_searches_in_an_index_are_scored(trained, model):
     assert "with a model, --index and --data" in str(half.exception)
     alone = run("evaluate", model, "--rerank", "2")
     assert "--rerank and --label are for searches in an index" in str(alone.exception)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "says"),
+    [
+        ({"name": "nowhere"}, "there is no encoder 'nowhere'; installed encoders:"),
+        ({"name": "onnx:gone.onnx"}, "gone.onnx"),
+        (
+            {"name": "bag-of-words", "fitted": {"words": ["cat"]}, "digest": "0" * 64},
+            "has other weights here",
+        ),
+    ],
+)
+def test_a_model_whose_encoder_is_missing_says_so(model, tmp_path, encoder, says):
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    content = json.loads((folder / "model.json").read_text())
+    content["encoders"] = {"image": encoder} if "fitted" not in encoder else {"text": encoder}
+    (folder / "model.json").write_text(json.dumps(content))
+    (tmp_path / "cat.png").write_bytes(b"any")
+    asked = ["cat"] if "fitted" in encoder else ["--image", tmp_path / "cat.png"]
+    done = run("search", folder, *asked)
+    assert says in str(done.exception)
+    assert isinstance(done.exception, ValueError)  # one sentence, exit status 2

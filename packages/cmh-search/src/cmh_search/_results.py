@@ -46,7 +46,9 @@ class Neighbours:
         return self._taken(np.lexsort((self.rows, self.distances), axis=1)[:, :k])
 
     def merged(self, other: Neighbours, k: int) -> Neighbours:
-        """The k nearest of both, each row once, by its smaller distance."""
+        """The k nearest of both, each row once, by its smaller distance; both are in order."""
+        if not self.distances.shape[1] and other.distances.shape[1] <= k and (other.rows >= 0).all():
+            return other
         distances = np.concatenate([self.distances, other.distances], axis=1)
         rows = np.concatenate([self.rows, other.rows], axis=1)
         order = np.lexsort((distances, rows), axis=1)
