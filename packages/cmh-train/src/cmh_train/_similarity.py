@@ -6,7 +6,7 @@ sums of the images' affinity, the texts' affinity and a second-order one.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch.nn.functional import normalize
@@ -223,10 +223,43 @@ def similarity_loss(
         >>> similarity_loss(torch.eye(2), torch.eye(2), torch.ones(2, 2), torch.eye(2) > 0).item()
         0.0
     """
-    squares = (left @ right.T - target).square()
-    if counted is None:
-        return squares.mean()
-    return (squares * counted).sum() / counted.sum().clamp(min=1)
+    loss: torch.Tensor = _SimilarityLoss.apply(left, right, target, counted)
+    return loss
+
+
+class _SimilarityLoss(torch.autograd.Function):
+    """The loss and, at once, its gradients, so that no matrix of pairs waits for the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # torch's context, which has no public type
+        left: torch.Tensor,
+        right: torch.Tensor,
+        target: torch.Tensor,
+        counted: torch.Tensor | None,
+    ) -> torch.Tensor:
+        error = torch.addmm(target, left, right.T, beta=-1)  # (batch, batch)
+        n_pair: int | torch.Tensor = error.numel()
+        if counted is not None:
+            error *= counted
+            n_pair = counted.sum().clamp(min=1)
+        of_left = 2 * (error @ right) / n_pair if ctx.needs_input_grad[0] else None
+        of_right = 2 * (error.T @ left) / n_pair if ctx.needs_input_grad[1] else None
+        ctx.save_for_backward(of_left, of_right)
+        return error.square_().sum() / n_pair
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(
+        ctx: Any, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
+        of_left, of_right = ctx.saved_tensors
+        return (
+            None if of_left is None else gradient * of_left,
+            None if of_right is None else gradient * of_right,
+            None,
+            None,
+        )
 
 
 def counted_pairs(
