@@ -141,7 +141,7 @@ class AMSH(HashingMethod):
             mean = kernel.mean(dim=0)
             kernel -= mean
         getattr(self, f"{modality}_kernel_mean")[: len(anchor_rows)] = mean
-        self._sides[modality] = _Side(there, kernel, Labels.of(label[there].to(kernel)))
+        self._sides[modality] = _Side(there, kernel, Labels.of(label[there].double()))
 
     @torch.no_grad()
     def begin_epoch(self, epoch: int) -> None:
@@ -210,7 +210,7 @@ class AMSH(HashingMethod):
         projections: Mapping[Modality, torch.Tensor],
         weights: Weights,
     ) -> dict[str, torch.Tensor]:
-        zero = torch.zeros_like(self.image_kernel_width)
+        zero = torch.zeros_like(self.image_kernel_width, dtype=torch.float64)
         losses = {"label": zero, "quantisation": zero, "intra": zero, "cross": zero}
         for modality, state in states.items():
             own = own_losses(labels[modality], state, projections[modality])
@@ -224,12 +224,16 @@ class AMSH(HashingMethod):
 
     def _state(self, modality: Modality) -> State:
         rows = self._sides[modality].rows
-        return State(*(getattr(self, f"{modality}_{name}")[rows] for name in ("factors", "codes", "slack")))
+        # In double precision: eigenvalues of the V step lie 1e7 apart with some thousand rows.
+        return State(
+            *(getattr(self, f"{modality}_{name}")[rows].double() for name in ("factors", "codes", "slack"))
+        )
 
     def _keep(self, modality: Modality, state: State) -> None:
         rows = self._sides[modality].rows
         for name in ("factors", "codes", "slack"):
-            getattr(self, f"{modality}_{name}")[rows] = getattr(state, name)
+            kept = getattr(self, f"{modality}_{name}")
+            kept[rows] = getattr(state, name).to(kept)
         self._codes_moved = True
 
     @torch.no_grad()
@@ -241,7 +245,7 @@ class AMSH(HashingMethod):
             with full_precision(side.kernel):
                 function = fit_hash_function(
                     side.kernel,
-                    self._state(modality).codes,
+                    getattr(self, f"{modality}_codes")[side.rows],
                     rounds=self.config.hash_rounds,
                     ridge=self.config.hash_ridge,
                 )
