@@ -33,25 +33,28 @@ def methods(
 
     console = make_console()
     if name is None:
-        table = Table("method", "version", "learns from labels", "needs pairs", "presets", "what it is")
+        table = Table("method", "learns from labels", "needs pairs", "what it is")
         for method in available_methods().values():
             table.add_row(
                 method.name,
-                method_version(method.name),
                 "yes" if method.supervised else "no",
                 "yes" if method.needs_pairs else "no",
-                ", ".join(method.presets),
                 _title(method),
             )
     else:
         method = find_method(name)
-        table = Table(
-            "option", "default", *method.presets, "meaning", title=_title(method), title_justify="left"
-        )
+        console.print(f"{_title(method)}, version {method_version(method.name)}", soft_wrap=True)
+        console.print(f"Presets: {', '.join(method.presets)}", soft_wrap=True)
+        table = Table("option", "default", "where a preset differs", "meaning")
         default = method.config_type()
         for option, field in method.config_type.model_fields.items():
-            values = [str(getattr(preset, option)) for preset in method.presets.values()]
-            table.add_row(option, str(getattr(default, option)), *values, field.description or "")
+            usual = str(getattr(default, option))
+            others: dict[str, list[str]] = {}
+            for title, preset in method.presets.items():
+                if (value := str(getattr(preset, option))) != usual:
+                    others.setdefault(value, []).append(title)
+            differing = "\n".join(f"{value}: {', '.join(titles)}" for value, titles in others.items())
+            table.add_row(option, usual, differing, field.description or "")
     console.print(table)
     if name is None:
         for error in broken_methods().values():
