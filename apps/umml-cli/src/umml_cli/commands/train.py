@@ -90,6 +90,7 @@ def train(
     from umml_cli.runs.cells import Cell
     from umml_cli.runs.completion import choose_completion
     from umml_cli.runs.perform_here import perform_here
+    from umml_cli.runs.run_codes import RunCodes
     from umml_cli.runs.specification import RunSpecification
     from umml_cli.runs.store import RunStore
     from umml_cli.runs.validation import rows_of_run
@@ -136,4 +137,5 @@ def train(
     )
     result = perform_here(specification, dataset, out=out, console=console)
     console.print(result_table(result))
+    print_notes(console, RunCodes.load(RunStore(out).folder(specification).codes).collapsed())
     console.print(f"Run folder: {RunStore(out).folder(specification).path}", soft_wrap=True)

@@ -62,6 +62,19 @@ class RunCodes:
             return self.query_image, self.retrieval_text
         return self.query_text, self.retrieval_image
 
+    def collapsed(self) -> list[str]:
+        """Return a sentence for each side of the retrieval set that has one code, or two for more labels."""
+        said = []
+        for side, codes in (("images", self.retrieval_image), ("texts", self.retrieval_text)):
+            n_distinct = len(np.unique(codes.words, axis=0))
+            if len(codes.words) > 1 and n_distinct <= min(2, self.retrieval_labels.shape[1] - 1):
+                number = "one and the same code" if n_distinct == 1 else "two codes among them"
+                said.append(
+                    f"All {len(codes.words)} retrieval {side} have {number}: the training has collapsed, and "
+                    "the mAP is that of ties; try another learning rate, preset or number of epochs."
+                )
+        return said
+
     def save(self, path: Path) -> None:
         """Write to a compressed `.npz` of plain arrays in one step."""
         arrays: dict[str, Any] = {
