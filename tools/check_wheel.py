@@ -15,7 +15,7 @@ def problems(wheel: Path) -> list[str]:
         found.append("no LICENSE")
     if not any(name.endswith("/py.typed") for name in names):
         found.append("no py.typed")
-    code = [name for name in names if not name.endswith(".template")]  # of which packages are made
+    code = [name for name in names if not name.endswith((".template", "/"))]  # of which packages are made
     if any("tests/" in name or "benchmarks/" in name for name in code):
         found.append("tests or benchmarks inside")
     return found
