@@ -193,3 +193,11 @@ def test_a_mask_of_words_is_no_mask_of_rows_and_is_named(tmp_path):
     path = write(tmp_path / "a.npz", arrays() | {"text_mask": np.ones((N, 5), np.uint8)})
     assert cmh_data.load(path).text_present.all()
     assert any("text_mask" in note for note in cmh_data.inspect(path).notes)
+
+
+def test_a_table_without_a_single_usable_row_is_inspected(tmp_path):
+    content = arrays()
+    content["image"][:] = np.nan
+    report = cmh_data.inspect(write(tmp_path / "a.npz", content), missing="zero-rows")
+    assert report.parts["image"].missing_rows == N
+    assert "60 rows" in report.to_text()

@@ -226,7 +226,10 @@ def test_every_option_says_where_it_comes_from():
             "learns from labels, but the data",
         ),
         (lambda: built().encode("text", torch.ones(2, 12)), r"text inputs must have shape \(9,\)"),
-        (lambda: fit(built(), example_data(), epochs=1, batch_size=34), "only 33 training rows"),
+        (
+            lambda: fit(built(example_data().spec), example_data(), epochs=1, batch_size=34),
+            "only 33 training rows",
+        ),
     ],
 )
 def test_bad_input(call, message):

@@ -86,8 +86,10 @@ def count_empty(table: NDArray[np.generic]) -> int:
 
 def count_constant(table: NDArray[np.generic]) -> int:
     """Count the columns with the same value in every row."""
+    if not len(table):
+        return 0
     flat = table.reshape(len(table), -1)
-    columns = np.arange(flat.shape[1]) if len(flat) else np.arange(0)
+    columns = np.arange(flat.shape[1])
     for block in row_blocks(flat):
         columns = columns[(block[:, columns] == flat[0, columns]).all(axis=0)]
         if not len(columns):
