@@ -9,8 +9,8 @@ docs/fidelity.md.
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,15 @@ def train(name: str, options: dict[str, Any], shared: Path, seed: int) -> tuple[
 
 def main() -> None:
     """Train with every seed and print a row for each task."""
-    shared, name, *seeds = sys.argv[1:]
-    yardstick = YARDSTICKS[name]
-    runs = [train(name, yardstick.options, Path(shared), int(seed)) for seed in seeds or (1, 2, 3)]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("shared", type=Path)
+    parser.add_argument("method", choices=YARDSTICKS)
+    parser.add_argument("seeds", type=int, nargs="*", default=[1, 2, 3])
+    chosen = parser.parse_args()
+    name, yardstick = chosen.method, YARDSTICKS[chosen.method]
+    runs = [train(name, yardstick.options, chosen.shared, seed) for seed in chosen.seeds]
     print("| method | task | ours | sd | original | sd | in sd |")
     print("|" + "---|" * 7)
     for task, values, mean, deviation in zip(

@@ -31,6 +31,7 @@ CLUSTER = (
 )
 CPU = "uv pip install --torch-backend cpu --editable apps/umml-cli"
 FIDELITY = "uv run --with scipy python tools/fidelity.py SHARED OUT"
+UNPAIRED = "uv run --with scipy python tools/fidelity_unpaired.py SHARED OUT"
 DEBS = "--from debs --image-encoder grey-pixels"
 DEP11 = "--from dep11 --image-encoder efficientnet-lite0"
 ENCODE = "uv run umml features photos photos.h5 --image-encoder efficientnet-lite0 --text-encoder minilm"
@@ -83,6 +84,11 @@ INSTEAD = {
     ),
     "uv run umml serve models": ("uv run umml serve --help", "goes on until Ctrl-C: test_serve ends one"),
     FIDELITY: ("uv run python -m py_compile tools/fidelity.py", "hours, on shared data"),
+    "uv run python tools/yardsticks.py SHARED METHOD": (
+        "uv run python tools/yardsticks.py --help",
+        "an hour, on shared data",
+    ),
+    f"{UNPAIRED} --seeds 12": ("uv run python -m py_compile tools/fidelity_unpaired.py", "as above"),
     RESULTS: (f"{RESULTS} --plan", "hours"),
 }
 
