@@ -62,3 +62,18 @@ def test_a_payload_that_is_no_json_is_named(folder):
     np.save(folder / "00000001" / "payload.npy", content)
     with pytest.raises(CodeIndexError, match=r"payload\.npy is damaged"):
         CodeIndex(folder).payload(0)
+
+
+def test_rows_in_the_middle_that_lead_nowhere_are_named(tmp_path):
+    folder = tmp_path / "index"
+    CodeIndex.create(folder, bits=16)
+    with IndexWriter(folder) as writer:
+        writer.add(ids=list("abcd"), image_codes=np.ones((4, 16)))
+        writer.delete(["a"])
+    rows = np.load(folder / "00000001" / "rows_image.npy")
+    rows[1] = 2**31
+    np.save(folder / "00000001" / "rows_image.npy", rows)
+    with pytest.raises(CodeIndexError, match="is damaged"):
+        CodeIndex(folder).search(np.ones((1, 16)), k=3)
+    with pytest.raises(CodeIndexError, match="is damaged"):
+        CodeIndex(folder).within(np.ones((1, 16)), radius=3)

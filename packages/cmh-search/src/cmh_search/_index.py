@@ -18,7 +18,7 @@ from cmh_search._nearest import all_distances, nearest
 from cmh_search._rerank import check_query_values
 from cmh_search._rerank import rerank as reranked
 from cmh_search._results import Neighbours, SearchResult
-from cmh_search._segment import SIDES, Group, Side, groups_with
+from cmh_search._segment import SIDES, Group, Side, damage_named, groups_with
 from cmh_search._state import IndexState
 
 if TYPE_CHECKING:
@@ -217,10 +217,11 @@ class CodeIndex:
         allowed = allowed_rows(self._state, labels=labels, ids=ids, exclude=exclude)
         best = Neighbours.none(len(queries))
         for (segment, first_row), mask in zip(self._state, allowed, strict=True):
-            for found in nearest(
-                segment, queries, asked, sides=sides, combine=combine, mask=mask, threads=threads
-            ):
-                best = best.merged(found.shifted(first_row), asked)
+            with damage_named(segment.folder):
+                for found in nearest(
+                    segment, queries, asked, sides=sides, combine=combine, mask=mask, threads=threads
+                ):
+                    best = best.merged(found.shifted(first_row), asked)
         if values is not None:
             best = reranked(self._state, best, values, sides=sides, combine=combine, k=k)
         return SearchResult(distances=best.distances, rows=best.rows, scores=best.scores, _index=self)
@@ -462,7 +463,8 @@ class CodeIndex:
     ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.bool_]]]:
         """Pieces of the rows in order: first row, `(n_query, n)` distances, `(n,)` which may be found."""
         for (segment, first_row), mask in zip(self._state, allowed, strict=True):
-            for start, block, inside in all_distances(
-                segment, queries, sides=sides, combine=combine, mask=mask
-            ):
-                yield first_row + start, block, inside
+            with damage_named(segment.folder):
+                for start, block, inside in all_distances(
+                    segment, queries, sides=sides, combine=combine, mask=mask
+                ):
+                    yield first_row + start, block, inside

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +22,7 @@ from cmh_metrics import PackedCodes
 from cmh_search._errors import CodeIndexError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -308,6 +309,15 @@ def _map(path: Path) -> Any:
 def damaged(path: Path, reason: object) -> CodeIndexError:
     """Return the error that a file of an index is damaged."""
     return CodeIndexError(f"{path} is damaged ({reason}); make the index anew")
+
+
+@contextmanager
+def damage_named(folder: Path) -> Iterator[None]:
+    """Turn rows that point out of a segment, which only damage makes, into the error that says so."""
+    try:
+        yield
+    except IndexError as error:
+        raise damaged(folder, error) from None
 
 
 def sync_folder(folder: Path) -> None:
