@@ -152,21 +152,21 @@ class Segment:
     @cached_property
     def rows(self) -> dict[Group, NDArray[np.int64]]:
         """The rows of each group."""
-        return {name: _map(self.folder / f"rows_{name}.npy") for name in GROUPS}
+        return {name: map_array(self.folder / f"rows_{name}.npy") for name in GROUPS}
 
     @cached_property
     def _values(self) -> dict[Side, NDArray[np.float16]]:
-        return {side: _map(self.folder / f"values_{side}.npy") for side in SIDES}
+        return {side: map_array(self.folder / f"values_{side}.npy") for side in SIDES}
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
         """`(n, ceil(n_label / 8))` label bits, the first one highest."""
-        labels: NDArray[np.uint8] = _map(self.folder / "labels.npy")
+        labels: NDArray[np.uint8] = map_array(self.folder / "labels.npy")
         return labels
 
     @cached_property
     def _words(self) -> dict[Side, NDArray[np.uint64]]:
-        return {side: _map(self.folder / f"codes_{side}.npy") for side in SIDES}
+        return {side: map_array(self.folder / f"codes_{side}.npy") for side in SIDES}
 
     @cached_property
     def _codes(self) -> dict[tuple[Side, Group], PackedCodes]:
@@ -213,12 +213,12 @@ class Segment:
 
     @cached_property
     def _id_hashes(self) -> NDArray[np.uint64]:
-        hashes: NDArray[np.uint64] = _map(self.folder / "id_hashes.npy")
+        hashes: NDArray[np.uint64] = map_array(self.folder / "id_hashes.npy")
         return hashes
 
     @cached_property
     def _id_rows(self) -> NDArray[np.int64]:
-        rows: NDArray[np.int64] = _map(self.folder / "id_rows.npy")
+        rows: NDArray[np.int64] = map_array(self.folder / "id_rows.npy")
         return rows
 
     def find(self, names: Sequence[str]) -> dict[str, int]:
@@ -262,8 +262,8 @@ class _Texts:
     """Many short texts in one file, found by their offsets."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._offset = _map(folder / f"{name}_offset.npy")
-        self._content = _map(folder / f"{name}.npy")
+        self._offset = map_array(folder / f"{name}_offset.npy")
+        self._content = map_array(folder / f"{name}.npy")
         if (
             self._offset.dtype != np.int64 or self._offset.ndim != 1 or not len(self._offset)
             or self._content.dtype != np.uint8 or self._content.shape != (self._offset[-1],)
@@ -297,7 +297,13 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
         os.fsync(file.fileno())
 
 
-def _map(path: Path) -> Any:
+def map_array(path: Path) -> Any:
+    """Map an array of an index into memory.
+
+    Raises:
+        FileNotFoundError: if a writer has removed it in the meantime.
+        CodeIndexError: if it is damaged.
+    """
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
@@ -309,6 +315,11 @@ def _map(path: Path) -> Any:
 def damaged(path: Path, reason: object) -> CodeIndexError:
     """Return the error that a file of an index is damaged."""
     return CodeIndexError(f"{path} is damaged ({reason}); make the index anew")
+
+
+def file_missing(error: FileNotFoundError) -> CodeIndexError:
+    """Return the error that a file that the manifest names is not there."""
+    return CodeIndexError(f"{error.filename} is missing; the index is damaged, make it anew")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 
 from cmh_search._errors import CodeIndexError
 from cmh_search._manifest import Manifest
-from cmh_search._segment import Segment, damaged
+from cmh_search._segment import Segment, damaged, file_missing, map_array
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,9 +51,7 @@ class IndexState:
                     segment.open()
             except FileNotFoundError as error:
                 if attempt == _ATTEMPTS - 1 or Manifest.read(folder) == manifest:
-                    raise CodeIndexError(
-                        f"{error.filename} is missing; the index is damaged, make it anew"
-                    ) from None
+                    raise file_missing(error) from None
             else:
                 break
         sizes = [len(segment) for segment in segments]
@@ -91,15 +89,10 @@ def open_segment(folder: Path, entry: SegmentEntry, bits: int) -> Segment:
     """
     deleted = None
     if entry.deleted is not None:
-        try:
-            packed = np.load(folder / entry.deleted, allow_pickle=False)
-            deleted = np.unpackbits(packed, count=entry.n).astype(bool)
-        except FileNotFoundError:
-            raise
-        except Exception:  # noqa: BLE001 - NumPy evaluates the header, where anything may stand
-            raise damaged(folder / entry.deleted, "it is no array of NumPy") from None
-        if deleted.shape != (entry.n,):
-            raise damaged(folder / entry.deleted, f"its shape is {deleted.shape}")
+        packed = map_array(folder / entry.deleted)
+        if packed.dtype != np.uint8 or packed.shape != (-(-entry.n // 8),):
+            raise damaged(folder / entry.deleted, f"{packed.dtype} of shape {packed.shape}")
+        deleted = np.unpackbits(packed, count=entry.n).astype(bool)
     segment = Segment(folder / entry.name, bits=bits, deleted=deleted)
     if len(segment) != entry.n:
         raise CodeIndexError(

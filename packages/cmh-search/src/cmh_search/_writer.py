@@ -14,7 +14,16 @@ from cmh_metrics import PackedCodes, pack_codes
 
 from cmh_search._errors import CodeIndexError
 from cmh_search._manifest import NAME, Manifest, SegmentEntry
-from cmh_search._segment import SIDES, Items, Segment, Side, sync_folder, write_array, write_segment
+from cmh_search._segment import (
+    SIDES,
+    Items,
+    Segment,
+    Side,
+    file_missing,
+    sync_folder,
+    write_array,
+    write_segment,
+)
 from cmh_search._state import open_segment
 
 if TYPE_CHECKING:
@@ -71,7 +80,7 @@ class IndexWriter:
             self._remove_unused()
         except FileNotFoundError as error:
             self.close()
-            raise CodeIndexError(f"{error.filename} is missing; the index is damaged, make it anew") from None
+            raise file_missing(error) from None
         except BaseException:
             self.close()
             raise
