@@ -109,6 +109,17 @@ def test_a_completed_training_is_written_down_and_continued(gaps, tmp_path):
     assert len({json.dumps(result["map"]) for result in results.values()}) == 3
 
 
+def test_the_number_of_neighbours_is_chosen_and_written_down(gaps, tmp_path):
+    given = ["--method", "jdsh", "--unpaired-images", "30", "--out", str(tmp_path), "--neighbours", "2"]
+    done = train(gaps, *given, "--complete", "neighbour")
+    assert done.exit_code == 0, done.output
+    result = json.loads(next(tmp_path.glob("*/result.json")).read_text())
+    assert result["specification"]["neighbours"] == 2
+    assert result["donors"]["text"]["median_donors"] == 2
+    refused = train(gaps, *given, "--complete", "label")
+    assert "--neighbours 2 would change nothing" in str(refused.exception)
+
+
 def test_what_cannot_be_completed_is_one_sentence(gaps, tmp_path):
     done = train(
         gaps, "--method", "jdsh", "--unpaired-images", "50", "--unpaired-text", "50", "--complete", "auto",
@@ -117,6 +128,18 @@ def test_what_cannot_be_completed_is_one_sentence(gaps, tmp_path):
     assert done.exit_code != 0
     assert "nothing tells which image goes with which text" in str(done.exception)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_without_a_number_of_neighbours_keeps_the_name_that_it_had():
+    known = {
+        "dataset": "d", "data_digest": "x", "method": "jdsh", "method_version": "1", "bits": 8, "epochs": 1,
+        "batch_size": 8, "options": {}, "seed": 0, "cell": Cell.of("UI completed", 20),
+        "completion": "neighbour",
+    }  # fmt: skip
+    assert RunSpecification(**known).run_id == "b0a2114694b6c1db"
+    assert RunSpecification(**known, neighbours=5).run_id != "b0a2114694b6c1db"
+    with pytest.raises(ValidationError, match="neighbours must be None for completion 'label'"):
+        RunSpecification(**{**known, "completion": "label"}, neighbours=5)
 
 
 def test_completion_and_cell_must_agree():

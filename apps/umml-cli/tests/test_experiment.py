@@ -4,6 +4,7 @@ import pytest
 from umml_cli.errors import UserError
 from umml_cli.grid.experiment import built_in_experiment, find_experiments, read_experiment
 from umml_cli.grid.specify import refuse_unused, specify, unite
+from umml_cli.inputs.data_sources import open_sources
 from umml_cli.inputs.method_options import parse_method_options, parse_options
 from umml_cli.runs.specification import RunSpecification
 
@@ -22,6 +23,11 @@ def write(tmp_path, text):
     path = tmp_path / "grid.toml"
     path.write_text(text)
     return path
+
+
+def with_line(line):
+    """GOOD with another line for its method."""
+    return GOOD.replace('preset = "small"', f'preset = "small"\n{line}')
 
 
 def test_the_quickstart_has_the_cells_that_it_promises():
@@ -264,3 +270,39 @@ def test_a_setting_is_all_but_cell_and_seed():
     assert run.setting_id == make(seed=1).setting_id == make(cell={"discard": 20}).setting_id
     for change in ({"data_digest": "1"}, {"epochs": 3}, {"device": "cuda"}):
         assert make(**change).setting_id != run.setting_id
+
+
+def test_an_option_is_varied_in_a_series_for_each_value(tmp_path):
+    text = with_line("vary = { margin = [0.4, 0.8], epochs = [1, 2] }")
+    experiment = read_experiment(write(tmp_path, text))
+    sources = open_sources(["emoji"])
+    runs = list(specify(experiment, sources))
+    assert {(run.options["margin"], run.epochs) for run in runs} == {
+        (0.4, 1), (0.4, 2), (0.8, 1), (0.8, 2)
+    }  # fmt: skip
+    assert len({run.setting_id for run in runs}) == experiment.n_variants == 4
+    assert len(runs) == 4 * 3
+
+
+def test_the_number_of_neighbours_makes_runs_of_completed_cells_only(tmp_path):
+    text = with_line("neighbours = [1, 20]").replace("dadh", "jdsh").replace("UI =", '"UI completed" =')
+    runs = unite(specify(read_experiment(write(tmp_path, text)), open_sources(["emoji"])))
+    assert [(run.cell.title, run.neighbours) for run in runs] == [
+        ("paired", None),
+        ("UI 20%, completed", 1), ("UI 60%, completed", 1),
+        ("UI 20%, completed", 20), ("UI 60%, completed", 20),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("vary = { margin = [] }", "vary.margin: Tuple should have at least 1 item"),
+        ("vary = { margn = [0.4] }", "has no option 'margn'.*margin"),
+        ("neighbours = [0]", "neighbours.0: Input should be greater than or equal to 1"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused(tmp_path, line, message):
+    path, sources = write(tmp_path, with_line(line)), open_sources(["emoji"])
+    with pytest.raises(UserError, match=message):
+        list(specify(read_experiment(path), sources))

@@ -47,6 +47,10 @@ def train(
             "labels, of the nearest pairs (neighbour), or what suits the method (auto)."
         ),
     ] = "none",
+    neighbours: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pairs that may stand in for a missing item by neighbour; 5 if not given."),
+    ] = None,
     validation: ValidationOption = 0,
     discard_incomplete: Annotated[
         bool,
@@ -77,6 +81,7 @@ def train(
 
     Example: umml train photos.h5 --discard-incomplete --out discarded
     """
+    from umml_cli.errors import UserError
     from umml_cli.inputs.data_sources import drawn_split, open_data, without_incomplete
     from umml_cli.inputs.method_options import (
         check_labels,
@@ -119,6 +124,11 @@ def train(
         has_labels=dataset.label.shape[1] > 0,
         n_pairs=plan.counts.true_pairs,
     )
+    if neighbours is not None and completion != "neighbour":
+        raise UserError(
+            f"--neighbours {neighbours} would change nothing: missing items are not completed by neighbour; "
+            "leave it out, or take --complete neighbour."
+        )
     if complete == "auto" and completion == "none" and named_method(method).needs_pairs:
         left = f"{method} is trained with missing items as they are; --complete label or neighbour"
         print_notes(console, [f"{left} completes them all the same."])
@@ -130,6 +140,7 @@ def train(
         data_digest=dataset.digest,
         cell=cell.model_copy(update={"completed": completion != "none"}),
         completion=completion,
+        neighbours=neighbours,
         seed=seed,
         precision=precision,
         device=device,

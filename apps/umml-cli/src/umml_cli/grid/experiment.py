@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -42,6 +43,9 @@ class MethodChoice(BaseModel):
         preset: option set of the method.
         presets: data set to the option set that it takes instead.
         options: options that differ from the preset.
+        vary: option to the values that it takes in turn; each combination is a series of its own.
+        neighbours: how many pairs may stand in for a missing item where cells are completed by neighbour;
+            several are series of their own; empty: five.
         evaluate_every: epochs between two evaluations on the queries; 0: only after the last epoch.
     """
 
@@ -50,7 +54,17 @@ class MethodChoice(BaseModel):
     preset: str | None = None
     presets: dict[str, str] = Field(default_factory=dict)
     options: dict[str, JsonValue] = Field(default_factory=dict)
+    vary: dict[str, Annotated[tuple[JsonValue, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    neighbours: tuple[Annotated[int, Field(ge=1)], ...] = ()
     evaluate_every: int = Field(default=0, ge=0)
+
+    def variants(self) -> list[tuple[dict[str, JsonValue], int | None]]:
+        """Every combination of options, and the number of neighbours; None: as many as is usual."""
+        options = [
+            {**self.options, **dict(zip(self.vary, values, strict=True))}
+            for values in product(*self.vary.values())
+        ]
+        return list(product(options, self.neighbours or (None,)))
 
 
 class Experiment(BaseModel):
@@ -105,6 +119,11 @@ class Experiment(BaseModel):
     def grid(self) -> list[Cell]:
         """The cells in the file's order."""
         return [Cell.of(scheme, percent) for scheme, percents in self.cells.items() for percent in percents]
+
+    @property
+    def n_variants(self) -> int:
+        """Methods, each with all of its variants."""
+        return sum(len(choice.variants()) for choice in self.methods.values())
 
     def choose(
         self, *, methods: Iterable[str] = (), seeds: int | None = None, bits: Iterable[int] = ()

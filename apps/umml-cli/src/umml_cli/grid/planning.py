@@ -108,7 +108,7 @@ def outline(experiments: Mapping[str, Experiment]) -> Table:
     for name, experiment in experiments.items():
         cells = experiment.grid()
         lengths = max(len(experiment.bits), 1)
-        n_cells = len(experiment.data) * len(experiment.methods) * len(cells) * lengths * experiment.seeds
+        n_cells = len(experiment.data) * experiment.n_variants * len(cells) * lengths * experiment.seeds
         table.add_row(
             name,
             ", ".join(experiment.data),
@@ -150,7 +150,7 @@ def plan_table(reproduction: Reproduction, *, out: Path, n_workers: int) -> Grou
     if size is not None:
         disk = f"{size * (len(states) - len(done)) / 1e6:.1f} MB more needed, {disk}"
     shared = sum(
-        len(experiment.methods)
+        experiment.n_variants
         * len(experiment.data_sets(reproduction.locations))
         * max(len(experiment.bits), 1)
         * experiment.seeds

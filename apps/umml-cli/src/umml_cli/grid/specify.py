@@ -84,14 +84,18 @@ def specify(
         validation: percentage of the training rows that are held out as queries.
     """
     alike: list[dict[str, Any]] = []  # what the cells and seeds of a method on a data set have in common
-    for data, (label, choice), bits in product(
-        experiment.data_sets(sources), experiment.methods.items(), experiment.bits or (None,)
+    every = [
+        (label, choice, *variant)
+        for label, choice in experiment.methods.items() for variant in choice.variants()
+    ]  # fmt: skip
+    for data, (label, choice, chosen, neighbours), bits in product(
+        experiment.data_sets(sources), every, experiment.bits or (None,)
     ):
         method, database = labelled_options(label)
         if database.get("database") == "learned" and _without_learned(data, sources):
             continue
         asked = {**(overrides or {}).get("", {}), **(overrides or {}).get(method, {})}
-        options = {**({} if bits is None else {"bits": bits}), **choice.options, **asked, **database}
+        options = {**({} if bits is None else {"bits": bits}), **chosen, **asked, **database}
         config = method_config(method, preset=choice.presets.get(data, choice.preset), options=options)
         alike.append({
             "dataset": data,
@@ -99,6 +103,7 @@ def specify(
             "method": method,
             "config": config,
             "method_version": method_version(method),
+            "neighbours": neighbours,
             "partial": experiment.partial,
             "device": device,
             "precision": precision,
@@ -110,6 +115,8 @@ def specify(
         completion = _completion(experiment, common["method"], cell, dataset)
         if completion is None:
             continue
+        if completion != "neighbour":
+            common = {**common, "neighbours": None}  # noqa: PLW2901 - of this run alone
         run = RunSpecification.of(**common, cell=cell, completion=completion, seed=seed)
         run.check_batch(len(dataset.split.train))
         run.check_database(dataset.split)

@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from umml_cli.runs.specification import RunSpecification
-    from umml_cli.terms import Completion
 
 DEFINITION = Definition()
 _MODALITIES: tuple[Modality, ...] = ("image", "text")
@@ -118,7 +117,7 @@ class _Run:
             image_present=dataset.image_present[rows], text_present=dataset.text_present[rows]
         )
         _check_queries(dataset)
-        self._data, self._donors = _training_data(self._plan, dataset, specification.completion)
+        self._data, self._donors = _training_data(self._plan, dataset, specification)
         self._method = build_method(
             specification.method, specification.config(), self._data.spec, specification.seed
         )
@@ -283,7 +282,7 @@ def _encoders(dataset: PairedDataset) -> dict[str, dict[str, Any]]:
 
 
 def _training_data(
-    plan: UnpairingPlan, dataset: PairedDataset, completion: Completion
+    plan: UnpairingPlan, dataset: PairedDataset, specification: RunSpecification
 ) -> tuple[TrainingData, Donors | None]:
     """Unpair the training rows as planned; scaling statistics come from the full, whole matrix."""
     rows = dataset.split.train
@@ -291,7 +290,10 @@ def _training_data(
     unpaired = plan.apply(
         np.asarray(dataset.image[rows]), np.asarray(dataset.text[rows]), np.asarray(dataset.label[rows])
     )
-    donors = None if completion == "none" else find_donors(unpaired, by=completion)
+    donors = None
+    if specification.completion != "none":
+        count = {} if specification.neighbours is None else {"neighbours": specification.neighbours}
+        donors = find_donors(unpaired, by=specification.completion, **count)
     data = TrainingData.from_arrays(
         image=unpaired.images,
         text=unpaired.texts,

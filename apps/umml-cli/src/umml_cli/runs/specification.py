@@ -36,6 +36,7 @@ class RunSpecification(BaseModel):
         cell: what is done to the training pairs.
         partial: what a last, partial block of a hundred rows gives to the cell, as in cmh-unpair.
         completion: which items of other rows stand in for missing ones in training.
+        neighbours: how many pairs may stand in for a missing item by neighbour; None: `find_donors`' five.
         seed: seed of initial weights, batch order and everything drawn in training.
         precision: floating-point type of training.
         device: device type; results are equal to the bit on one type only.
@@ -57,6 +58,7 @@ class RunSpecification(BaseModel):
     cell: Cell
     partial: Partial = "largest-remainder"
     completion: Completion = "none"
+    neighbours: int | None = Field(default=None, ge=1)
     seed: int = Field(ge=0, lt=2**31)
     precision: Precision = "float32"
     device: Device = "cpu"
@@ -67,17 +69,28 @@ class RunSpecification(BaseModel):
     def _completion_fits(self) -> Self:
         if self.cell.completed != (self.completion != "none"):
             raise ValueError(f"the cell {self.cell.title} does not go with completion {self.completion!r}")
+        if self.neighbours is not None and self.completion != "neighbour":
+            raise ValueError(
+                f"neighbours must be None for completion {self.completion!r}, but it is {self.neighbours}"
+            )
         return self
 
     @property
     def run_id(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 of the canonical JSON of this specification."""
-        return _digest(self.model_dump(mode="json"))
+        return self._digest(exclude=set())
 
     @property
     def setting_id(self) -> str:
         """The same of everything but cell and seed: runs that share it belong to one series."""
-        return _digest(self.model_dump(mode="json", exclude={"cell", "completion", "seed"}))
+        return self._digest(exclude={"cell", "completion", "seed"})
+
+    def _digest(self, *, exclude: set[str]) -> str:
+        """The digest of all but some fields; one that is None says nothing and is left out."""
+        values = self.model_dump(mode="json", exclude=exclude)
+        values = {name: value for name, value in values.items() if value is not None}
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     @property
     def label(self) -> str:
@@ -168,11 +181,6 @@ def _split_options(config: MethodConfig) -> dict[str, Any]:
     """The options that every method has, and under `options` those that only this one has."""
     options = config.model_dump(mode="json")
     return {**{name: options.pop(name) for name in ("bits", "epochs", "batch_size")}, "options": options}
-
-
-def _digest(values: Any) -> str:
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def small_batches(specifications: Iterable[RunSpecification], rows: Mapping[str, int]) -> list[str]:
