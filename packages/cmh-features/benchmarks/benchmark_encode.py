@@ -92,7 +92,7 @@ def compare(
             "details": more,
         })  # fmt: skip
         said = ", ".join(f"{key} {value}" for key, value in more.items())
-        print(f"{case:18} {name:14} {1 / p50:9.1f} a second, {ratio:6.3f} x {baseline} ({said})")
+        print(f"{case:18} {name:23} {1 / p50:9.1f} a second, {ratio:6.3f} x {baseline} ({said})")
 
 
 def measure_images(count: int, repeat: int, folder: Path) -> None:
@@ -109,7 +109,7 @@ def measure_images(count: int, repeat: int, folder: Path) -> None:
         for start in range(0, count, size):
             encoder.embed_images(ready[: min(size, count - start)])
 
-    def whole() -> None:
+    def whole(encoder: Encoder) -> None:
         (folder / "features.npy").unlink(missing_ok=True)
         (folder / "features.json").unlink(missing_ok=True)
         encoder.encode_images(paths, out=folder / "features.npy")
@@ -120,7 +120,12 @@ def measure_images(count: int, repeat: int, folder: Path) -> None:
 
     compare(
         "images, lite0",
-        {"bare network": (count, bare), "encode_images": (count, whole), "plain loop": (len(part), plain)},
+        {
+            "bare network": (count, bare),
+            "encode_images": (count, lambda: whole(encoder)),
+            "encode_images, bfloat16": (count, lambda: whole(half)),
+            "plain loop": (len(part), plain),
+        },
         repeat=repeat,
         baseline="plain loop",
         details={},

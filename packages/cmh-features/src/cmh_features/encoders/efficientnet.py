@@ -22,6 +22,8 @@ _FILES = {
     "efficientnet-lite0": ("models/efficientnet-lite0-57934424.pth", 224),
     "efficientnet-lite2": ("models/efficientnet-lite2-9656183e.pth", 260),
 }
+_AT_ONCE = 4
+"""Images that a CPU takes at once: the feature maps of more leave its cache and take twice the time."""
 
 
 class EfficientNetLite(Encoder):
@@ -55,7 +57,11 @@ class EfficientNetLite(Encoder):
     def embed_images(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Return `(n, 1280)` float32."""
         pixels = self._network.to_input(batch).contiguous(memory_format=torch.channels_last)
-        return self._network.run(lambda: self._network.module.extract_features(pixels).mean((2, 3)))  # type: ignore[operator]
+        at_once = _AT_ONCE if pixels.device.type == "cpu" else len(pixels)
+        extract = self._network.module.extract_features
+        return self._network.run(
+            lambda: torch.cat([extract(part).mean((2, 3)) for part in pixels.split(at_once)])  # type: ignore[operator]
+        )
 
 
 def build(request: EncoderRequest) -> EfficientNetLite:
