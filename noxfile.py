@@ -17,8 +17,11 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-PYTHONS = ["3.11", "3.12", "3.13"]
-PACKAGES = {path.parent.name: path.parent for path in sorted(ROOT.glob("*/*/pyproject.toml"))}
+sys.path.insert(0, str(ROOT / "tools"))
+from affected import package_folders, workspace_needs  # noqa: E402 - found by the line above
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+PACKAGES = package_folders(ROOT)
 
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
@@ -29,6 +32,7 @@ DEFAULT = [
     *(f"tests-{PYTHONS[0]}(package='{name}')" for name in PACKAGES),
     "tools",
     "lint",
+    "workflows",
     "lock",
 ]
 nox.options.sessions = ["check"]
@@ -63,15 +67,6 @@ def build(session: nox.Session, *packages: str) -> Path:
             "uv", "build", "--quiet", "--wheel", "--package", package, "--out-dir", str(folder), external=True
         )
     return folder
-
-
-def workspace_needs(package: str) -> list[str]:
-    """`package` and every workspace package that it needs, directly or not."""
-    found = [package]
-    for name in found:
-        sources = read_project(PACKAGES[name]).get("tool", {}).get("uv", {}).get("sources", {})
-        found += [need for need in sources if need in PACKAGES and need not in found]
-    return found
 
 
 @nox.session(python=False)
@@ -117,6 +112,14 @@ def lint(session: nox.Session) -> None:
     for folder in PACKAGES.values():
         with session.chdir(folder):
             session.run("deptry", "--no-ansi", "src", silent=True)
+
+
+@nox.session(python=PYTHONS[0])
+def workflows(session: nox.Session) -> None:
+    """Actionlint (with shellcheck) and zizmor over the workflows, hadolint over the container, offline."""
+    sync(session, "--only-group", "workflows")
+    session.run("actionlint")
+    session.run("zizmor", "--offline", "--quiet", "--persona=pedantic", ".github")
 
 
 @nox.session(python=PYTHONS[0])

@@ -1,7 +1,10 @@
+import ast
 import re
 from pathlib import Path
 
+import lock
 import pytest
+from affected import package_folders
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -15,7 +18,7 @@ def jobs(text):
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_are_pinned_by_commit_and_say_their_version(path):
-    uses = re.findall(r"uses: (?!\./)(.*)", path.read_text("utf-8"))
+    uses = re.findall(r"uses: (?!\$/)(.*)", path.read_text("utf-8"))
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each) for each in uses), uses
 
 
@@ -25,7 +28,7 @@ def test_each_job_states_what_it_may_do_and_how_long(path):
     assert "\npermissions: {}\n" in text
     for name, job in jobs(text).items():
         assert "    permissions:" in job, name
-        assert "timeout-minutes:" in job or "    uses: ./" in job, name
+        assert "timeout-minutes:" in job or "    uses: $/" in job, name
 
 
 def test_only_the_job_that_publishes_may_write():
@@ -38,10 +41,20 @@ def test_only_the_job_that_publishes_may_write():
     assert writers == ["publish"]
 
 
-def test_newer_versions_are_tried_on_the_pythons_of_the_noxfile():
-    (pythons,) = re.findall(r"^PYTHONS = (.*)$", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE)
+def pythons():
+    (found,) = re.findall(r"^PYTHONS = (.*)$", (ROOT / "noxfile.py").read_text("utf-8"), re.MULTILINE)
+    return ast.literal_eval(found)
+
+
+def test_newer_versions_and_pins_are_tried_on_the_pythons_of_the_noxfile():
     newer = (ROOT / ".github" / "workflows" / "newer.yml").read_text("utf-8")
-    assert f"matrix: {{ python: {pythons} }}" in newer
+    (tried,) = re.findall(r"matrix: \{ python: (.*) \}", newer)
+    assert ast.literal_eval(tried) == list(lock.PYTHONS) == pythons()
+
+
+def test_the_matrix_fits_into_the_256_jobs_of_a_workflow():
+    each = 2 * len(pythons()) + 1  # tests and wheel on each Python, minimum on one
+    assert each * len(package_folders(ROOT)) + 20 < 256
 
 
 def test_every_session_of_the_noxfile_is_a_job():
