@@ -21,6 +21,10 @@ from release import ReleaseError, newest_version
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("major", "minor", "patch")
 UNRELEASED = re.compile(r"^## (?P<version>\S+) \(unreleased\)\n+", re.MULTILINE)
+# What a README says until the first release: a line that goes, and a comment that goes.
+ON_NO_INDEX = re.compile(
+    r"^.*# today, in a clone: it is on no index yet\n| +# once it is on one$", re.MULTILINE
+)
 
 
 def next_version(current: str, part: str) -> str:
@@ -82,6 +86,8 @@ def prepare(root: Path, name: str, part: str, *, date: str | None = None) -> str
     subprocess.run(command, cwd=root, check=True, capture_output=True)
     if first:  # what stood below the unreleased heading belongs to the heading that towncrier has written
         changelog.write_text(UNRELEASED.sub("", changelog.read_text("utf-8"), count=1), "utf-8")
+        readme = folder / "README.md"
+        readme.write_text(ON_NO_INDEX.sub("", readme.read_text("utf-8")), "utf-8")
     else:
         replace_once(project, f'\nversion = "{current}"\n', f'\nversion = "{version}"\n')
     raise_bounds(root, name, version)

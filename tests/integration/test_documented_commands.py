@@ -46,6 +46,11 @@ INSTEAD = {
     "uv venv": ("uv venv elsewhere", "the environment of these tests stands in its place"),
     CPU: ("uv pip install --torch-backend cpu --help", "PyTorch's own index is elsewhere"),
     "uv pip install ./packages/cmh-unpair": ("true", "fetches NumPy: as written in the slow test below"),
+    "uv pip install ./apps/umml-cli": (
+        "true",
+        "fetches PyTorch: `uv run nox -s rehearsal` installs its wheel",
+    ),
+    "uv pip install umml-cli": ("true", "on no index yet"),
     "uv run nox": ("uv run nox --list", "that is what runs this test"),
     "umml evaluate runs/0123456789abcdef": ("umml evaluate runs/*", "the run's name is not known before"),
     "umml reproduce table3 --data emoji": ("umml reproduce table3 --data emoji --plan", "hours"),

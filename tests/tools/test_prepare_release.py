@@ -29,6 +29,10 @@ def root(tmp_path):
     (folder / "pyproject.toml").write_text('[project]\nname = "cmh-a"\nversion = "0.1.0"\n' + TOWNCRIER)
     (folder / "CHANGELOG.md").write_text(f"{CHANGELOG}## 0.1.0 (unreleased)\n\nFirst release.\n")
     (folder / "news" / "speed.feature.md").write_text("It is faster.\n")
+    (folder / "README.md").write_text(
+        "# cmh-a\n\n```\nuv pip install ./packages/cmh-a    # today, in a clone: it is on no index yet\n"
+        "uv pip install cmh-a               # once it is on one\n```\n"
+    )
     other = tmp_path / "apps" / "app"
     other.mkdir(parents=True)
     (other / "pyproject.toml").write_text('dependencies = ["cmh-a[torch]>=0.1.0", "cmh-ab>=0.1.0"]\n')
@@ -48,6 +52,7 @@ def test_the_first_release_takes_the_version_that_stands_there(root):
     assert "unreleased" not in text
     assert not list((folder / "news").glob("*.md"))
     assert (folder / "api.txt").read_text() == "rank\nrank codes\n"
+    assert (folder / "README.md").read_text() == "# cmh-a\n\n```\nuv pip install cmh-a\n```\n"
 
 
 def test_a_later_release_raises_version_and_bounds_and_waits_to_be_published(root):

@@ -3,6 +3,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from affected import package_folders
+from release import newest_version
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
@@ -21,6 +23,17 @@ def test_a_package_has_what_every_package_has(package):
     assert "test" in project["dependency-groups"]
     assert project["tool"]["pytest"]["ini_options"]["filterwarnings"][0] == "error"
     assert project["tool"]["towncrier"]["name"] == project["project"]["name"] == package.name
+
+
+@pytest.mark.parametrize("package", package_folders(ROOT).values(), ids=lambda path: path.name)
+def test_a_readme_says_how_to_install_before_and_after_the_first_release(package):
+    text = (package / "README.md").read_text("utf-8")
+    never_released = newest_version((package / "CHANGELOG.md").read_text("utf-8")) is None
+    clone = f"\nuv pip install ./{package.relative_to(ROOT)}    # today, in a clone: it is on no index yet\n"
+    assert (clone in text) == never_released
+    assert re.search(
+        rf"^uv pip install {package.name}{' +# once it is on one' * never_released}$", text, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
