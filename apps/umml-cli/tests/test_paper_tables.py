@@ -328,3 +328,32 @@ def test_figures_draw_every_class_and_every_panel(stored):
 
 def test_every_kind_that_an_experiment_can_name_has_a_table():
     assert set(KINDS) == set(get_args(TableKind))
+
+
+def test_completed_cells_stand_beside_zeros_and_discarding():
+    maps = {
+        ("paired", 0): (0.50, 0.70), ("UI", 60): (0.40, 0.50), ("UI completed", 60): (0.46, 0.60),
+        ("SD", 60): (0.38, 0.52), ("UT", 20): (0.52, 0.70), ("UT completed", 20): (0.50, 0.71),
+        ("UIT completed", 100): (0.30, 0.30),
+    }  # fmt: skip
+    scores = {
+        (Cell.of(*cell), task): Score.of([value])
+        for cell, values in maps.items()
+        for task, value in zip(("i2t", "t2i"), values, strict=True)
+    }
+    experiment = built_in_experiment("table3").model_copy(update={"table": "completion", "data": ("mine",)})
+    (table,) = paper_tables("donors", experiment, [Series("mine", "agah", 64, scores)], label_names={})
+    texts = {row.labels: [entry.text for entry in row.entries] for row in table.rows}
+    assert texts == {
+        ("AGAH", "mine", "UI 60%"): [
+            "0.400", "0.460", "+0.060", "0.500", "0.600", "+0.100", "+0.080", "+0.080", "53",
+        ],
+        # zeros lose nothing here, so nothing can be recovered; nothing was discarded at this share
+        ("AGAH", "mine", "UT 20%"): [
+            "0.520", "0.500", "-0.020", "0.700", "0.710", "+0.010", "-0.005", "-", "-",
+        ],
+    }  # fmt: skip
+    assert table.remarks[-1] == (
+        "AGAH, 60% and more: +0.080 on average, better in 1 of 1, least +0.080 (mine UI 60%) against zeros; "
+        "+0.080 on average, better in 1 of 1, least +0.080 (mine UI 60%) against discarding."
+    )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 GridScheme = Literal["paired", "UI", "UT", "UIT", "SD", "untrained"] | CompletedScheme
-TableKind = Literal["cells", "best", "unpaired", "classes"]
+TableKind = Literal["cells", "best", "unpaired", "classes", "completion"]
 BASE = "umml"
 """The built-in file that is no experiment itself: what the paper's tables share."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from umml_cli.report.paper_tables.best import best_tables
 from umml_cli.report.paper_tables.cells import cells_tables
 from umml_cli.report.paper_tables.classes import class_tables
+from umml_cli.report.paper_tables.completion import completion_tables
 from umml_cli.report.paper_tables.table import Exhibited
 from umml_cli.report.paper_tables.unpaired import unpaired_tables
 
@@ -25,6 +26,7 @@ KINDS: Mapping[TableKind, Callable[[Exhibited], list[PaperTable]]] = {
     "best": best_tables,
     "unpaired": unpaired_tables,
     "classes": class_tables,
+    "completion": completion_tables,
 }
 
 
