@@ -192,6 +192,14 @@ def tools(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, docs/_build/html, its notebook run, its examples tested."""
+    sync(session, "--all-packages", "--group", "docs")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", "docs/_build/html")
+    session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
 def ray(session: nox.Session) -> None:
     """The Ray executor: a node of a local cluster dies in mid-grid."""
     sync(session, "--package", "umml-integration-tests", "--group", "test", "--group", "ray")
