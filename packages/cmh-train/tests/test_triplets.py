@@ -62,6 +62,15 @@ def test_equal_to_the_cube(case, margin, weighted):
             torch.testing.assert_close(mine, plain, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("case", SHAPES)
+def test_each_anchor_has_the_sum_of_its_own_triplets(case):
+    distances, weights, negative = example(case)
+    by_anchor = triplet_hinge_sum(distances, weights, negative, margin=0.3, by_anchor=True)
+    hinge = torch.relu(distances[..., :, None] - distances[..., None, :] + 0.3)
+    plain = (hinge * weights[:, :, None] * negative[:, None, :]).sum(dim=(-2, -1))
+    torch.testing.assert_close(by_anchor, plain, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.25, 1.0])
 def test_equal_distances_and_triplets_exactly_at_the_margin(margin):
     for seed in range(20):

@@ -148,6 +148,50 @@ def test_ranked_takes_the_hardest_or_the_easiest():
     np.testing.assert_array_equal(np.flatnonzero(~easiest.kept), [0, 2])
 
 
+def test_the_hardest_lose_their_image_or_their_text_in_turn():
+    scores = np.array([3.0, 9.0, 1.0, 5.0, 5.0, 0.0])
+    options = {"block": None, "select": "ranked", "scores": scores, "unpaired_text_at": "start"}
+
+    def removed(**shares):
+        plan = plan_unpairing(6, **options, **shares)
+        return "".join(
+            "-" if not kept else "T" if not t else "I" if not i else "."
+            for kept, i, t in zip(plan.kept, plan.image_present, plan.text_present, strict=True)
+        )
+
+    # from hard to easy: rows 1, 3, 4, 0, 2, 5
+    assert removed(unpaired_images=100 / 3, unpaired_text=100 / 3) == "IT.IT."
+    assert removed(unpaired_images=50, unpaired_text=100 / 6) == "IT.TT."
+    assert removed(unpaired_images=50, unpaired_text=50) == "ITTITI"
+    assert removed(discard=100 / 6, unpaired_images=100 / 6, unpaired_text=100 / 6) == ".-.TI."
+    assert removed(unpaired_text=50) == ".I.II."
+    easiest = plan_unpairing(6, unpaired_images=20, unpaired_text=20, rank_from="lowest", **options)
+    np.testing.assert_array_equal(np.flatnonzero(~easiest.text_present), [5])
+    np.testing.assert_array_equal(np.flatnonzero(~easiest.image_present), [2])
+    assert "highest score first, unpaired images and texts in turn" in removed_summary(options)
+
+
+def removed_summary(options):
+    return plan_unpairing(6, unpaired_images=50, unpaired_text=50, **options).summary()
+
+
+@pytest.mark.parametrize("select", SELECTIONS)
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(1, 300), block=st.one_of(st.none(), st.integers(1, 120)), shares=SHARES)
+def test_unpaired_texts_from_the_start_are_as_many_as_from_the_end(select, n, block, shares):
+    discard, images, text = shares
+    options = {"discard": discard, "unpaired_images": images, "unpaired_text": text, "block": block}
+    end, start = (
+        plan_unpairing(n, unpaired_text_at=where, **options, **arguments(select, n))
+        for where in ("end", "start")
+    )
+    assert start.counts == end.counts
+    if select == "ranked" and block is None and images:
+        scores = np.cos(np.arange(n))
+        lost = ~start.true_pair
+        assert not lost.any() or lost.all() or scores[lost].min() >= scores[~lost].max()
+
+
 @pytest.mark.parametrize("select", SELECTIONS)
 @settings(max_examples=20, deadline=None)
 @given(percentage=st.integers(0, 100), sizes=st.lists(st.integers(1, 60), min_size=1, max_size=8))
@@ -238,6 +282,8 @@ def test_seeds_decide_and_nothing_else_does():
             "unless a block gives whole numbers of rows",
         ),
         ({"rank_from": "top"}, "rank_from must be one of"),
+        ({"unpaired_text_at": "middle"}, "unpaired_text_at must be one of"),
+        ({"unpaired_text_at": "start", "partial": "position"}, "unpaired_text_at must be 'end'"),
         ({"stratify": np.ones((3, 2))}, "stratify must have 100 rows"),
         ({"stratify": np.ones((100, 2, 2))}, "stratify must be .100,. classes"),
         ({"shuffle": 1, "seed": 0}, "shuffle must take at least two rows, but 1% of 100 is one"),

@@ -22,7 +22,12 @@ def cosine_distances(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 
 def triplet_losses(
-    image_codes: torch.Tensor, text_codes: torch.Tensor, label: torch.Tensor, *, margin: float = 0.3
+    image_codes: torch.Tensor,
+    text_codes: torch.Tensor,
+    label: torch.Tensor,
+    *,
+    margin: float = 0.3,
+    by_sample: bool = False,
 ) -> dict[str, torch.Tensor]:
     """Compute the two triplet losses, anchored at the images' codes and at the texts' codes.
 
@@ -34,73 +39,87 @@ def triplet_losses(
         text_codes: `(batch, bits)` floating point.
         label: `(batch, n_label)` of zeros and ones.
         margin: how much farther than a positive a negative must be before the triplet costs nothing.
+        by_sample: keep the sum of each anchor.
 
     Returns:
-        `triplet_image_to_text` and `triplet_text_to_image`, scalars.
+        `triplet_image_to_text` and `triplet_text_to_image`, scalars; by sample `(batch,)`.
 
     Source: Gu et al., ICMR 2019, the loss of the hash codes; unweighted sum as in the authors' program.
     """
     distances = cosine_distances(image_codes, text_codes)  # (image, text)
     similar = label @ label.T > 0
     losses = triplet_hinge_sum(
-        torch.stack((distances, distances.T)), similar.to(distances.dtype), ~similar, margin=margin
+        torch.stack((distances, distances.T)),
+        similar.to(distances.dtype),
+        ~similar,
+        margin=margin,
+        by_anchor=by_sample,
     )
     image_to_text, text_to_image = losses.unbind()
     return {"triplet_image_to_text": image_to_text, "triplet_text_to_image": text_to_image}
 
 
-def cosine_quantisation_loss(code: torch.Tensor) -> torch.Tensor:
+def cosine_quantisation_loss(code: torch.Tensor, *, by_sample: bool = False) -> torch.Tensor:
     """Compute `sum_i 1 / (1 + exp(cos(|h_i|, 1)))`: small when all entries of a code have the same magnitude.
 
     Args:
         code: `(batch, bits)` in -1..1.
+        by_sample: keep the term of each row.
 
     Returns:
-        Scalar.
+        Scalar; by sample `(batch,)`.
     """
     magnitude = code.abs()
     cosine = cosine_similarity(magnitude, torch.ones_like(magnitude), dim=1)
-    return torch.sigmoid(-cosine).sum()
+    terms = torch.sigmoid(-cosine)
+    return terms if by_sample else terms.sum()
 
 
-def classification_loss(logit: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+def classification_loss(logit: torch.Tensor, label: torch.Tensor, *, by_sample: bool = False) -> torch.Tensor:
     """Sum the binary cross entropies of all labels of all samples.
 
     Args:
         logit: `(batch, n_label)` floating point.
         label: `(batch, n_label)` of zeros and ones.
+        by_sample: keep the sum of each row.
 
     Returns:
-        Scalar.
+        Scalar; by sample `(batch,)`.
     """
+    if by_sample:
+        return binary_cross_entropy_with_logits(logit, label, reduction="none").sum(dim=1)
     return binary_cross_entropy_with_logits(logit, label, reduction="sum")
 
 
-def label_code_loss(code: torch.Tensor, label_codes: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+def label_code_loss(
+    code: torch.Tensor, label_codes: torch.Tensor, label: torch.Tensor, *, by_sample: bool = False
+) -> torch.Tensor:
     """Compute `sum (h C^T - bits (2 L - 1))^2`: codes agree with those of their labels, no others.
 
     Args:
         code: `(batch, bits)` in -1..1.
         label_codes: `(n_label, bits)` of signs.
         label: `(batch, n_label)` of zeros and ones.
+        by_sample: keep the sum of each row.
 
     Returns:
-        Scalar.
+        Scalar; by sample `(batch,)`.
     """
     target = code.shape[1] * (2 * label - 1)
-    return (code @ label_codes.T - target).square().sum()
+    return (code @ label_codes.T - target).square().sum(1 if by_sample else None)
 
 
-def quantisation_loss(code: torch.Tensor) -> torch.Tensor:
+def quantisation_loss(code: torch.Tensor, *, by_sample: bool = False) -> torch.Tensor:
     """Compute `sum (h - sign h)^2`; the sign is a constant.
 
     Args:
         code: `(batch, bits)` in -1..1.
+        by_sample: keep the sum of each row.
 
     Returns:
-        Scalar.
+        Scalar; by sample `(batch,)`.
     """
-    return (code - code.detach().sign()).square().sum()
+    return (code - code.detach().sign()).square().sum(1 if by_sample else None)
 
 
 def discriminator_losses(

@@ -33,7 +33,7 @@ from cmh_agah._networks import discriminator_layers, relu_layers
 from cmh_agah._updates import update_label_codes, update_label_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _NORM_MOMENTUM = 0.1  # of the running mean of the batches' Frobenius norms, ours
 _MODALITIES: tuple[Modality, ...] = ("image", "text")
@@ -194,22 +194,49 @@ class AGAH(HashingMethod):
         code: Mapping[Modality, torch.Tensor],
         label: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
-        config, image, text = self.config, code["image"], code["text"]
-        logit = {m: self.class_head[m](attended[m]) for m in _MODALITIES}
         self.discriminator.requires_grad_(False)  # no gradients for weights that this step does not change
-        losses = {
-            **triplet_losses(image, text, label, margin=config.margin),
-            "cosine_quantisation": cosine_quantisation_loss(image) + cosine_quantisation_loss(text),
-            "classification": classification_loss(logit["image"], label)
-            + classification_loss(logit["text"], label),
-            "label_code": label_code_loss(image, self.label_codes, label)
-            + label_code_loss(text, self.label_codes, label),
-            "quantisation": quantisation_loss(image) + quantisation_loss(text),
-            "adversarial": -self.discriminator["text"](feature["image"]).mean()
-            - self.discriminator["image"](feature["text"]).mean(),
-        }
+        losses = self._losses(feature, attended, code, label)
         self.discriminator.requires_grad_(True)
-        total = (
+        total = self._weigh(losses)
+        self._optimisers["networks"].zero_grad()
+        torch.autograd.backward(total)
+        self._optimisers["networks"].step()
+        return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
+
+    def _losses(
+        self,
+        feature: Mapping[Modality, torch.Tensor],
+        attended: Mapping[Modality, torch.Tensor],
+        code: Mapping[Modality, torch.Tensor],
+        label: torch.Tensor,
+        *,
+        by_sample: bool = False,
+    ) -> dict[str, torch.Tensor]:
+        """The losses of the networks, of the batch or of each sample, unweighted."""
+        logit = {m: self.class_head[m](attended[m]) for m in _MODALITIES}
+        against = self.discriminator["text"](feature["image"]), self.discriminator["image"](feature["text"])
+
+        def both(loss: Callable[..., torch.Tensor], *others: torch.Tensor) -> torch.Tensor:
+            image, text = (loss(code[m], *others, by_sample=by_sample) for m in _MODALITIES)
+            return image + text
+
+        return {
+            **triplet_losses(
+                code["image"], code["text"], label, margin=self.config.margin, by_sample=by_sample
+            ),
+            "cosine_quantisation": both(cosine_quantisation_loss),
+            "classification": classification_loss(logit["image"], label, by_sample=by_sample)
+            + classification_loss(logit["text"], label, by_sample=by_sample),
+            "label_code": both(label_code_loss, self.label_codes, label),
+            "quantisation": both(quantisation_loss),
+            "adversarial": -(against[0] + against[1])[:, 0] / len(label)
+            if by_sample
+            else -against[0].mean() - against[1].mean(),
+        }
+
+    def _weigh(self, losses: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        config = self.config
+        return (
             losses["triplet_image_to_text"]
             + losses["triplet_text_to_image"]
             + config.cosine_quantisation_weight * losses["cosine_quantisation"]  # alpha
@@ -218,10 +245,35 @@ class AGAH(HashingMethod):
             + config.quantisation_weight * losses["quantisation"]  # eta
             + config.adversarial_weight * losses["adversarial"]  # mu
         )
-        self._optimisers["networks"].zero_grad()
-        torch.autograd.backward(total)
-        self._optimisers["networks"].step()
-        return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
+
+    def sample_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return what each sample adds to the networks' loss, weighted: the triplets that it anchors, ...
+
+        With the default options a sample's features depend on the others of its batch, as in training.
+
+        Args:
+            batch: images `(batch, *image_shape)`, texts `(batch, text_width)`, labels `(batch, n_label)`.
+
+        Returns:
+            `(batch,)` floating point for each of the networks' losses that `update` names, against the
+            discriminators as they are.
+
+        Raises:
+            ValueError: for inputs or labels of other widths than the method was built for.
+        """
+        self._check_batch(batch)
+        assert batch.label is not None
+        trunk_feature = {
+            "image": self._trunk_feature("image", batch.image),
+            "text": self._trunk_feature("text", batch.text),
+        }
+        with full_precision(batch.label):
+            feature = {m: self._normalise(trunk_feature[m]) for m in _MODALITIES}
+            attended = {m: self._attend(feature[m]) for m in _MODALITIES}
+            code = {m: torch.tanh(self.hash_head[m](attended[m])) for m in _MODALITIES}
+            parts = self._losses(feature, attended, code, batch.label, by_sample=True)
+        nothing = {name: torch.zeros_like(part) for name, part in parts.items()}
+        return {name: self._weigh(nothing | {name: part}) for name, part in parts.items()}
 
     def end_epoch(self, epoch: int) -> None:
         """Update label codes and label memory; lower the networks' learning rates after epochs 0, 100, ...
@@ -314,4 +366,5 @@ METHOD = MethodSpec(
     build=_build,
     supervised=True,
     presets=PRESETS,
+    sample_losses=True,
 )

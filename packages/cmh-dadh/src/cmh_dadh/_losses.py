@@ -43,6 +43,8 @@ def triplet_losses(
     weights: torch.Tensor,
     negative: torch.Tensor,
     margin: float,
+    *,
+    by_anchor: bool = False,
 ) -> torch.Tensor:
     """Sum the hinges of all triplets in both directions.
 
@@ -53,15 +55,17 @@ def triplet_losses(
             negatives.
         negative: `(batch, batch)` bool, symmetric, pairs without a shared label.
         margin: in cosine distance.
+        by_anchor: sum over the triplets of each anchor alone.
 
     Returns:
-        `(2,)`: anchors from `codes`, and anchors from `others`.
+        `(2,)`: anchors from `codes`, and anchors from `others`; by anchor `(2, batch)`.
     """
     cosine = normalize(codes) @ normalize(others).T
     # d = max(0, 1 - cos), less the 1 that drops out of every difference: smaller numbers, smaller rounding
     # errors.
     distance = (-cosine).clamp(min=-1)
-    return triplet_hinge_sum(torch.stack([distance, distance.T]), weights, negative, margin=margin)
+    distances = torch.stack([distance, distance.T])
+    return triplet_hinge_sum(distances, weights, negative, margin=margin, by_anchor=by_anchor)
 
 
 def discriminator_losses(
@@ -88,25 +92,31 @@ def discriminator_losses(
     return real_loss(real_logits), fake_loss(fake_logits), penalty
 
 
-def real_loss(logits: torch.Tensor) -> torch.Tensor:
+def real_loss(logits: torch.Tensor, *, by_sample: bool = False) -> torch.Tensor:
     """Compute the mean of -log sigma(logit), in a form that cannot overflow.
 
     Args:
-        logits: any shape, floating point.
+        logits: `(batch, 1)` floating point.
+        by_sample: keep what each row adds to the mean.
 
     Returns:
-        Scalar: small where the discriminator takes the inputs for real.
+        Scalar: small where the discriminator takes the inputs for real; by sample `(batch,)`.
     """
-    return softplus(-logits).mean()
+    return _mean(softplus(-logits), by_sample=by_sample)
 
 
-def fake_loss(logits: torch.Tensor) -> torch.Tensor:
+def fake_loss(logits: torch.Tensor, *, by_sample: bool = False) -> torch.Tensor:
     """Compute the mean of -log(1 - sigma(logit)), in a form that cannot overflow.
 
     Args:
-        logits: any shape, floating point.
+        logits: `(batch, 1)` floating point.
+        by_sample: keep what each row adds to the mean.
 
     Returns:
-        Scalar: small where the discriminator takes the inputs for fakes.
+        Scalar: small where the discriminator takes the inputs for fakes; by sample `(batch,)`.
     """
-    return softplus(logits).mean()
+    return _mean(softplus(logits), by_sample=by_sample)
+
+
+def _mean(values: torch.Tensor, *, by_sample: bool) -> torch.Tensor:
+    return values[:, 0] / len(values) if by_sample else values.mean()

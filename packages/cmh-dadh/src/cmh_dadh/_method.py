@@ -178,6 +178,29 @@ class DADH(HashingMethod):
         self._optimisers["networks"].step()
         return losses | {name: loss.detach() for name, loss in parts.items()}
 
+    def sample_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return what each sample adds to the networks' loss, weighted: the triplets that it anchors, ...
+
+        Args:
+            batch: images `(batch, d_image)`, texts `(batch, text_width)`, labels `(batch, n_label)`.
+
+        Returns:
+            `(batch,)` floating point for each of the networks' losses that `update` names, against the
+            discriminators as they are.
+
+        Raises:
+            ValueError: for inputs or labels of other widths than the method was built for.
+        """
+        self._check_batch(batch)
+        assert batch.label is not None
+        features = self._image_features(batch.image), self._text_features(batch.text)
+        codes = self._hash(self.image_head, features[0]), self._hash(self.text_head, features[1])
+        with full_precision(batch.image):
+            parts = self._metric_losses(*codes, batch.label, batch.index, by_sample=True)
+        parts |= self._adversarial_losses(features, codes, batch.text, by_sample=True)
+        nothing = {name: torch.zeros_like(part) for name, part in parts.items()}
+        return {name: self._weigh(nothing | {name: part}) for name, part in parts.items()}
+
     @torch.no_grad()
     def end_epoch(self, epoch: int) -> None:
         """Update the code matrix; lower the networks' learning rates after epochs 0, 100, 200, ...
@@ -293,16 +316,23 @@ class DADH(HashingMethod):
         return loss.detach()
 
     def _metric_losses(
-        self, image_codes: torch.Tensor, text_codes: torch.Tensor, label: torch.Tensor, index: torch.Tensor
+        self,
+        image_codes: torch.Tensor,
+        text_codes: torch.Tensor,
+        label: torch.Tensor,
+        index: torch.Tensor,
+        *,
+        by_sample: bool = False,
     ) -> dict[str, torch.Tensor]:
         weights, negative = triplet_weights(label)
         weights = self._scaled_triplets(weights, ~negative)
         image_to_text, text_to_image = triplet_losses(
-            image_codes, text_codes, weights, negative, self._margin
+            image_codes, text_codes, weights, negative, self._margin, by_anchor=by_sample
         )
         image_targets, text_targets = self._targets(index)
-        quantisation = (image_targets - image_codes).square().sum()
-        quantisation = quantisation + (text_targets - text_codes).square().sum()
+        summed = 1 if by_sample else None
+        quantisation = (image_targets - image_codes).square().sum(summed)
+        quantisation = quantisation + (text_targets - text_codes).square().sum(summed)
         return {
             "triplet_image_to_text": image_to_text,
             "triplet_text_to_image": text_to_image,
@@ -323,6 +353,8 @@ class DADH(HashingMethod):
         features: tuple[torch.Tensor, torch.Tensor],
         codes: tuple[torch.Tensor, torch.Tensor],  # noqa: ARG002 - a variant needs them
         text: torch.Tensor,
+        *,
+        by_sample: bool = False,
     ) -> dict[str, torch.Tensor]:
         # Only the text side is trained against the discriminators, and the second codes are made of features
         # without gradient: the adversary of codes trains the text head alone (program).
@@ -332,8 +364,8 @@ class DADH(HashingMethod):
                 repeated = self._text_features(text)
         second_codes = self._hash(self.text_head, repeated.detach())
         return {
-            "adversarial_feature": real_loss(self.discriminator["feature"](features[1])),
-            "adversarial_code": real_loss(self.discriminator["code"](second_codes)),
+            "adversarial_feature": real_loss(self.discriminator["feature"](features[1]), by_sample=by_sample),
+            "adversarial_code": real_loss(self.discriminator["code"](second_codes), by_sample=by_sample),
         }
 
     def _weigh(self, parts: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -381,4 +413,5 @@ METHOD = MethodSpec(
     supervised=True,
     presets=PRESETS,
     completion="none",  # by label it gains on some data sets and loses on others: docs/completion.md
+    sample_losses=True,
 )

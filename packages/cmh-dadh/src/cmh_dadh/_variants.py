@@ -39,11 +39,13 @@ class _SymmetricDADH(DADH):
             + self.config.adversarial_weight * adversarial
         )
 
-    def _generator_loss(self, name: str, image_side: torch.Tensor, text_side: torch.Tensor) -> torch.Tensor:
+    def _generator_loss(
+        self, name: str, image_side: torch.Tensor, text_side: torch.Tensor, *, by_sample: bool
+    ) -> torch.Tensor:
         discriminator = self.discriminator[name]
         with full_precision(image_side):
-            as_fake = fake_loss(discriminator(at_least_float32(image_side)))
-            return as_fake + real_loss(discriminator(at_least_float32(text_side)))
+            as_fake = fake_loss(discriminator(at_least_float32(image_side)), by_sample=by_sample)
+            return as_fake + real_loss(discriminator(at_least_float32(text_side)), by_sample=by_sample)
 
     def _train_discriminator(self, name: str, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         with full_precision(real):
@@ -60,10 +62,12 @@ class CleanDADH(_SymmetricDADH):
         features: tuple[torch.Tensor, torch.Tensor],
         codes: tuple[torch.Tensor, torch.Tensor],
         text: torch.Tensor,  # noqa: ARG002 - no second pass
+        *,
+        by_sample: bool = False,
     ) -> dict[str, torch.Tensor]:
         return {
-            "adversarial_feature": self._generator_loss("feature", *features),
-            "adversarial_code": self._generator_loss("code", *codes),
+            "adversarial_feature": self._generator_loss("feature", *features, by_sample=by_sample),
+            "adversarial_code": self._generator_loss("code", *codes, by_sample=by_sample),
         }
 
     def _make_networks(self) -> None:
@@ -106,24 +110,33 @@ class DADH2020(_SymmetricDADH):
         return self.code_matrix[index], self.text_code_matrix[index]
 
     def _metric_losses(
-        self, image_codes: torch.Tensor, text_codes: torch.Tensor, label: torch.Tensor, index: torch.Tensor
+        self,
+        image_codes: torch.Tensor,
+        text_codes: torch.Tensor,
+        label: torch.Tensor,
+        index: torch.Tensor,
+        *,
+        by_sample: bool = False,
     ) -> dict[str, torch.Tensor]:
         cosine = nn.functional.cosine_similarity(image_codes, text_codes)
         # The program subtracts the identity from the diagonal matrix of these cosines.
-        pair = {"pair": (cosine - 1).square().sum()}
-        return super()._metric_losses(image_codes, text_codes, label, index) | pair
+        deviations = (cosine - 1).square()
+        pair = {"pair": deviations if by_sample else deviations.sum()}
+        return super()._metric_losses(image_codes, text_codes, label, index, by_sample=by_sample) | pair
 
     def _adversarial_losses(
         self,
         features: tuple[torch.Tensor, torch.Tensor],
         codes: tuple[torch.Tensor, torch.Tensor],  # noqa: ARG002 - made anew below
         text: torch.Tensor,  # noqa: ARG002 - without dropout and batch norm a second pass gives the same features
+        *,
+        by_sample: bool = False,
     ) -> dict[str, torch.Tensor]:
         heads = (self.image_head, self.text_head)
         second_codes = [self._hash(head, side.detach()) for head, side in zip(heads, features, strict=True)]
         return {
-            "adversarial_feature": self._generator_loss("feature", *features),
-            "adversarial_code": self._generator_loss("code", *second_codes),
+            "adversarial_feature": self._generator_loss("feature", *features, by_sample=by_sample),
+            "adversarial_code": self._generator_loss("code", *second_codes, by_sample=by_sample),
         }
 
     def _weigh(self, parts: Mapping[str, torch.Tensor]) -> torch.Tensor:

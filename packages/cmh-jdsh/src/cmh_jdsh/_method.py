@@ -25,7 +25,7 @@ from cmh_jdsh._pixels import FEATURE_WIDTH, centre_crops, training_crops
 from cmh_jdsh._similarity import joint_similarity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cmh_jdsh._dsdw import Sharpening
 
@@ -136,12 +136,15 @@ class JDSH(SharpenedMethod):
             ValueError: for inputs of another shape than the method was built for.
         """
         self._check_batch(batch)
-        image_feature, target_feature = self._training_features(batch.image)
+        image_feature, target_feature = self._training_features(batch.image, training_crops)
         image = self._code(self.image_net(image_feature))
         text = self._code(self.text_net(batch.text))
         with full_precision(batch.image):
             similarity = self._joint_similarity(at_least_float32(target_feature), batch.text)
-            target = self._target(similarity, batch.image_present & batch.text_present)
+            if self._sharpening is None:
+                assert self.distribution is not None
+                self.distribution.add(similarity, batch.image_present & batch.text_present)
+            target = self._target(similarity)
             losses = similarity_losses(image, text, target, variant=self.config.variant)
             total = total_loss(losses, intra_weight=self.config.intra_weight)
         for optimiser in self._optimisers.values():
@@ -151,12 +154,38 @@ class JDSH(SharpenedMethod):
             optimiser.step()
         return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
 
-    def _training_features(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return what each sample adds to the loss, weighted; pixels are cut in the middle.
+
+        Args:
+            batch: images `(batch, *image_shape)` and texts `(batch, text_width)`; labels are not used.
+
+        Returns:
+            `(batch,)` floating point for each loss that `update` names, but `total`: its own row of the
+            similarities inside a modality, and its image and its text against all others across them.
+
+        Raises:
+            ValueError: for inputs of another shape than the method was built for.
+        """
+        self._check_batch(batch)
+        image_feature, target_feature = self._training_features(batch.image, centre_crops)
+        image = self._code(self.image_net(image_feature))
+        text = self._code(self.text_net(batch.text))
+        with full_precision(batch.image):
+            target = self._target(self._joint_similarity(at_least_float32(target_feature), batch.text))
+            parts = similarity_losses(image, text, target, variant=self.config.variant, by_sample=True)
+        nothing = {name: torch.zeros_like(part) for name, part in parts.items()}
+        weight = self.config.intra_weight
+        return {name: total_loss(nothing | {name: part}, intra_weight=weight) for name, part in parts.items()}
+
+    def _training_features(
+        self, image: torch.Tensor, crop: Callable[[torch.Tensor], torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Make features for the codes and features for the target similarity."""
         if self.backbone is None:
             feature = super()._image_input(image)
             return feature, feature
-        crops = training_crops(self._upright(image))
+        crops = crop(self._upright(image))
         if self.target_backbone is None:
             with torch.no_grad():
                 feature = self.backbone(crops)
@@ -176,12 +205,11 @@ class JDSH(SharpenedMethod):
         )
 
     @torch.no_grad()
-    def _target(self, similarity: torch.Tensor, complete: torch.Tensor) -> torch.Tensor:
+    def _target(self, similarity: torch.Tensor) -> torch.Tensor:
         """S: the joint similarity, sharpened and scaled."""
         sharpening = self._sharpening
         if sharpening is None:
             assert self.distribution is not None
-            self.distribution.add(similarity, complete)
             sharpening = self.distribution.sharpening()
         if self.config.variant == "sigir2020":  # this batch's own extremes, and partners left alone
             sharpening = sharpening | {"minimum": similarity.min(), "maximum": similarity.diagonal().max()}
@@ -219,4 +247,5 @@ METHOD = MethodSpec(
     build=_build,
     supervised=False,
     presets=PRESETS,
+    sample_losses=True,
 )

@@ -173,6 +173,35 @@ class _Contract:
         method.prepare_encoding()
         _assert_finite(method)
 
+    def test_sample_losses_add_up_to_the_loss_of_the_batch(self, case: _Case) -> None:
+        """Against frozen weights: a method may train its discriminators before it weighs their verdict."""
+        method, data = case.build().train(), case.data()
+        batch = case.batch(method, data)
+        method.begin_training(_rows(data))
+        method.begin_epoch(0)
+        if not case.spec.sample_losses:
+            with pytest.raises(NotImplementedError):
+                method.sample_losses(batch)
+            return
+        for module in method.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        for optimiser in method.optimisers().values():
+            optimiser.step = lambda *_, **__: None  # type: ignore[assignment]
+        method.update(batch)
+        method.end_epoch(0)
+        method.begin_epoch(1)
+        with torch.no_grad(), _unmoved_generators():
+            terms = method.sample_losses(batch)
+        losses = method.update(batch)
+        for name, values in terms.items():
+            assert values.shape == (len(batch.index),), name
+            assert not values.requires_grad, name
+            assert name in losses, f"update has no loss {name}"
+        expected = losses["total"].double()
+        total = torch.stack(list(terms.values())).double().sum()
+        torch.testing.assert_close(total, expected, rtol=1e-4, atol=1e-4)
+
     def test_updates_change_weights(self, case: _Case) -> None:
         before, (after, _) = case.build(), case.train(epochs=1)
         assert not all(

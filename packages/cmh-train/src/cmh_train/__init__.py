@@ -41,6 +41,7 @@ from cmh_train._registry import (
     find_method,
     make_config,
 )
+from cmh_train._samples import score_samples
 from cmh_train._similarity import (
     SecondOrder,
     affinity,
@@ -116,6 +117,7 @@ __all__ = [
     "prepare_untrained",
     "save_checkpoint",
     "save_model",
+    "score_samples",
     "second_order_affinity",
     "similarity_loss",
     "triplet_hinge_sum",

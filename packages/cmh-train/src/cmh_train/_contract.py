@@ -234,6 +234,24 @@ class HashingMethod(torch.nn.Module):
         """
         raise NotImplementedError
 
+    def sample_losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Return what each sample of a batch contributes to the loss of the networks, without a step.
+
+        A method that has it sets `MethodSpec.sample_losses`. It changes nothing and draws no random numbers.
+
+        Args:
+            batch: as in `update`.
+
+        Returns:
+            `(batch,)` floating point for each named loss that `update` counts in `total`, weighted as there:
+            the terms of all samples add up to the batch's `total`. What belongs to two samples alike, such as
+            a pair of a similarity matrix, is counted half for each of them.
+
+        Raises:
+            NotImplementedError: if the method does not tell its samples' losses apart.
+        """
+        raise NotImplementedError
+
     def end_epoch(self, epoch: int) -> None:
         """Do what is due after the last batch of an epoch: learning-rate schedules, code updates.
 
@@ -382,6 +400,8 @@ class MethodSpec:
         fine_tuned: the networks that the authors train further, for example "CNN-F", where this method takes
             their features as they are: its results are marked "frozen features" and cannot be expected to
             reach the published ones. None: features are fixed in the original too.
+        sample_losses: whether the method tells its samples' losses apart (`HashingMethod.sample_losses`), so
+            that `score_samples` can rank them.
 
     Raises:
         ValueError: for a preset with an unknown option or a value out of range; the message names it.
@@ -409,6 +429,7 @@ class MethodSpec:
     completion: Completion | None = None
     needs_pairs: bool = True
     fine_tuned: str | None = None
+    sample_losses: bool = False
 
     def __post_init__(self) -> None:
         if self.completion is None:

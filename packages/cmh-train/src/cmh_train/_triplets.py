@@ -6,7 +6,12 @@ import torch
 
 
 def triplet_hinge_sum(
-    distances: torch.Tensor, weights: torch.Tensor, negative: torch.Tensor, *, margin: float
+    distances: torch.Tensor,
+    weights: torch.Tensor,
+    negative: torch.Tensor,
+    *,
+    margin: float,
+    by_anchor: bool = False,
 ) -> torch.Tensor:
     """Sum `w_ap max(0, d_ap - d_an + margin)` over all anchors a, positives p and negatives n.
 
@@ -22,10 +27,11 @@ def triplet_hinge_sum(
             ones and zeros for an unweighted sum.
         negative: `(n_anchor, n_other)` bool. A pair may be neither positive nor negative.
         margin: how much farther than a positive a negative must be before the triplet costs nothing.
+        by_anchor: sum over the triplets of each anchor alone.
 
     Returns:
-        `(...,)` of the distances' dtype, one sum for each matrix of distances; 0 where no triplet exists. A
-        triplet exactly at the margin has no gradient.
+        `(...,)` of the distances' dtype, one sum for each matrix of distances, or `(..., n_anchor)`; 0 where
+        no triplet exists. A triplet exactly at the margin has no gradient.
 
     Example:
         >>> import torch
@@ -38,6 +44,7 @@ def triplet_hinge_sum(
         ... )
         tensor(0.3000)
     """
+    summed = (-1,) if by_anchor else (-2, -1)
     with torch.no_grad():
         bound = distances + margin
         weights, negative = weights.expand_as(distances), negative.expand_as(distances)
@@ -48,5 +55,5 @@ def triplet_hinge_sum(
         from_here = torch.nn.functional.pad(from_here, (0, 1))  # weights of the bounds from each place on
         place = torch.searchsorted(farthest.values, distances.contiguous(), right=True)
         coefficient = pull - negative * from_here.gather(-1, place)
-        constant = margin * pull.sum(dim=(-2, -1))
-    return ((coefficient * distances.double()).sum(dim=(-2, -1)) + constant).to(distances.dtype)
+        constant = margin * pull.sum(dim=summed)
+    return ((coefficient * distances.double()).sum(dim=summed) + constant).to(distances.dtype)

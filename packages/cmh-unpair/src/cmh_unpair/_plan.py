@@ -228,6 +228,8 @@ class UnpairingPlan:
         words = [f"{rule.select} rows of {where}"]
         if rule.select == "ranked":
             words.append(f"{rule.rank_from} score first")
+        if rule.unpaired_text_at == "start":
+            words.append("unpaired images and texts in turn")
         if rule.seed is not None:
             words.append(f"seed {rule.seed}")
         if rule.shuffle:

@@ -10,10 +10,21 @@ import numpy as np
 from cmh_unpair._checks import as_count, as_percentage, as_seed, one_of
 from cmh_unpair._order import Cut, apportion, give_flags, number_labels, rank_rows, spread
 from cmh_unpair._plan import DROPPED, NO_IMAGE, NO_TEXT, SHUFFLED, UnpairingPlan
-from cmh_unpair._rule import Partial, PlanRule, RankFrom, Select, exact, round_half_down, round_half_up
+from cmh_unpair._rule import (
+    Partial,
+    PlanRule,
+    RankFrom,
+    Select,
+    UnpairedTextAt,
+    exact,
+    round_half_down,
+    round_half_up,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+UNPAIRED = NO_TEXT | NO_IMAGE  # to lose one of both
 
 
 def plan_unpairing(
@@ -27,6 +38,7 @@ def plan_unpairing(
     seed: int | None = None,
     scores: ArrayLike | None = None,
     rank_from: RankFrom = "highest",
+    unpaired_text_at: UnpairedTextAt = "end",
     stratify: ArrayLike | None = None,
     partial: Partial = "largest-remainder",
     nested: bool = True,
@@ -36,7 +48,8 @@ def plan_unpairing(
     """Plan which training rows lose their partner.
 
     The rows of a block stand in one order (`select`). From its start come the discarded rows, then the
-    unpaired images, then the shuffled rows; from its end come the unpaired texts. Unpaired texts without any
+    unpaired images, then the shuffled rows; from its end come the unpaired texts, or with
+    `unpaired_text_at="start"` from the start, in turn with the unpaired images. Unpaired texts without any
     unpaired images or shuffled rows come from the start too. So with the defaults UI20 removes the text of
     rows 0..19 of every 100, UT20 the image of rows 0..19, and 20% of either kind (the paper's 20/20) the
     text of rows 0..19 and the image of rows 80..99; `select="last"` mirrors all of this. No row ever loses
@@ -58,6 +71,10 @@ def plan_unpairing(
         seed: Seed of the random draws; needed by `select="random"` and `shuffle`.
         scores: `(n_train,)` finite floats or integers, such as the training loss of every pair.
         rank_from: Whether the `"highest"` (hardest) or `"lowest"` (easiest) scores come first.
+        unpaired_text_at: `"end"`: unpaired texts come from the end of the order, as in the paper; of ranked
+            rows these are the easiest where the hardest come first. `"start"`: unpaired images and texts both
+            come from the start, in turn, so that the hardest rows lose the one or the other. The rows that
+            lose something are nested then; which of both they lose may change.
         stratify: `(n_train,)` integers, classes, or `(n_train, n_label)` multi-hot labels; rows with equal
             labels then form the blocks instead of consecutive rows.
         partial: Treatment of a last block of m < block rows: `"largest-remainder"` gives it p m / 100 rows,
@@ -92,6 +109,7 @@ def plan_unpairing(
         select=one_of("select", select, Select),
         partial=one_of("partial", partial, Partial),
         rank_from=one_of("rank_from", rank_from, RankFrom),
+        unpaired_text_at=one_of("unpaired_text_at", unpaired_text_at, UnpairedTextAt),
         seed=as_seed(seed),
         stratified=stratify is not None,
         nested=nested,
@@ -102,7 +120,13 @@ def plan_unpairing(
     keys = _keys(rule, n, scores=scores)
     head, tail = _shares(rule)
     until = [(flag, round_half_up(n * share)) for flag, share in head]
-    state = _split(rule, n, keys, until, (tail[0], round_half_down(n * tail[1])), stratify=stratify)
+    n_text = round_half_down(n * tail[1])
+    if rule.unpaired_text_at == "start" and n_text:
+        (_, dropped), (_, unpaired), (_, shuffled) = until
+        until = [(DROPPED, dropped), (UNPAIRED, unpaired + n_text), (SHUFFLED, shuffled + n_text)]
+        state = _split(rule, n, keys, until, (NO_IMAGE, 0), stratify=stratify, n_text=n_text)
+    else:
+        state = _split(rule, n, keys, until, (tail[0], n_text), stratify=stratify)
     return UnpairingPlan(rule=rule, state=state, text_index=_exchange(state, rule))
 
 
@@ -180,6 +204,8 @@ def _check_rule(rule: PlanRule, *, scores: ArrayLike | None) -> None:
         raise ValueError(
             f"nested must be True for select={rule.select!r}, which is always nested, but it is False"
         )
+    if rule.partial == "position" and rule.unpaired_text_at == "start":
+        raise ValueError("unpaired_text_at must be 'end' for partial='position', but it is 'start'")
     if rule.partial == "position" and (
         rule.select not in ("first", "last") or rule.block is None or rule.shuffle
     ):
@@ -208,6 +234,7 @@ def _split(
     tail: tuple[int, int],
     *,
     stratify: ArrayLike | None,
+    n_text: int = 0,
 ) -> NDArray[np.uint8]:
     """Give the flags of a rule.
 
@@ -218,6 +245,7 @@ def _split(
         until: Pairs (flag, rows up to and including this flag) from the start of the order, rising.
         tail: (flag, rows) from the end of the order.
         stratify: Labels of the rows, or None.
+        n_text: Rows among those flagged `UNPAIRED` that lose their image.
 
     Returns:
         `(n,)` flags.
@@ -238,7 +266,23 @@ def _split(
     else:
         cuts = [Cut(tail[0], apportion(sizes, offsets, n - tail[1]), others=True)] if tail[1] else []
         cuts += [Cut(flag, apportion(sizes, offsets, count)) for flag, count in reversed(until) if count]
-    return give_flags(rank_rows(keys, group, sizes, reverse=rule.select == "last"), group, cuts)
+    rank = rank_rows(keys, group, sizes, reverse=rule.select == "last")
+    state = give_flags(rank, group, cuts)
+    _share_out(state, rank, group, n_text=n_text)
+    return state
+
+
+def _share_out(
+    state: NDArray[np.uint8], rank: NDArray[np.int64], group: NDArray[np.int64], *, n_text: int
+) -> None:
+    """Give each row that is to lose one of both the flag of one, in turn from the start of the order."""
+    rows = np.flatnonzero(state == UNPAIRED)
+    if not len(rows):
+        return
+    rows = rows[np.lexsort((group[rows], rank[rows]))]
+    place = np.arange(len(rows) + 1)
+    loses_image = np.diff(place * n_text // len(rows)) > 0
+    state[rows] = np.where(loses_image, NO_IMAGE, NO_TEXT)
 
 
 def _cuts_by_position(rule: PlanRule, sizes: NDArray[np.int64]) -> list[Cut]:

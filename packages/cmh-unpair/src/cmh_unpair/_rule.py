@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 Select = Literal["first", "last", "random", "ranked"]
 Partial = Literal["largest-remainder", "position"]
 RankFrom = Literal["highest", "lowest"]
+UnpairedTextAt = Literal["end", "start"]
 TextRows = Literal["front", "back"]
 EmptyScope = Literal["train", "all-rows", "whole-array"]
 
@@ -28,6 +29,7 @@ class PlanRule(BaseModel):
         partial: How the last block is treated when it is not full.
         seed: Seed of every random draw, None where nothing is drawn.
         rank_from: Which end of the scores comes first, for `select="ranked"`.
+        unpaired_text_at: From which end of the order unpaired texts come, where there are unpaired images.
         stratified: Whether each label set was a block of its own.
         nested: Whether a plan of a smaller percentage lies inside one of a greater.
         shuffle_labels: Whether a shuffled text takes its labels along.
@@ -49,6 +51,7 @@ class PlanRule(BaseModel):
     partial: Partial = "largest-remainder"
     seed: int | None = None
     rank_from: RankFrom = "highest"
+    unpaired_text_at: UnpairedTextAt = "end"
     stratified: bool = False
     nested: bool = True
     shuffle_labels: bool = True
