@@ -40,7 +40,7 @@ class _SymmetricDADH(DADH):
         )
 
     def _generator_loss(
-        self, name: str, image_side: torch.Tensor, text_side: torch.Tensor, *, by_sample: bool
+        self, name: str, image_side: torch.Tensor, text_side: torch.Tensor, *, by_sample: bool = False
     ) -> torch.Tensor:
         discriminator = self.discriminator[name]
         with full_precision(image_side):

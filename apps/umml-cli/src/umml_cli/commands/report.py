@@ -25,17 +25,32 @@ def report(
             "if not given, the choice last used in this folder."
         ),
     ] = None,
+    leaderboard: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PAGE.md",
+            help="Write this page instead, with every method beside the others: mean and interval, who is "
+            "significantly behind the best, seconds. The folder stays as it is.",
+        ),
+    ] = None,
 ) -> None:
     """Write tables, figures and report from the runs that are complete, without running anything.
 
     Data sets are read again for sample retrievals; one that is missing or has changed is skipped.
 
     Example: umml report umml-reproduce --selection paper
+
+    Example: umml report umml-reproduce --leaderboard leaderboard.md
     """
+    from umml_cli.report.leaderboard_page import write_leaderboard
     from umml_cli.report.outputs import rewrite_outputs
     from umml_cli.report.run_details import the_output_folder
 
     console = make_console()
     folder = the_output_folder(folder)
+    if leaderboard is not None:
+        n_complete, n_runs = write_leaderboard(folder, leaderboard, selection)
+        console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)
+        return
     print_notes(console, rewrite_outputs(folder, selection))
     console.print(f"Tables: {folder / 'tables'}    Report: {folder / 'report.html'}", soft_wrap=True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 GridScheme = Literal["paired", "UI", "UT", "UIT", "SD", "untrained"] | CompletedScheme
-TableKind = Literal["cells", "best", "unpaired", "classes", "completion"]
+TableKind = Literal["cells", "best", "unpaired", "classes", "completion", "leaderboard"]
 BASE = "umml"
 """The built-in file that is no experiment itself: what the paper's tables share."""
 
@@ -83,7 +83,8 @@ class Experiment(BaseModel):
         complete: which items of other rows stand in for missing ones in the completed cells: by "label", by
             "neighbour", or what each method is made for ("auto").
         table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside
-            methods for unpaired data; "classes": by class.
+            methods for unpaired data; "classes": by class; "leaderboard": every method beside the others, one
+            for each data set and code length.
         figure: "curves": mAP against the share changed; "classes": change by class.
     """
 

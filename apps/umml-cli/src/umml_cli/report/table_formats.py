@@ -20,14 +20,21 @@ _LATEX = {
 
 def to_markdown(table: PaperTable) -> str:
     """A heading, the table, its footnotes and remarks."""
-    head = [*table.label_titles, "", *(f"{group} {title}".strip() for group, title in table.columns)]
+    kinds = len({row.kind for row in table.rows}) > 1
+    head = [
+        *table.label_titles,
+        *[""][:kinds],
+        *(f"{group} {title}".strip() for group, title in table.columns),
+    ]
     lines = [
         f"## {table.title}",
         "",
         _pipe(head),
-        _pipe(["---"] * (len(table.label_titles) + 1) + ["---:"] * len(table.columns)),
+        _pipe(["---"] * (len(table.label_titles) + kinds) + ["---:"] * len(table.columns)),
         *(
-            _pipe([*row.labels, ROW_TITLES[row.kind], *map(_markdown_entry, row.entries)])
+            _pipe(
+                [*row.labels, *([ROW_TITLES[row.kind]] if kinds else []), *map(_markdown_entry, row.entries)]
+            )
             for row in table.rows
         ),
         "",

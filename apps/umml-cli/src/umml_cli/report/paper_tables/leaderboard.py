@@ -1,0 +1,181 @@
+"""Every method beside the others on one data set at one code length, with who is significantly behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from statistics import fmean, median
+from typing import TYPE_CHECKING
+
+from umml_cli.report.paper_tables.table import Entry, Exhibited, PaperTable, Row, database_remarks
+from umml_cli.results.intervals import difference_interval
+from umml_cli.terms import (
+    METHOD_REMARKS,
+    NOT_SIGNIFICANT,
+    SELECTION_TITLES,
+    TASK_TITLES,
+    TASKS,
+    split_label,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cmh_train import MethodSpec
+
+    from umml_cli.grid.experiment import Experiment
+    from umml_cli.results.series import Series
+    from umml_cli.runs.cells import Cell
+
+_FROZEN = "frozen features"
+COLUMNS = ("method", "learns from labels", _FROZEN)
+REMARKS = (
+    "Empty: not run yet; (n): n of these seeds are there.",
+    f"Bold: the best of a column. {NOT_SIGNIFICANT}: not significantly behind it, the 95% CI includes zero.",
+    "Sorted by the mean of both tasks under the first way of training that was run.",
+    "Training, s: median over seeds of the paired training, beside whatever else the machine did.",
+    "Frozen features: the published numbers come from a network that is trained further.",
+)
+
+
+def leaderboard_tables(exhibited: Exhibited) -> list[PaperTable]:
+    """Return a table for each data set and code length that has a run; methods without one stay empty."""
+    shown = exhibited.shown
+    datasets = dict.fromkeys(series.dataset for series in shown)
+    lengths = sorted({series.bits for series in shown})
+    return [
+        _table(exhibited, dataset, bits, own)
+        for dataset, bits in product(datasets, lengths)
+        if (own := [series for series in shown if (series.dataset, series.bits) == (dataset, bits)])
+    ]
+
+
+def _table(exhibited: Exhibited, dataset: str, bits: int, shown: Sequence[Series]) -> PaperTable:
+    experiment = exhibited.experiment
+    cells = experiment.grid()
+    columns = {key: _Column(*key, shown) for key in product(TASKS, cells)}
+    rows = [
+        Row(
+            (_title(series.method, series.variant), *_marks(series.method)),
+            "ours",
+            (*(column.entry(series, experiment.seeds) for column in columns.values()), _seconds(series)),
+            series.method,
+        )
+        for series in sorted(shown, key=lambda series: _merit(series, cells), reverse=True)
+    ]
+    rows += [
+        Row((_title(label), *_marks(label)), "ours", tuple(Entry("") for _ in range(len(columns) + 1)), label)
+        for label in _without_run(experiment, shown)
+    ]
+    titles = ((TASK_TITLES[task], cell.title) for task, cell in columns)
+    return PaperTable(
+        f"{exhibited.name}-{dataset}-{bits}",
+        f"{experiment.title}: {dataset}, {bits} bits",
+        COLUMNS,
+        (*titles, ("", "training, s")),
+        tuple(rows),
+        remarks=_remarks(exhibited, shown),
+    )
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One task under one way of training."""
+
+    task: str
+    cell: Cell
+    shown: Sequence[Series]
+
+    @cached_property
+    def best(self) -> Series | None:
+        """The method with the highest mean; None where only one was run."""
+        there = [series for series in self.shown if (self.cell, self.task) in series.scores]
+        if len(there) < 2:
+            return None
+        return max(there, key=lambda series: series.scores[self.cell, self.task].mean)
+
+    def entry(self, series: Series, seeds: int) -> Entry:
+        score = series.scores.get((self.cell, self.task))
+        if score is None:
+            return Entry("")
+        text = f"{score.mean:.3f}"
+        if score.half_width is not None:
+            text += f" ±{score.half_width:.3f}"
+        if self._is_level(series):
+            text += NOT_SIGNIFICANT
+        if score.seeds < seeds:
+            text += f" ({score.seeds})"
+        return Entry(text, score.mean, bold=series is self.best)
+
+    def _is_level(self, series: Series) -> bool:
+        """Whether the 95% CI of its difference to the best includes zero."""
+        best = self.best
+        if best is None or series is best or best.store is None or series.store is None:
+            return False
+        ours, theirs = (one.precision(self.cell, self.task) for one in (best, series))
+        if ours.shape[1] != theirs.shape[1]:
+            return False  # the data set has changed between the runs: no common queries
+        low, high = difference_interval(ours, theirs)
+        return bool(low <= 0 <= high)
+
+
+def _merit(series: Series, cells: Sequence[Cell]) -> tuple[int, float]:
+    """Which is the first way of training that was run, and its mAP, the mean of both tasks."""
+    for place, cell in enumerate(cells):
+        if (cell, TASKS[0]) in series.scores:
+            return -place, fmean(series.scores[cell, task].mean for task in TASKS)
+    return -len(cells), 0.0
+
+
+def _seconds(series: Series) -> Entry:
+    trained = [result for result in series.results if result.specification.cell.trained]
+    paired = [result for result in trained if result.specification.cell.scheme == "paired"] or trained
+    if not paired:
+        return Entry("")
+    value = median(result.seconds["training"] for result in paired)
+    return Entry(f"{value:,.0f}" if value >= 10 else f"{value:.1f}", value)
+
+
+def _title(label: str, variant: str = "") -> str:
+    name, database = split_label(label)
+    remark = METHOD_REMARKS.get(name, "")
+    database = f"{database} database" if database else ""
+    said = ", ".join(one for one in (database, remark, variant) if one not in {"", _FROZEN})
+    return f"{name.upper()} ({said})" if said else name.upper()
+
+
+def _marks(label: str) -> tuple[str, str]:
+    """Whether a method learns from labels, and which network's features stay frozen, unlike the published."""
+    spec = _specification(label)
+    if spec is None:
+        return "not installed", "not installed"
+    learns = "yes" if spec.supervised else "no"
+    if split_label(label)[1] == "learned":
+        learns = "yes, the ranked items' too"
+    return learns, "no" if spec.fine_tuned is None else f"yes ({spec.fine_tuned} published)"
+
+
+def _specification(label: str) -> MethodSpec | None:
+    from cmh_train import available_methods  # noqa: PLC0415 - brings torch
+
+    return available_methods().get(split_label(label)[0])
+
+
+def _without_run(experiment: Experiment, shown: Sequence[Series]) -> Iterator[str]:
+    """Methods of the grid that have no run here yet."""
+    run = {series.method for series in shown}
+    names = {split_label(label)[0] for label in run}
+    for label in experiment.methods:
+        if label not in run and (split_label(label)[1] or label not in names):
+            yield label
+
+
+def _remarks(exhibited: Exhibited, shown: Sequence[Series]) -> tuple[str, ...]:
+    seeds = exhibited.experiment.seeds
+    over = f"mean over {seeds} seeds, ± half of its 95% CI (Student's t)" if seeds > 1 else "1 seed"
+    return (
+        f"mAP: {SELECTION_TITLES[shown[0].selection]}; {over}.",
+        *REMARKS,
+        *database_remarks(shown),
+    )

@@ -1,0 +1,161 @@
+import csv
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+from umml_cli.errors import UserError
+from umml_cli.grid.experiment import Experiment
+from umml_cli.grid.reproduction import FILE, Reproduction
+from umml_cli.main import app
+from umml_cli.report.leaderboard_page import write_leaderboard
+from umml_cli.report.paper_tables import paper_tables
+from umml_cli.results.series import collect
+from umml_cli.runs.cells import Cell
+from umml_cli.runs.files import write_json
+from umml_cli.runs.query_scores import RunPrecision
+from umml_cli.runs.specification import RunSpecification
+from umml_cli.runs.store import BestEpoch, RunResult, RunStore
+
+N_QUERY = 200
+CELLS = {"paired": (0,), "UIT": (60,)}
+
+
+def experiment(**changes):
+    methods = {"dadh": {}, "jdsh": {}, "dcmh": {}, "amsh-learned": {}, "ucch": {}}
+    return Experiment.model_validate(
+        {"title": "Board", "data": ["emoji"], "methods": methods, "cells": CELLS, "seeds": 3,
+         "bits": [16, 32], "table": "leaderboard", **changes}
+    )  # fmt: skip
+
+
+def add_run(store, method, value, *, seed=0, bits=16, cell="paired", percent=0, seconds=1.0):
+    options = {"database": "learned"} if method == "amsh-learned" else {}
+    spec = RunSpecification(
+        dataset="emoji", data_digest="0", method=method.removesuffix("-learned"), method_version="1",
+        bits=bits, epochs=1, batch_size=8, options=options, cell=Cell.of(cell, percent), seed=seed,
+    )  # fmt: skip
+    precision = np.clip(value + 0.1 * np.sin(np.arange(N_QUERY)) + 0.001 * seed, 0, 1)
+    maps = dict.fromkeys(("i2t", "t2i"), float(precision.mean()))
+    folder = store.open(spec)
+    both = {"i2t": precision, "t2i": precision}
+    RunPrecision.of(both, both, np.ones((N_QUERY, 1), np.uint8)).save(folder.precision)
+    result = RunResult(
+        specification=spec, map=maps, best=BestEpoch(epoch=1, map=maps), definition="all, ties expected",
+        epochs=1, seconds={"training": seconds}, training_pairs={}, plan_digest="0", environment={},
+    )  # fmt: skip
+    write_json(folder.result, result.model_dump(mode="json"))
+    return result
+
+
+@pytest.fixture
+def grid(tmp_path):
+    """Two methods of five complete at 16 bits, one with two of three seeds, one with a single run."""
+    store = RunStore(tmp_path / "runs")
+    results = [add_run(store, "dadh", 0.6, seed=seed, seconds=[90, 10, 20][seed]) for seed in range(3)]
+    results += [add_run(store, "jdsh", 0.6 - 0.0002, seed=seed) for seed in range(3)]
+    results += [add_run(store, "dcmh", 0.3, seed=seed) for seed in (0, 2)]
+    results += [add_run(store, "amsh-learned", 0.7, cell="UIT", percent=60)]
+    results += [add_run(store, "jdsh", 0.5, seed=seed, bits=32) for seed in range(3)]
+    return store, results
+
+
+def row_of(table, method):
+    (row,) = [row for row in table.rows if row.labels[0].startswith(method)]
+    return dict(zip([" ".join(column).strip() for column in table.columns], row.entries, strict=True)), row
+
+
+def test_a_table_for_each_code_length_with_the_best_in_bold_and_who_is_level_with_it(grid):
+    store, results = grid
+    tables = paper_tables("board", experiment(), collect(results, store=store), label_names={})
+    assert [table.name for table in tables] == ["board-emoji-16", "board-emoji-32"]
+    table = tables[0]
+    assert [row.labels[0] for row in table.rows] == [
+        "DADH",
+        "JDSH",
+        "DCMH",
+        "AMSH (learned database)",
+        "UCCH",
+    ]
+    dadh, row = row_of(table, "DADH")
+    assert row.labels == ("DADH", "yes", "no")
+    assert dadh["image → text paired"].bold
+    assert dadh["image → text paired"].text.startswith("0.60")
+    assert dadh["image → text UIT 60%"].text == ""
+    assert dadh["training, s"].text == "20"
+    jdsh, row = row_of(table, "JDSH")
+    assert row.labels[1:] == ("no", "no")
+    assert jdsh["image → text paired"].text.endswith("≈")
+    assert not jdsh["image → text paired"].bold
+    dcmh, row = row_of(table, "DCMH")
+    assert row.labels[2].startswith("yes (")
+    assert dcmh["image → text paired"].text.endswith(" (2)")
+    assert "≈" not in dcmh["image → text paired"].text
+    amsh, row = row_of(table, "AMSH")
+    assert row.labels[1] == "yes, the ranked items' too"
+    assert amsh["text → image UIT 60%"].text.endswith(" (1)")
+    assert not amsh["text → image UIT 60%"].bold  # alone in its column
+    assert all(entry.text == "" for entry in row_of(table, "UCCH")[1].entries)
+    assert not any(entry.bold for row in tables[1].rows for entry in row.entries)
+
+
+def save_grid(folder, results, board, n_planned=0):
+    more = [results[0].specification.model_copy(update={"seed": 90 + extra}) for extra in range(n_planned)]
+    specifications = [*(result.specification for result in results), *more]
+    Reproduction(
+        experiments={"board": board},
+        locations={"emoji": "emoji"},
+        specifications=tuple(specifications),
+        settings={"board": tuple(dict.fromkeys(spec.setting_id for spec in specifications))},
+    ).save(folder)
+
+
+def test_one_command_makes_the_page_of_an_unfinished_grid_and_leaves_the_folder_alone(grid, tmp_path):
+    _, results = grid
+    save_grid(tmp_path, results, experiment(table="cells"), n_planned=4)
+    before = sorted(path for path in tmp_path.rglob("*"))
+    page = tmp_path.parent / f"{tmp_path.name}-pages" / "board.md"
+    done = CliRunner().invoke(app, ["report", str(tmp_path), "--leaderboard", str(page)])
+    assert done.exit_code == 0, done.output
+    assert "12 of 16 runs" in done.output
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+    text = page.read_text(encoding="utf-8")
+    assert "12 of 16 runs were complete" in text
+    assert "## Board: emoji, 16 bits" in text
+    assert "| AMSH (learned database) | yes, the ranked items' too | no |  |" in text
+    assert " ours " not in text
+    assert text.count("Sorted by") == 1
+
+
+def test_a_folder_without_a_complete_run_or_grid_is_refused(grid, tmp_path):
+    _, results = grid
+    with pytest.raises(UserError, match=f"has no {FILE}"):
+        write_leaderboard(tmp_path / "runs", tmp_path / "board.md")
+    save_grid(tmp_path, results, experiment())
+    for file in tmp_path.rglob("result.json"):
+        file.unlink()
+    with pytest.raises(UserError, match=r"No run of .* is complete yet"):
+        write_leaderboard(tmp_path, tmp_path / "board.md")
+    assert not (tmp_path / "board.md").exists()
+
+
+def test_the_grid_of_the_docs_names_both_databases_and_can_be_read(tmp_path):
+    from pathlib import Path
+
+    from umml_cli.grid.experiment import read_experiment
+
+    docs = Path(__file__).parents[3] / "docs"
+    board = read_experiment(docs / "leaderboard.toml")
+    assert {"amsh-encoded", "amsh-learned", "mtfh-encoded", "mtfh-learned"} <= board.methods.keys()
+    assert [cell.title for cell in board.grid()] == ["paired", "UIT 60%", "UIT 100%", "SD 60%"]
+    assert board.bits == (16, 32, 64)
+    assert board.seeds == 3
+
+
+def test_the_csv_has_a_line_for_each_method(grid, tmp_path):
+    from umml_cli.report.table_formats import to_csv
+
+    store, results = grid
+    table, _ = paper_tables("board", experiment(), collect(results, store=store), label_names={})
+    lines = list(csv.reader(to_csv(table).splitlines()))
+    assert len(lines) == 1 + 5
+    assert {len(line) for line in lines} == {3 + 1 + 4 + 1}
