@@ -222,6 +222,13 @@ def engines(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0])
+def benchmarks(session: nox.Session) -> None:
+    """Every benchmark small: which ratio moved since it was recorded on this processor. Never a verdict."""
+    sync(session, "--all-packages", "--all-extras", "--group", "dev")
+    session.run("python", "tools/benchmarks.py", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
 def lock(session: nox.Session) -> None:
     """Say whether declarations and pins agree; `-- --write` makes them, `-- --newer` lists newer versions."""
     sync(session, "--only-group", "dev")  # packaging comes with nox
