@@ -64,7 +64,7 @@ def test_plain_lines_and_table_in_a_pipe(undisturbed):
 
 def test_figures_and_report_stand_alone(undisturbed):
     out, _ = undisturbed
-    assert sorted(path.suffix for path in (out / "figures").iterdir()) == [".png", ".svg"]
+    assert sorted(path.suffix for path in (out / "figures").iterdir()) == [".pdf", ".png", ".svg"]
     report = (out / "report.html").read_text()
     assert not re.findall(r"""(?:src|href)=["']?https?:|url\(["']?https?:|@import""", report)
     assert report.count('class="query"') == 12 * 2 * 6  # queries, directions, cells

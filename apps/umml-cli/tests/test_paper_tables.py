@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from cmh_metrics import pack_codes
 from umml_cli.grid.experiment import TableKind, built_in_experiment, find_experiments
-from umml_cli.report.figures import class_figure, line_style, save_figure, scheme_figure, share_figure
+from umml_cli.report.figures import draw_figures
 from umml_cli.report.paper_tables import KINDS, paper_tables
 from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
 from umml_cli.results.published import published_maps
@@ -112,7 +112,8 @@ def test_no_published_number_stands_beside_data_that_only_have_the_name(name):
         assert {row.kind for row in table.rows} <= {"ours", "change"}
         assert any("None beside mirflickr25k" in remark for remark in table.remarks)
     if experiment.figure:
-        assert not any("published" in label for label in labels_of(scheme_figure(experiment, own)))
+        ((_, figure),) = draw_figures("curves", own, label_names={})
+        assert not any("published" in label.get_text() for label in figure.legends[0].get_texts())
     (known,) = collect([one.model_copy(update={"published_data": "mirflickr25k"}) for one in results])
     assert known.printed_dataset == "mirflickr25k"
 
@@ -276,54 +277,13 @@ def test_an_untrained_cell_has_no_published_number_in_table_9(stored):
     assert printed["untrained image → text"].text == "-"
 
 
-def labels_of(figure):
-    return [label.get_text() for label in figure.legends[0].get_texts()]
-
-
-def many_series(n_methods):
-    cells = [Cell.of("paired"), Cell.of("UI", 20), Cell.of("untrained")]
-    scores = {(cell, task): Score.of([0.5, 0.6, 0.7]) for cell in cells for task in ("i2t", "t2i")}
-    return [Series("emoji", f"m{number}", 64, scores) for number in range(n_methods)]
-
-
-def test_more_than_five_lines_are_all_drawn_and_distinct():
-    figure = scheme_figure(built_in_experiment("figure5"), many_series(12))
-    named = [label for label in labels_of(figure) if label.endswith("bits")]
-    assert named == [f"M{number} 64 bits" for number in range(12)]
-    styles = {(str(line_style(n)["linestyle"]), line_style(n)["marker"]) for n in range(45)}
-    assert len(styles) == 45
-    assert "M0 untrained" in labels_of(figure)
-
-
-def test_the_legend_speaks_of_every_panel():
-    known = {(Cell.of(*cell), "i2t"): Score.of([0.5]) for cell in (("paired", 0), ("UI", 20))}
-    elsewhere = Series("other", "agah", 64, known)
-    figure = scheme_figure(built_in_experiment("figure5"), [*many_series(1), elsewhere])
-    assert {"M0 64 bits", "AGAH 64 bits"} <= set(labels_of(figure))
-
-
-def test_bars_are_the_interval_and_the_figure_says_so(tmp_path):
-    (series,) = many_series(1)
-    figure = share_figure(series)
-    (bars,) = figure.axes[0].containers
-    lower = bars.lines[1][0].get_ydata()
-    assert lower == pytest.approx(0.6 - 4.303 * 0.1 / 3**0.5, abs=1e-4)
-    assert "95% CI" in figure.legends[0].get_title().get_text()
-    assert "untrained" in labels_of(figure)
-    save_figure(figure, tmp_path / "figure")
-    assert (
-        "matplotlib.org"
-        not in (tmp_path / "figure.svg").read_text().partition("<defs>")[0].partition("<metadata>")[2]
-    )
-
-
 def test_figures_draw_every_class_and_every_panel(stored):
-    (series,) = stored
-    classes = class_figure(built_in_experiment("figure10"), series, ("Sea", "odd"))
+    ((_, classes),) = draw_figures("classes", stored, label_names={"mirflickr25k": ("Sea", "odd")})
     assert [len(ax.patches) for ax in classes.axes] == [4, 4]  # two schemes, two classes
-    curves = scheme_figure(built_in_experiment("figure8"), stored)
-    assert len(curves.axes) == 3 * 2  # schemes and tasks
-    assert labels_of(curves) == ["DADH 64 bits", "DADH published"]
+    ((_, curves),) = draw_figures("curves", stored, label_names={})
+    assert len(curves.axes) == 2 * 2  # schemes and tasks
+    labels = [label.get_text() for label in curves.legends[0].get_texts()]
+    assert labels == ["DADH", "DADH published"]
 
 
 def test_every_kind_that_an_experiment_can_name_has_a_table():

@@ -94,7 +94,8 @@ def test_seeds_give_mean_and_interval():
     assert (score.mean, score.seeds) == (pytest.approx(0.2), 2)
     assert score.deviation == pytest.approx(0.02**0.5)
     assert score.half_width == pytest.approx(12.706 * 0.1)  # Student's t, one degree of freedom
-    assert str(score) == "0.200 ±1.271"
+    assert score.text("interval") == "0.200 ±1.271"
+    assert score.text("sd") == "0.200 ±0.141"
 
 
 def test_runs_with_other_options_are_no_seeds_of_one_another():

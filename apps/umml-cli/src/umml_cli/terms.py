@@ -92,6 +92,24 @@ SELECTION_TITLES: dict[Selection, str] = {
 }
 
 
+Spread = Literal["sd", "interval"]
+SPREAD_TITLES: dict[Spread, str] = {
+    "sd": "standard deviation over seeds",
+    "interval": "95% CI over seeds (Student's t)",
+}
+"""What stands behind ± and the bars of a figure."""
+
+FigureKind = Literal["curves", "bits", "precision-recall", "top-n", "radius-2", "classes"]
+FIGURE_TITLES: dict[FigureKind, str] = {
+    "curves": "mAP against the share of affected training pairs",
+    "bits": "mAP against the code length",
+    "precision-recall": "precision against recall, a point for each Hamming radius",
+    "top-n": "precision of the first N results",
+    "radius-2": "precision within Hamming radius 2",
+    "classes": "change of mAP by class",
+}
+
+
 Device = Literal["cpu", "cuda"]
 EncoderDevice = Literal["auto", "cpu", "cuda"]
 EncoderPrecision = Literal["auto", "float32", "float16", "bfloat16"]

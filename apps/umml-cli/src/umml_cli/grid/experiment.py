@@ -21,7 +21,14 @@ from pydantic import (
 from umml_cli.errors import UserError, describe_validation
 from umml_cli.names import Name, is_name
 from umml_cli.runs.cells import Cell, Partial
-from umml_cli.terms import SCHEME_TITLES, UNPAIRED, CompletedScheme, CompletionChoice, split_label
+from umml_cli.terms import (
+    SCHEME_TITLES,
+    UNPAIRED,
+    CompletedScheme,
+    CompletionChoice,
+    FigureKind,
+    split_label,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +92,9 @@ class Experiment(BaseModel):
         table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside
             methods for unpaired data; "classes": by class; "leaderboard": every method beside the others, one
             for each data set and code length.
-        figure: "curves": mAP against the share changed; "classes": change by class.
+        figure: kinds of figure, one or a list: "curves", mAP against the share of affected pairs; "bits",
+            mAP against the code length; "precision-recall"; "top-n", precision of the first N results;
+            "radius-2", precision within Hamming radius 2; "classes", change of mAP by class.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,21 +108,32 @@ class Experiment(BaseModel):
     partial: Partial = "largest-remainder"
     complete: CompletionChoice = "auto"
     table: TableKind | None = None
-    figure: Literal["curves", "classes"] | None = None
+    figure: tuple[FigureKind, ...] | None = Field(default=None, min_length=1)
 
     @field_validator("methods")
     @classmethod
     def _lower_case(cls, methods: dict[str, MethodChoice]) -> dict[str, MethodChoice]:
         return {name.lower(): choice for name, choice in methods.items()}
 
+    @field_validator("figure", mode="before")
+    @classmethod
+    def _one_or_several(cls, figure: object) -> object:
+        return (figure,) if isinstance(figure, str) else figure
+
     @model_validator(mode="after")
     def _can_be_shown(self) -> Self:
         cells = self.grid()
-        if "classes" in {self.table, self.figure} and Cell.of("paired") not in cells:
+        figures = self.figure or ()
+        if "classes" in {self.table, *figures} and Cell.of("paired") not in cells:
             raise ValueError('"classes" shows changes against paired training; add paired = [0] to the cells')
-        if self.figure is not None and not any(cell.percent for cell in cells):
+        if {"curves", "classes"} & {*figures} and not any(cell.percent for cell in cells):
             raise ValueError(
-                "a figure shows what UI, UT, UIT or SD change; add at least one of them to the cells"
+                "the figures curves and classes show what UI, UT, UIT or SD change; add at least one of them "
+                "to the cells"
+            )
+        if "bits" in figures and len(set(self.bits)) == 1:
+            raise ValueError(
+                "the figure bits needs two code lengths or more; add them, as bits = [16, 32, 64]"
             )
         return self
 

@@ -9,22 +9,22 @@ from cmh_files import remove_leftovers
 from umml_cli.errors import UserError
 from umml_cli.grid.reproduction import FILE, Reproduction
 from umml_cli.inputs.data_sources import BUILT_IN, open_data
-from umml_cli.report.figures import class_figure, save_figure, scheme_figure, share_figure
+from umml_cli.report.figures import draw_figures, save_figure, share_figure
+from umml_cli.report.figures.compared import slug
 from umml_cli.report.paper_tables import paper_tables
-from umml_cli.report.paper_tables.table import one_of
 from umml_cli.report.run_details import open_store
 from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
 from umml_cli.results.paper_claims import find, findings_markdown
 from umml_cli.results.series import collect, data_of, runs_csv, summary_csv
 from umml_cli.runs.files import write_text
 from umml_cli.runs.store import RUNS, RunStore
+from umml_cli.terms import FIGURE_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from cmh_data import PairedDataset
-    from matplotlib.figure import Figure
 
     from umml_cli.grid.experiment import Experiment
     from umml_cli.report.gallery import Gallery
@@ -82,13 +82,12 @@ def write_outputs(
         name = f"{series.dataset}-{series.method}-{series.bits}"
         name = f"{name}-{series.setting_id[:8]}" if name in taken else name
         taken.add(name)
-        path = out / "figures" / name
-        save_figure(share_figure(series), path)
+        figure_svg = save_figure(share_figure(series), out / "figures" / name)
         dataset = data_of(series, datasets)
         sections.append(
             Section(
                 series=series,
-                figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8"),
+                figure_svg=figure_svg,
                 gallery=None if dataset is None else _gallery(dataset, series.results, store),
                 results=series.results,
             )
@@ -185,34 +184,14 @@ def _write_exhibit(
         for suffix, render in ((".md", to_markdown), (".csv", to_csv), (".tex", to_latex)):
             write_text(out / "tables" / f"{table.name}{suffix}", render(table))
         exhibits.append(Exhibit(experiment.title, table=table))
-    for figure_name, figure in _figures(name, experiment, all_series, label_names):
-        path = out / "figures" / figure_name
-        save_figure(figure, path)
-        exhibits.append(
-            Exhibit(experiment.title, figure_svg=path.with_suffix(".svg").read_text(encoding="utf-8"))
-        )
-    return exhibits
-
-
-def _figures(
-    name: str,
-    experiment: Experiment,
-    all_series: Sequence[Series],
-    label_names: Mapping[str, Sequence[str]],
-) -> list[tuple[str, Figure]]:
     shown = experiment.shown(all_series)
-    if not shown or experiment.figure is None:
-        return []
-    if experiment.figure == "curves":
-        return [(name, scheme_figure(experiment, shown))]
-    return [
-        (
-            one_of(name, series, shown),
-            class_figure(experiment, series, label_names.get(series.dataset, ())),
-        )
-        for series in shown
-        if all((cell, "i2t") in series.scores for cell in experiment.grid())
-    ]
+    kinds = experiment.figure or ()
+    for kind in kinds if shown else ():
+        for suffix, figure in draw_figures(kind, shown, label_names=label_names):
+            file_name = slug(name, kind if len(kinds) > 1 else "", suffix)
+            svg = save_figure(figure, out / "figures" / file_name)
+            exhibits.append(Exhibit(f"{experiment.title}: {FIGURE_TITLES[kind]}", figure_svg=svg))
+    return exhibits
 
 
 def _gallery(dataset: PairedDataset, results: Sequence[RunResult], store: RunStore) -> Gallery:

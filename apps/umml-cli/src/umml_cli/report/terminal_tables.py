@@ -39,7 +39,7 @@ def entry(series: Series, cell: Cell, task: str) -> SeriesEntry:
         return NOT_SIGNIFICANT if series.is_not_significant(cell, other, task) else ""
 
     return SeriesEntry(
-        score=str(series.scores[cell, task]),
+        score=series.scores[cell, task].text(series.spread),
         change="" if change is None else f"{change:+.1f}%{mark(Cell.of('paired'))}",
         times_untrained="" if times is None or not cell.trained else f"{times:.2f} x",
         against_discarding=""

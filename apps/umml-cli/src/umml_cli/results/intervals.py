@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from umml_cli.terms import Spread
+
 # 97.5% quantiles of Student's t for 1, 2, ... 30 degrees of freedom, and the normal one for infinitely many.
 _STUDENT = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
@@ -31,6 +33,26 @@ def half_width(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
     return _quantile(len(values) - 1) * stdev(values) / math.sqrt(len(values))
+
+
+def spread_over_seeds(values: NDArray[np.float64], spread: Spread) -> NDArray[np.float64] | None:
+    """Return what stands behind the bars of a curve; None for a single seed.
+
+    Args:
+        values: `(n_seed, n_point)`.
+        spread: "sd": standard deviation; "interval": half the width of the 95% CI of the mean.
+
+    Returns:
+        `(n_point,)` float64.
+
+    Example:
+        >>> spread_over_seeds(np.array([[0.1, 0.5], [0.3, 0.5]]), "sd").round(3).tolist()
+        [0.141, 0.0]
+    """
+    if len(values) < 2:
+        return None
+    deviation: NDArray[np.float64] = values.std(axis=0, ddof=1)
+    return deviation if spread == "sd" else _quantile(len(values) - 1) * deviation / math.sqrt(len(values))
 
 
 def difference_interval(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from umml_cli.results.intervals import combination_half_width, difference_interval, half_width
+from umml_cli.results.retrieval_curves import run_curves
 from umml_cli.runs.cells import Cell
 from umml_cli.runs.query_scores import RunPrecision
-from umml_cli.terms import TASKS, UNPAIRED, Selection, method_title
+from umml_cli.terms import SPREAD_TITLES, TASKS, UNPAIRED, Selection, Spread, method_title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cmh_data import PairedDataset
     from numpy.typing import NDArray
 
+    from umml_cli.results.retrieval_curves import RetrievalCurves
     from umml_cli.runs.store import RunResult, RunStore
 
 
@@ -46,8 +48,19 @@ class Score:
         deviation = stdev(values) if len(values) > 1 else None
         return cls(fmean(values), deviation, half_width(values), len(values))
 
-    def __str__(self) -> str:
-        return f"{self.mean:.3f}" if self.half_width is None else f"{self.mean:.3f} ±{self.half_width:.3f}"
+    def spread(self, kind: Spread) -> float | None:
+        """Standard deviation over seeds ("sd") or half of the 95% CI ("interval"); None for one seed."""
+        return self.deviation if kind == "sd" else self.half_width
+
+    def text(self, kind: Spread) -> str:
+        """Mean and spread as tables print them.
+
+        Example:
+            >>> Score.of([0.70, 0.72]).text("sd"), Score.of([0.70]).text("sd")
+            ('0.710 ±0.014', '0.700')
+        """
+        spread = self.spread(kind)
+        return f"{self.mean:.3f}" if spread is None else f"{self.mean:.3f} ±{spread:.3f}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,7 @@ class Series:
         results: the runs behind them.
         selection: which epoch the scores are of.
         store: where the runs' files lie, None where only the scores are known.
+        spread: what stands behind ± and bars.
         variant: what sets it apart from others of the same data set, method and code length: "margin 0.5".
     """
 
@@ -73,7 +87,11 @@ class Series:
     selection: Selection = "last"
     store: RunStore | None = None
     variant: str = ""
+    spread: Spread = "sd"
     _loaded: dict[tuple[Cell, str], NDArray[np.float64]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _curves: dict[Cell, list[dict[str, RetrievalCurves]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -144,6 +162,17 @@ class Series:
         folders = [self.store.folder(result.specification) for result in behind]
         return np.stack([RunPrecision.load(one.precision).task(task, self.selection) for one in folders])
 
+    def curves(self, cell: Cell, task: str) -> list[RetrievalCurves]:
+        """Precision and recall of a cell's runs from their stored codes, computed once; one for each seed."""
+        assert self.store is not None
+        if cell not in self._curves:
+            self._curves[cell] = [
+                run_curves(self.store.folder(result.specification), self.selection)
+                for result in self.results
+                if result.specification.cell == cell
+            ]
+        return [by_task[task] for by_task in self._curves[cell]]
+
     def half_width(self, weights: Mapping[tuple[Cell, str], float]) -> float | None:
         """Half of the 95% CI of a weighted sum of mAPs, from queries and seeds.
 
@@ -172,8 +201,8 @@ class Series:
 
 def spread_remark(all_series: Iterable[Series]) -> str:
     """What stands behind ± and bars; empty for single seeds."""
-    several = any(score.seeds > 1 for series in all_series for score in series.scores.values())
-    return "±: 95% CI over seeds (Student's t). " if several else ""
+    several = {series.spread for series in all_series for score in series.scores.values() if score.seeds > 1}
+    return "".join(f"±: {SPREAD_TITLES[spread]}. " for spread in sorted(several))
 
 
 def data_of(series: Series, datasets: Mapping[str, PairedDataset]) -> PairedDataset | None:
@@ -189,13 +218,18 @@ def discarded_cell(percent: float) -> Cell:
 
 
 def collect(
-    results: Iterable[RunResult], *, selection: Selection = "last", store: RunStore | None = None
+    results: Iterable[RunResult],
+    *,
+    selection: Selection = "last",
+    spread: Spread = "sd",
+    store: RunStore | None = None,
 ) -> list[Series]:
     """Put results together by data set, method and all of its settings, seeds averaged.
 
     Args:
         results: finished runs.
         selection: "last" epoch, or "paper": the best of those that were evaluated, on the test queries.
+        spread: what stands behind ± and bars.
         store: where their folders lie; without it nothing is known of significance.
     """
     groups: dict[str, list[RunResult]] = {}
@@ -209,7 +243,7 @@ def collect(
             for task in TASKS:
                 values.setdefault((result.specification.cell, task), []).append(maps[task])
         scores = {cell_task: Score.of(maps) for cell_task, maps in values.items()}
-        all_series.append(Series(*_names(behind[0]), scores, behind, selection, store))
+        all_series.append(Series(*_names(behind[0]), scores, behind, selection, store, spread=spread))
     return _name_variants(all_series)
 
 
