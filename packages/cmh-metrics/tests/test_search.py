@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from cmh_metrics import hamming_distances, hamming_topk, pack_codes
+from cmh_metrics import PackedCodes, hamming_distances, hamming_topk, pack_codes
 from cmh_metrics._inputs.ranking_inputs import SLAB_ROWS
 
 
@@ -51,6 +51,22 @@ def test_nearest_items_over_several_slabs(excess):
     codes = {"query_codes": rng.random((2, 9)) < 0.5, "database_codes": rng.random((n, 9)) < 0.5}
     _, indices = by_sorting(hamming_distances(**codes), 700)
     np.testing.assert_array_equal(hamming_topk(**codes, k=700)[1], indices)
+
+
+@pytest.mark.parametrize("bits", [9, 128, 200])
+@pytest.mark.parametrize("k", [3, SLAB_ROWS + 5, 10**6])
+def test_threads_share_the_database_where_queries_are_few(bits, k):
+    rng = np.random.default_rng(0)
+    database = PackedCodes.from_bytes(
+        rng.integers(4, size=(2 * SLAB_ROWS + 3, -(-bits // 8)), dtype=np.uint8)
+    )
+    codes = {"query_codes": database[7:9], "database_codes": database}
+    for found, expected in zip(
+        hamming_topk(**codes, k=k, threads=3), hamming_topk(**codes, k=k, threads=1), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    _, indices = by_sorting(hamming_distances(**codes), k)
+    np.testing.assert_array_equal(hamming_topk(**codes, k=k, threads=3)[1], indices)
 
 
 def test_nearer_items_that_come_late_push_others_out():

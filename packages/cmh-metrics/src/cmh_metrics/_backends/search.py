@@ -88,17 +88,43 @@ def nearest(
 ) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
     """Return `hamming_topk` of checked inputs."""
     k = min(k, len(database))
+    parts = 1
+    if len(query_words) < threads and database.reading is None:  # the threads share the database instead
+        parts = min(threads, -(-len(database) // SLAB_ROWS))
+    if parts == 1:
+        return _nearest_in(query_words, database, 0, len(database), k=k, threads=threads)
+    edges = [len(database) * part // parts for part in range(parts + 1)]
+    found: list[Any] = [None] * parts
+
+    def work(first: int, last: int) -> None:
+        for part in range(first, last):
+            found[part] = _nearest_in(query_words, database, *edges[part : part + 2], k=k, threads=1)
+
+    over_ranges(work, parts, threads)
+    distances, indices = (np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable: earlier rows first
+    return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
+
+
+def _nearest_in(
+    query_words: Words, database: CodeRows, first_row: int, last_row: int, *, k: int, threads: int
+) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return the nearest of some rows, at most `k`."""
     from cmh_metrics._kernels import pairs as kernel  # noqa: PLC0415 - loads numba
 
+    k = min(k, last_row - first_row)
     distances = np.empty((len(query_words), k), np.int32)
     indices = np.empty((len(query_words), k), np.int64)
     filled = np.zeros(len(query_words), np.int64)
-    for start in range(0, len(database), SLAB_ROWS):
-        words = database.words(start, min(start + SLAB_ROWS, len(database)))
-        columns = np.ascontiguousarray(words.T)
+    width = (0,) * query_words.shape[1]
+    step = SLAB_ROWS if database.reading is not None else max(1, last_row - first_row)
+    for start in range(first_row, last_row, step):
+        words = np.ascontiguousarray(database.words(start, min(start + step, last_row))).reshape(-1)
 
-        def work(first: int, last: int, columns: Words = columns, start: int = start) -> None:
-            kernel.update_nearest(query_words, columns, first, last, start, k, distances, indices, filled)
+        def work(first: int, last: int, words: Words = words, start: int = start) -> None:
+            kernel.update_nearest(
+                query_words, words, width, first, last, start, k, distances, indices, filled
+            )
 
         over_ranges(work, len(query_words), threads)
     return distances, indices

@@ -1,6 +1,6 @@
 """Kernels that look at one pair of codes at a time, in database order."""
 
-# ruff: noqa: C901, PLR0917 - compiled: calls by keyword and small functions cost here
+# ruff: noqa: PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -112,18 +112,65 @@ def add_index_order(
 
 
 @jit
-def count_below(values: Any, bound: Any) -> Any:
-    """Return how many values are below the bound: without a branch, so that the loop becomes vectors."""
-    count: Any = 0
-    for i in range(values.size):
-        count += np.int32(values[i] < bound)
-    return count
+def some_below(query: Any, words: Any, width: Any, first: int, last: int, bound: Any) -> Any:
+    """Return whether a row of `first` to `last` is nearer to the query than the bound.
+
+    `words` holds the rows one after the other; `width` is a tuple whose length is that of a code in words, so
+    that the compiler knows it. Without a branch, and nothing is written: the loop becomes vectors that read
+    the rows as fast as memory gives them.
+    """
+    sign: Any = np.int64(0)
+    n_word = len(width)
+    rows = words[first * n_word : last * n_word]
+    for row in range(last - first):
+        distance: Any = np.int64(0)
+        for word in range(n_word):
+            distance += popcount(query[word] ^ rows[row * n_word + word])
+        sign |= distance - bound
+    return sign < 0
+
+
+@jit
+def fill_row_distances(query: Any, words: Any, width: Any, first: int, last: int, out: Any) -> None:
+    """Write the distances of rows `first` to `last` from one query to `out`, likewise."""
+    n_word = len(width)
+    rows = words[first * n_word : last * n_word]
+    for row in range(last - first):
+        distance: Any = np.int64(0)
+        for word in range(n_word):
+            distance += popcount(query[word] ^ rows[row * n_word + word])
+        out[row] = distance
+
+
+@jit
+def keep_nearest(pool_distance: Any, pool_row: Any, size: int, counts: Any, distances: Any, rows: Any) -> Any:
+    """Sort a pool by counting, stably; keep what fits `distances` and `rows`, in the pool too.
+
+    Returns how many were kept. `counts` is room for as many counts as there are distances, and one.
+    """
+    counts[:] = 0
+    for j in range(size):
+        counts[pool_distance[j] + 1] += 1
+    for d in range(1, counts.size):
+        counts[d] += counts[d - 1]
+    for j in range(size):
+        d = pool_distance[j]
+        place = counts[d]
+        counts[d] += 1
+        if place < distances.size:
+            distances[place] = d
+            rows[place] = pool_row[j]
+    kept = min(size, distances.size)
+    pool_distance[:kept] = distances[:kept]
+    pool_row[:kept] = rows[:kept]
+    return kept
 
 
 @jit
 def update_nearest(
     query_words: Any,
-    database_columns: Any,
+    words: Any,
+    width: Any,
     first: int,
     last: int,
     offset: int,
@@ -132,57 +179,45 @@ def update_nearest(
     rows: Any,
     filled: Any,
 ) -> None:
-    """Bring the `k` nearest items of queries `first` to `last` up to date with one slab of database rows.
+    """Bring the `k` nearest items of queries `first` to `last` up to date with further database rows.
 
-    `distances` and `rows` are `(n_query, k)`, sorted by (distance, row); `filled[i]` of them are in use.
-    `offset` is the number of the slab's first row. An item enters only if it is strictly nearer than the
-    k-th, for equally distant items earlier rows come first; candidates are collected unsorted and sorted by
-    counting when the pool is full.
+    `words` holds these rows one after the other, `offset` is the number of the first; `width` is a tuple as
+    long as a code in words. `distances` and `rows` are `(n_query, k)`, sorted by (distance, row); `filled[i]`
+    of them are in use. An item enters only if it is strictly nearer than the k-th, for equally distant items
+    earlier rows come first; candidates are collected unsorted and sorted by counting when the pool is full.
     """
-    block, step = 1024, 64
-    n_bin = query_words.shape[1] * 64 + 1
+    n_word = len(width)
+    n = words.size // n_word
+    cached = 61_440 // n_word  # rows that stay in the cache while all queries look at them
+    block = 512  # rows looked at together
+    n_bin = n_word * 64 + 1
     capacity = 2 * k + block
-    scratch = np.empty(block, np.int32)
+    scratch = np.empty(block, np.int64)
     pool_distance = np.empty(capacity, np.int64)
     pool_row = np.empty(capacity, np.int64)
     counts = np.empty(n_bin + 1, np.int64)
-    for i in range(first, last):
-        size = filled[i]
-        pool_distance[:size] = distances[i, :size]
-        pool_row[:size] = rows[i, :size]
-        bound = distances[i, k - 1] if size == k else np.int32(n_bin)
-        for start in range(0, database_columns.shape[1], block):
-            stop = min(start + block, database_columns.shape[1])
-            fill_distances(query_words[i], database_columns, start, stop, scratch)
-            scratch[stop - start :] = n_bin
-            for part in range(0, stop - start, step):
-                if count_below(scratch[part : part + step], bound) == 0:  # as a rule
-                    continue
-                for j in range(part, part + step):
-                    if scratch[j] < bound:
-                        pool_distance[size] = scratch[j]
-                        pool_row[size] = offset + start + j
-                        size += 1
-            if size > capacity - block or stop == database_columns.shape[1]:
-                counts[:] = 0
-                for j in range(size):
-                    counts[pool_distance[j] + 1] += 1
-                for d in range(1, n_bin + 1):
-                    counts[d] += counts[d - 1]
-                kept = min(size, k)
-                for j in range(size):
-                    d = pool_distance[j]
-                    place = counts[d]
-                    counts[d] += 1
-                    if place < k:
-                        distances[i, place] = d
-                        rows[i, place] = pool_row[j]
-                pool_distance[:kept] = distances[i, :kept]
-                pool_row[:kept] = rows[i, :kept]
-                size = kept
-                if size == k:
-                    bound = distances[i, k - 1]
-        filled[i] = size
+    for slab in range(0, n, cached):
+        end = min(slab + cached, n)
+        for i in range(first, last):
+            query = query_words[i]
+            size = filled[i]
+            pool_distance[:size] = distances[i, :size]
+            pool_row[:size] = rows[i, :size]
+            bound = np.int64(distances[i, k - 1]) if size == k else np.int64(n_bin)
+            for start in range(slab, end, block):
+                stop = min(start + block, end)
+                if some_below(query, words, width, start, stop, bound):
+                    fill_row_distances(query, words, width, start, stop, scratch)
+                    for j in range(stop - start):
+                        if scratch[j] < bound:
+                            pool_distance[size] = scratch[j]
+                            pool_row[size] = offset + start + j
+                            size += 1
+                if size > capacity - block or (stop == end and size > filled[i]):
+                    size = keep_nearest(pool_distance, pool_row, size, counts, distances[i], rows[i])
+                    filled[i] = size
+                    if size == k:
+                        bound = np.int64(distances[i, k - 1])
 
 
 @jit
