@@ -160,9 +160,41 @@ def test_neighbours_are_the_nearest_pairs(n, k, form):
 def test_neighbours_are_the_same_whatever_the_block_size(monkeypatch):
     data = unpaired(400, unpaired_images=30, unpaired_text=30)
     whole = find_donors(data, by="neighbour")
-    monkeypatch.setattr("cmh_unpair._donors._BLOCK_BYTES", 2000)
-    monkeypatch.setattr("cmh_unpair._donors._FIRST_COLUMNS", 7)
+    monkeypatch.setattr("cmh_unpair._neighbours._BLOCK_BYTES", 2000)
+    monkeypatch.setattr("cmh_unpair._neighbours._FIRST_COLUMNS", 7)
     assert find_donors(data, by="neighbour").digest == whole.digest
+
+
+def test_looking_into_every_group_finds_the_nearest_pairs():
+    data = unpaired(300, unpaired_images=30, unpaired_text=30)
+    exact = find_donors(data, by="neighbour")
+    assert find_donors(data, by="neighbour", probes=1000).digest == exact.digest
+
+
+def test_near_pairs_are_found_in_few_groups_in_bounded_blocks(monkeypatch):
+    rng = np.random.default_rng(0)
+    cluster = rng.integers(0, 12, 900)
+    images = rng.normal(size=(12, 5))[cluster] + 0.05 * rng.normal(size=(900, 5))
+    data = unpaired(900, images=images, unpaired_images=40)
+    exact = find_donors(data, by="neighbour").text.rows.reshape(-1, 5)
+    few = find_donors(data, by="neighbour", probes=3)
+    found = few.text.rows.reshape(-1, 5)
+    assert 0.6 < np.mean([np.isin(a, b).mean() for a, b in zip(exact, found, strict=True)]) < 1
+    assert (cluster[found] == cluster[few.text.missing][:, None]).mean() > 0.95
+    monkeypatch.setattr("cmh_unpair._neighbours._BLOCK_BYTES", 2000)
+    assert find_donors(data, by="neighbour", probes=3).digest == few.digest
+
+
+def test_a_row_whose_groups_hold_too_few_pairs_is_compared_with_all():
+    data = unpaired(40, unpaired_images=10)  # 36 pairs in 6 groups
+    exact = find_donors(data, by="neighbour", neighbours=30)
+    assert find_donors(data, by="neighbour", neighbours=30, probes=1).digest == exact.digest
+
+
+def test_groups_are_for_donors_by_neighbour():
+    for by, probes in (("label", 3), ("neighbour", 0)):
+        with pytest.raises(ValueError, match="probes must be None by label and at least 1 by neighbour"):
+            find_donors(unpaired(6, np.eye(6), unpaired_images=20), by=by, probes=probes)
 
 
 def test_equally_near_pairs_come_by_row():

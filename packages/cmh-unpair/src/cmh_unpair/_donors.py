@@ -18,17 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cmh_unpair._neighbours import mean_row, nearest_of_groups, nearest_pairs
 from cmh_unpair._similar_labels import most_similar, vector_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from cmh_unpair._apply import UnpairedArrays
-
-_BLOCK_BYTES = 2**27  # of similarities, and of features, held at a time
-_FIRST_COLUMNS = 1024  # sorted whole; later columns only where they beat what was found so far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +197,11 @@ class Donors:
 
 
 def find_donors(
-    unpaired: UnpairedArrays, *, by: Literal["label", "neighbour"], neighbours: int = 5
+    unpaired: UnpairedArrays,
+    *,
+    by: Literal["label", "neighbour"],
+    neighbours: int = 5,
+    probes: int | None = None,
 ) -> Donors:
     """Find, for every missing item of a training set, the items of other rows that may stand in for it.
 
@@ -215,13 +215,17 @@ def find_donors(
             with the row's own; pairs are not needed. `"neighbour"`: the pairs that are nearest, by the cosine
             of centred features, in the modality that the row has; labels are not used.
         neighbours: K, the number of donors by neighbour, `>= 1`; fewer where there are fewer pairs.
+        probes: by neighbour, for millions of rows: pairs are put into groups, as many as the square root of
+            their number, and a row is compared with the pairs of so many nearest groups only, `>= 1`. Some of
+            the nearest pairs are missed then (benchmarks/README.md says how many on what data). None: every
+            row is compared with every pair.
 
     Returns:
         The donors, as rows of `unpaired`.
 
     Raises:
         ValueError: by label without labels; by neighbour without a pair or without the features of a side
-            that is needed; `neighbours` below 1; another `by`.
+            that is needed; `neighbours` or `probes` below 1; `probes` by label; another `by`.
 
     Example:
         >>> import numpy as np
@@ -233,10 +237,12 @@ def find_donors(
     """
     if neighbours < 1:
         raise ValueError(f"neighbours must be at least 1, but it is {neighbours}")
+    if probes is not None and (probes < 1 or by == "label"):
+        raise ValueError(f"probes must be None by label and at least 1 by neighbour, but it is {probes}")
     if by == "label":
         image, text = _by_label(unpaired)
     elif by == "neighbour":
-        image, text = _by_neighbour(unpaired, neighbours)
+        image, text = _by_neighbour(unpaired, neighbours, probes)
     else:
         raise ValueError(f"by must be 'label' or 'neighbour', but it is {by!r}")
     return Donors(by=by, n_train=len(unpaired), image=image, text=text)
@@ -298,7 +304,9 @@ def _multi_hot(labels: Any, text_labels: Any) -> NDArray[np.bool_]:
     return np.asarray(table != 0)
 
 
-def _by_neighbour(unpaired: UnpairedArrays, neighbours: int) -> tuple[DonorLists, DonorLists]:
+def _by_neighbour(
+    unpaired: UnpairedArrays, neighbours: int, probes: int | None
+) -> tuple[DonorLists, DonorLists]:
     pairs = np.flatnonzero(
         unpaired.image_present & unpaired.text_present & (unpaired.index == unpaired.text_index)
     )
@@ -315,6 +323,7 @@ def _by_neighbour(unpaired: UnpairedArrays, neighbours: int) -> tuple[DonorLists
             present=unpaired.text_present,
             pairs=pairs,
             neighbours=neighbours,
+            probes=probes,
         ),
         _neighbour_lists(
             "images",
@@ -323,6 +332,7 @@ def _by_neighbour(unpaired: UnpairedArrays, neighbours: int) -> tuple[DonorLists
             present=unpaired.image_present,
             pairs=pairs,
             neighbours=neighbours,
+            probes=probes,
         ),
     )
 
@@ -335,6 +345,7 @@ def _neighbour_lists(
     present: NDArray[np.bool_],
     pairs: NDArray[np.int64],
     neighbours: int,
+    probes: int | None,
 ) -> DonorLists:
     """Donors of missing items, found by `features` of the other modality, where that is present."""
     missing = np.flatnonzero(is_missing)
@@ -345,8 +356,11 @@ def _neighbour_lists(
         )
     found = np.empty((0, 0), np.int64)
     if len(seeking):
-        centre = _mean(features, np.flatnonzero(present))
-        found, directed = _nearest(features, seeking, pairs, centre, min(neighbours, len(pairs)))
+        centre, k = mean_row(features, np.flatnonzero(present)), min(neighbours, len(pairs))
+        if probes is None:
+            found, directed = nearest_pairs(features, seeking, pairs, centre, k)
+        else:
+            found, directed = nearest_of_groups(features, seeking, pairs, centre, k, probes=probes)
         seeking = seeking[directed]
     list_of = np.full(len(missing), -1, np.int64)
     list_of[np.searchsorted(missing, seeking)] = np.arange(len(seeking))
@@ -360,85 +374,3 @@ def _neighbour_lists(
         length=np.full(len(seeking), width, np.int64),
         rows=found.ravel(),
     )
-
-
-def _nearest(
-    features: Any, seeking: NDArray[np.int64], pairs: NDArray[np.int64], centre: NDArray[np.float64], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The k pairs nearest to each row by the cosine of centred features, equal ones by row.
-
-    Returns:
-        `(n_directed, k)` int64 rows, nearest first; `(n_seeking,)` bool, rows that differ from the centre.
-    """
-    step = max(1, _BLOCK_BYTES // (4 * max(1, centre.size)))
-    width = max(_FIRST_COLUMNS, min(step, len(pairs)))
-    height = max(1, _BLOCK_BYTES // (4 * width))
-    held = list(_unit_blocks(features, pairs, centre, width)) if len(pairs) <= 8 * step else None
-    result, directed = [], np.zeros(len(seeking), np.bool_)
-    for begin in range(0, len(seeking), height):
-        rows = _unit_rows(features, seeking[begin : begin + height], centre)
-        directed[begin : begin + height] = rows.any(axis=1)
-        rows = rows[directed[begin : begin + height]]
-        best = np.full((len(rows), 0), -np.inf, np.float32)
-        where = np.zeros((len(rows), 0), np.int64)
-        for offset, block in held or _unit_blocks(features, pairs, centre, width):
-            best, where = _merge(best, where, rows @ block.T, offset, k)
-        result.append(pairs[where])
-    return np.concatenate(result), directed
-
-
-def _merge(
-    best: NDArray[np.float32], where: NDArray[np.int64], similarity: NDArray[np.float32], offset: int, k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k largest of what was found and of new columns, which are numbered from `offset`."""
-    head = 0
-    if best.shape[1] < k:  # the first columns are sorted whole
-        head = min(similarity.shape[1], _FIRST_COLUMNS)
-        columns = np.broadcast_to(np.arange(offset, offset + head), (len(similarity), head))
-        best = np.concatenate([best, similarity[:, :head]], axis=1)
-        where = np.concatenate([where, columns], axis=1)
-        order = np.argsort(-best, axis=1, kind="stable")[:, :k]
-        best, where = np.take_along_axis(best, order, axis=1), np.take_along_axis(where, order, axis=1)
-    row, column = np.nonzero(similarity[:, head:] > best[:, -1:])
-    if len(row) == 0:
-        return best, where
-    better = np.unique(row)
-    all_row = np.concatenate([np.repeat(better, best.shape[1]), row])
-    all_best = np.concatenate([best[better].ravel(), similarity[row, head + column]])
-    all_where = np.concatenate([where[better].ravel(), offset + head + column])
-    order = np.lexsort((all_where, -all_best, all_row))
-    first = np.searchsorted(all_row[order], better)
-    chosen = order[first[:, None] + np.arange(k)]
-    best[better], where[better] = all_best[chosen], all_where[chosen]
-    return best, where
-
-
-def _unit_blocks(
-    features: Any, rows: NDArray[np.int64], centre: NDArray[np.float64], width: int
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    for begin in range(0, len(rows), width):
-        yield begin, _unit_rows(features, rows[begin : begin + width], centre)
-
-
-def _unit_rows(features: Any, rows: NDArray[np.int64], centre: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Rows less the centre, each of length 1, or all zero where it is the centre."""
-    values = _read(features, rows) - centre
-    norm = np.sqrt(np.square(values).sum(axis=1, keepdims=True))
-    unit: NDArray[np.float64] = np.divide(values, norm, out=np.zeros_like(values), where=norm > 0)
-    return unit.astype(np.float32)
-
-
-def _mean(features: Any, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    size = max(1, int(np.prod(features.shape[1:])))
-    step = max(1, _BLOCK_BYTES // (8 * size))
-    total = np.zeros(size)
-    for begin in range(0, len(rows), step):
-        total += _read(features, rows[begin : begin + step]).sum(axis=0)
-    return total / len(rows)
-
-
-def _read(features: Any, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Some rows as `(n, d)` float64, of an array, a sparse matrix, a torch tensor or a lazy array."""
-    block = features[rows]
-    dense = block.toarray() if hasattr(block, "toarray") else np.asarray(block)
-    return dense.reshape(len(rows), -1).astype(np.float64)
