@@ -64,6 +64,10 @@ INSTEAD = {
         "uv run umml reproduce docs/completion.toml --data wikipedia=wikipedia.npz --complete auto --plan",
         "minutes",
     ),
+    "uv run python apps/umml-cli/benchmarks/benchmark_gaps_of_runs.py umml-reproduce --cell paired": (
+        "uv run python apps/umml-cli/benchmarks/benchmark_gaps_of_runs.py --help",
+        "nothing was trained above",
+    ),
     "uv run umml reproduce table3 --data mine=mine.npz --complete auto": (
         "uv run umml reproduce table3 --data mine=mine.npz --complete auto --plan",
         "hours",

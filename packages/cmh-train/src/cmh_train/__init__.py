@@ -60,6 +60,7 @@ from cmh_train._two_networks import (
     TwoNetworkMethod,
     image_feature_width,
 )
+from cmh_train._views import ImageViews
 
 __all__ = [
     "Batch",
@@ -71,6 +72,7 @@ __all__ = [
     "FitResult",
     "FullBatchConfig",
     "HashingMethod",
+    "ImageViews",
     "ItemEncoder",
     "MethodConfig",
     "MethodSpec",

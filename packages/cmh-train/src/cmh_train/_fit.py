@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from cmh_train._checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -22,12 +23,14 @@ from cmh_train._seeds import (
     COMPLETION,
     ORDER,
     STEPS,
+    VIEWS,
     check_seed,
     derive_seed,
     deterministic_cudnn,
     preserve_rng_state,
     seed_generators,
 )
+from cmh_train._views import draw_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from cmh_train._contract import HashingMethod
     from cmh_train._data import TrainingData
     from cmh_train._partners import Partners
+    from cmh_train._views import ImageViews
 
 _WEIGHTS = "weights"
 
@@ -74,6 +78,7 @@ def fit(
     on_epoch_end: Callable[[EpochRecord], None] | None = None,
     checkpoint: Checkpoint | str | Path | None = None,
     partners: Partners | None = None,
+    image_views: ImageViews | None = None,
 ) -> FitResult:
     """Train a method. The same seed on the same machine gives the same result, interrupted or not.
 
@@ -99,6 +104,8 @@ def fit(
             `cmh_unpair.find_donors` gives for the same training rows. What is present stays as it is, the
             presence flags too; nothing is copied, a step picks other rows. None: missing items stay as they
             are in `data`.
+        image_views: gives the features of the images anew in every step, such as those of random crops;
+            `begin_training` sees those in `data`. None: they are those in `data` in every step.
 
     Returns:
         The named losses and the time of every epoch.
@@ -133,11 +140,12 @@ def fit(
     check_precision(precision)
     check_seed(seed)
     _check_sizes(method, data, epochs=epochs, batch_size=batch_size)
-    if method.full_batch and partners is not None:
-        raise ValueError(
-            "partners must be None for a method that trains on each modality's own rows (full_batch), "
-            "but donors are given; leave them out"
-        )
+    for name, given in (("partners", partners), ("image_views", image_views)):
+        if method.full_batch and given is not None:
+            raise ValueError(
+                f"{name} must be None for a method that trains on each modality's own rows (full_batch), "
+                f"but they are given; leave them out"
+            )
     check_memory(method, data, target, precision)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
         checkpoint = Checkpoint(path=checkpoint)
@@ -145,9 +153,10 @@ def fit(
     dtype = weight_dtype(precision)
     method.to(target, dtype)
     _move_optimisers(method)
-    rows = _DeviceRows(data, target, dtype, partners)
+    rows = _DeviceRows(data, target, dtype, partners, image_views)
     run = _describe_run(method, data, batch_size=batch_size, precision=precision, seed=seed)
     run["partners"] = None if partners is None else partners.digest
+    run["image_views"] = None if image_views is None else image_views.digest
     records: list[EpochRecord] = []
     if checkpoint is not None and Path(checkpoint.path).exists():
         records.extend(load_checkpoint(checkpoint.path, method, run=run))
@@ -221,9 +230,11 @@ class _DeviceRows:
         device: torch.device,
         dtype: torch.dtype,
         partners: Partners | None = None,
+        image_views: ImageViews | None = None,
     ) -> None:
         self.dtype = dtype
         self.partners = partners
+        self.image_views = image_views
         self.n_train = data.spec.n_train
         self.device = device
         self.tensors = TrainingRows(
@@ -247,18 +258,29 @@ class _DeviceRows:
             text_present=rows.text_present,
         )
 
-    def batches(self, indices: Sequence[torch.Tensor], partner_seed: int) -> Iterator[Batch]:
+    def batches(self, indices: Sequence[torch.Tensor], seed: int, *, epoch: int) -> Iterator[Batch]:
         rows = self.tensors
-        image_rows, text_rows = self._item_rows(partner_seed)
+        image_rows, text_rows = self._item_rows(derive_seed(seed, COMPLETION, epoch))
+        rng = np.random.default_rng(derive_seed(seed, VIEWS, epoch))
         for index in indices:
             yield Batch(
-                image=rows.image[index if image_rows is None else image_rows[index]].to(self.dtype),
+                image=self._images(index if image_rows is None else image_rows[index], rng),
                 text=rows.text[index if text_rows is None else text_rows[index]].to(self.dtype),
                 label=None if rows.label is None else rows.label[index],
                 index=index,
                 image_present=rows.image_present[index],
                 text_present=rows.text_present[index],
             )
+
+    def _images(self, index: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        """The images of some rows, or a new view of each that is there."""
+        image = self.tensors.image[index].to(self.dtype)
+        if self.image_views is None:
+            return image
+        there = self.tensors.image_present[index]
+        drawn = draw_views(self.image_views, index[there].cpu().numpy(), tuple(image.shape[1:]), rng)
+        image[there] = torch.from_numpy(drawn).to(image)
+        return image
 
     def _item_rows(self, seed: int) -> tuple[torch.Tensor, torch.Tensor] | tuple[None, None]:
         """The rows that give each row its image and its text in one epoch; None: itself."""
@@ -303,7 +325,7 @@ def _batches(
     generator = torch.Generator().manual_seed(derive_seed(seed, ORDER, epoch))
     drawn = method.draw_batches(rows.n_train, batch_size, generator)
     indices = torch.split(torch.cat(tuple(drawn)).to(rows.device), [len(index) for index in drawn])
-    return rows.batches(indices, derive_seed(seed, COMPLETION, epoch))
+    return rows.batches(indices, seed, epoch=epoch)
 
 
 class _LossTotals:

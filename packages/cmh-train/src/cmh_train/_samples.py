@@ -81,7 +81,7 @@ def score_samples(
             deterministic_cudnn(),
         ):
             # Backwards, so that the samples that filled the last batch keep what they have in the first.
-            for batch in rows.batches(torch.split(circle, min(batch_size, n_train))[::-1], seed):
+            for batch in rows.batches(torch.split(circle, min(batch_size, n_train))[::-1], seed, epoch=0):
                 for name, values in _checked(method.sample_losses(batch), len(batch.index)).items():
                     terms.setdefault(name, torch.zeros(n_train, dtype=torch.float64))
                     terms[name][batch.index.cpu()] = values.double().cpu()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Streams of one seed: they must differ, so that the order of rows says nothing about the numbers a method
 # draws.
-BUILD, STEPS, ORDER, BEGIN, COMPLETION, SAMPLES = range(6)
+BUILD, STEPS, ORDER, BEGIN, COMPLETION, SAMPLES, VIEWS = range(7)
 
 
 def derive_seed(seed: int, stream: int, position: int = 0) -> int:

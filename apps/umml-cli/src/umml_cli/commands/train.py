@@ -52,6 +52,16 @@ def train(
         typer.Option(min=1, help="Pairs that may stand in for a missing item by neighbour; 5 if not given."),
     ] = None,
     validation: ValidationOption = 0,
+    image_encoder: Annotated[
+        str | None,
+        typer.Option(help="Encoder of the images where the data hold pixels; see `umml features --list`."),
+    ] = None,
+    random_crops: Annotated[
+        bool,
+        typer.Option(
+            "--random-crops", help="Train on random crops of the images, half of them flipped, in every step."
+        ),
+    ] = False,
     discard_incomplete: Annotated[
         bool,
         typer.Option(
@@ -81,6 +91,7 @@ def train(
 
     Example: umml train photos.h5 --discard-incomplete --out discarded
     """
+    from umml_cli.commands.features import show_progress
     from umml_cli.errors import UserError
     from umml_cli.inputs.data_sources import drawn_split, open_data, without_incomplete
     from umml_cli.inputs.method_options import (
@@ -91,6 +102,7 @@ def train(
         named_method,
         options_of,
     )
+    from umml_cli.inputs.pixels import encode_pixels
     from umml_cli.report.run_table import result_table
     from umml_cli.runs.cells import Cell
     from umml_cli.runs.completion import choose_completion
@@ -113,6 +125,13 @@ def train(
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
     dataset = open_data(data, split=split, first_row=first_row, needs_labels=False)
     check_labels(named_method(method), dataset)
+    pixels = None
+    if random_crops and image_encoder is None:
+        raise UserError("--random-crops needs --image-encoder and data with pixels.")
+    if image_encoder is not None:
+        dataset, pixels = encode_pixels(
+            dataset, image_encoder, out, say=console.print, progress=show_progress
+        )
     print_notes(console, dataset.findings)
     if discard_incomplete:
         dataset, count = without_incomplete(dataset)
@@ -141,12 +160,15 @@ def train(
         cell=cell.model_copy(update={"completed": completion != "none"}),
         completion=completion,
         neighbours=neighbours,
+        crops="random" if random_crops else None,
         seed=seed,
         precision=precision,
         device=device,
         validation=validation,
     )
-    result = perform_here(specification, dataset, out=out, console=console)
+    result = perform_here(
+        specification, dataset, out=out, console=console, views_of=None if pixels is None else pixels.crops_of
+    )
     console.print(result_table(result))
     print_notes(console, RunCodes.load(RunStore(out).folder(specification).codes).collapsed())
     console.print(f"Run folder: {RunStore(out).folder(specification).path}", soft_wrap=True)

@@ -43,12 +43,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cmh_data import PairedDataset
-    from cmh_train import EpochRecord, HashingMethod, Modality, Role
+    from cmh_train import EpochRecord, HashingMethod, ImageViews, Modality, Role
     from cmh_unpair import Donors, UnpairingPlan
     from numpy.typing import NDArray
     from pydantic import JsonValue
 
     from umml_cli.runs.specification import RunSpecification
+
+    ViewsOf = Callable[[NDArray[np.int64]], ImageViews]
 
 DEFINITION = Definition()
 _MODALITIES: tuple[Modality, ...] = ("image", "text")
@@ -63,6 +65,7 @@ def perform(
     on_event: Callable[[RunEvent], None],
     checkpoint_minutes: float = 0.25,
     keep_weights: bool = True,
+    views_of: ViewsOf | None = None,
 ) -> RunResult:
     """Carry a run through, from its checkpoint where there is one, and write its folder.
 
@@ -73,6 +76,7 @@ def perform(
         on_event: told of every step.
         checkpoint_minutes: minimum time between two checkpoints.
         keep_weights: write the trained weights, which can be large.
+        views_of: makes the views of some rows of the data set, where the run trains on random crops.
 
     Raises:
         UserError: the data set is not the one that was specified, has fewer training rows than a batch, or
@@ -92,7 +96,7 @@ def perform(
         if result is None:
             folder = store.open(specification)
             on_event(RunStarted(specification.run_id, first_epoch=0))
-            run = _Run(specification, dataset, folder, on_event)
+            run = _Run(specification, dataset, folder, on_event, views_of)
             result = run.execute(checkpoint_minutes=checkpoint_minutes, keep_weights=keep_weights)
         on_event(RunFinished(specification.run_id))
         return result
@@ -107,6 +111,7 @@ class _Run:
         dataset: PairedDataset,
         folder: RunFolder,
         on_event: Callable[[RunEvent], None],
+        views_of: ViewsOf | None,
     ) -> None:
         self._spec = specification
         self._dataset = dataset
@@ -118,6 +123,10 @@ class _Run:
         )
         _check_queries(dataset)
         self._data, self._donors = _training_data(self._plan, dataset, specification)
+        self._views = None
+        if specification.crops:
+            assert views_of is not None
+            self._views = views_of(rows[self._plan.kept])
         self._method = build_method(
             specification.method, specification.config(), self._data.spec, specification.seed
         )
@@ -145,6 +154,7 @@ class _Run:
                 on_epoch_end=self._end_epoch,
                 checkpoint=Checkpoint(path=folder.checkpoint, every_minutes=checkpoint_minutes),
                 partners=self._donors,
+                image_views=self._views,
             ).epochs
             self._seconds["training"] = sum(record.seconds for record in epochs)
         else:  # the scaling of images is no training

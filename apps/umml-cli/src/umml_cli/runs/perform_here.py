@@ -15,12 +15,18 @@ if TYPE_CHECKING:
     from cmh_data import PairedDataset
     from rich.console import Console
 
+    from umml_cli.runs.perform import ViewsOf
     from umml_cli.runs.specification import RunSpecification
     from umml_cli.runs.store import RunResult
 
 
 def perform_here(
-    specification: RunSpecification, dataset: PairedDataset, *, out: Path, console: Console
+    specification: RunSpecification,
+    dataset: PairedDataset,
+    *,
+    out: Path,
+    console: Console,
+    views_of: ViewsOf | None = None,
 ) -> RunResult:
     """Perform one run in this process with every core, unless it is complete already.
 
@@ -29,6 +35,7 @@ def perform_here(
         dataset: its data.
         out: folder of the runs, held by a lock meanwhile.
         console: where progress is shown.
+        views_of: makes the views of some rows of the data set, where the run trains on random crops.
     """
     from umml_cli.runs.perform import perform  # noqa: PLC0415 - brings torch
     from umml_cli.runs.validation import rows_of_run  # noqa: PLC0415 - brings cmh-data
@@ -41,4 +48,6 @@ def perform_here(
         for note in small_batches(pending, {specification.dataset: n_train}):
             console.print(f"Note: {note}", soft_wrap=True)
         with grid_progress(console, [specification], pending) as on_event:
-            return result or perform(specification, dataset, store=store, on_event=on_event)
+            return result or perform(
+                specification, dataset, store=store, on_event=on_event, views_of=views_of
+            )

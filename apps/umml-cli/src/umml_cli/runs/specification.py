@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -37,6 +37,7 @@ class RunSpecification(BaseModel):
         partial: what a last, partial block of a hundred rows gives to the cell, as in cmh-unpair.
         completion: which items of other rows stand in for missing ones in training.
         neighbours: how many pairs may stand in for a missing item by neighbour; None: `find_donors`' five.
+        crops: "random": training sees features of random crops of the images; None: those of the data set.
         seed: seed of initial weights, batch order and everything drawn in training.
         precision: floating-point type of training.
         device: device type; results are equal to the bit on one type only.
@@ -59,6 +60,7 @@ class RunSpecification(BaseModel):
     partial: Partial = "largest-remainder"
     completion: Completion = "none"
     neighbours: int | None = Field(default=None, ge=1)
+    crops: Literal["random"] | None = None
     seed: int = Field(ge=0, lt=2**31)
     precision: Precision = "float32"
     device: Device = "cpu"

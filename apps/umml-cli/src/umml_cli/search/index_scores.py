@@ -100,7 +100,7 @@ def score_searches(
                 task=_TASKS[side],
                 way="by codes" if r is None else f"re-ranked, {r} times as many",
                 n_query=len(outputs),
-                map=_whole_map(distances, shared > 0) if r is None else None,
+                map=whole_map(distances, shared > 0) if r is None else None,
                 map_at_50=float(_precision(grades > 0).mean()),
                 ndcg_at_10=float(_ndcg(grades[:, :10], shared).mean()),
                 seconds=seconds,
@@ -116,8 +116,13 @@ def _encoded(queries: Collection, side: Side) -> tuple[NDArray[np.float32], NDAr
     return np.concatenate(outputs), np.concatenate(labels)
 
 
-def _whole_map(distances: NDArray[np.float32], relevant: NDArray[np.bool_]) -> float:
-    """Of the whole ranking; distances in halves become columns of the tables."""
+def whole_map(distances: NDArray[np.float32], relevant: NDArray[np.bool_]) -> float:
+    """Return the mean average precision of the whole ranking, ties expected.
+
+    Args:
+        distances: `(n_query, n_item)` float32, whole numbers and halves.
+        relevant: `(n_query, n_item)` bool.
+    """
     columns = (2 * distances).astype(np.int64)
     width = max(2, int(columns.max()) + 1)
     retrieved = np.stack([np.bincount(row, minlength=width) for row in columns])
