@@ -30,6 +30,8 @@ CLUSTER = (
     "umml reproduce all --executor ray:10.0.0.5:6379 --device cuda --gpus-per-run 0.5 --out /shared/paper ..."
 )
 CPU = "uv pip install --torch-backend cpu --editable apps/umml-cli"
+RANKED_DATA = "--data wikipedia=wikipedia.npz --data webnews=webnews.npz"
+RANKED = f"uv run umml reproduce docs/ranked-selection.toml {RANKED_DATA}"
 FIDELITY = "uv run --with scipy python tools/fidelity.py SHARED OUT"
 UNPAIRED = "uv run --with scipy python tools/fidelity_unpaired.py SHARED OUT"
 DEBS = "--from debs --image-encoder grey-pixels"
@@ -68,6 +70,7 @@ INSTEAD = {
         "uv run python apps/umml-cli/benchmarks/benchmark_gaps_of_runs.py --help",
         "nothing was trained above",
     ),
+    f"{RANKED} --data emoji --out ranked": (f"{RANKED} --plan", "an hour"),
     "uv run umml reproduce table3 --data mine=mine.npz --complete auto": (
         "uv run umml reproduce table3 --data mine=mine.npz --complete auto --plan",
         "hours",

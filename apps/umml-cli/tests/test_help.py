@@ -78,7 +78,7 @@ def test_an_option_means_the_same_everywhere():
                     types.setdefault(name, {})[path] = getattr(parameter, "is_flag", False)
     assert {name for name, flags in types.items() if len(set(flags.values())) > 1} == set()
     assert types["--plan"] == {("reproduce",): True, ("unpair",): True}
-    assert set(types["--method"]) == {("train",), ("reproduce",)}
+    assert set(types["--method"]) == {("train",), ("rank",), ("reproduce",)}
 
 
 def test_the_version_is_shown():

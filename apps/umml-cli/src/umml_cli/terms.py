@@ -19,7 +19,17 @@ SIGNIFICANCE_REMARK = (
 
 BaseScheme = Literal["paired", "UI", "UT", "UIT", "SD", "mixed", "untrained"]
 CompletedScheme = Literal["UI completed", "UT completed", "UIT completed"]
-Scheme = BaseScheme | CompletedScheme | Literal["paired completed", "mixed completed"]
+Selected = Literal["first", "hardest", "easiest"]
+RankedScheme = Literal[
+    "UI hardest", "UT hardest", "UIT hardest", "SD hardest",
+    "UI easiest", "UT easiest", "UIT easiest", "SD easiest",
+]  # fmt: skip
+Scheme = (
+    BaseScheme
+    | CompletedScheme
+    | RankedScheme
+    | Literal["paired completed", "mixed completed", "mixed hardest", "mixed easiest"]
+)
 
 SCHEME_TITLES: dict[Scheme, str] = {
     "paired": "all pairs kept",
@@ -34,6 +44,16 @@ SCHEME_TITLES: dict[Scheme, str] = {
     "UIT completed": "unpaired images and text, items of other rows standing in for the missing ones",
     "paired completed": "items of other rows standing in for those that the data miss",
     "mixed completed": "several at once, items of other rows standing in for the missing ones",
+    "UI hardest": "unpaired images of the rows with the highest loss",
+    "UT hardest": "unpaired text of the rows with the highest loss",
+    "UIT hardest": "unpaired images and text of the rows with the highest loss, in turn",
+    "SD hardest": "the rows with the highest loss discarded",
+    "mixed hardest": "several at once, of the rows with the highest loss",
+    "UI easiest": "unpaired images of the rows with the lowest loss",
+    "UT easiest": "unpaired text of the rows with the lowest loss",
+    "UIT easiest": "unpaired images and text of the rows with the lowest loss, in turn",
+    "SD easiest": "the rows with the lowest loss discarded",
+    "mixed easiest": "several at once, of the rows with the lowest loss",
 }
 
 

@@ -16,7 +16,7 @@ from umml_cli.commands.data_options import (
     ValidationOption,
 )
 from umml_cli.console import make_console, print_notes
-from umml_cli.terms import CompletionChoice, Device, Precision
+from umml_cli.terms import CompletionChoice, Device, Precision, Selected
 
 
 def train(
@@ -40,6 +40,13 @@ def train(
         float, typer.Option(help="Percentage of training texts whose image is removed.")
     ] = 0,
     discard: Annotated[float, typer.Option(help="Percentage of training pairs left out altogether.")] = 0,
+    select: Annotated[
+        Selected,
+        typer.Option(
+            help="Which rows are changed first: as they stand, or those with the highest or lowest loss in a "
+            "training on all pairs, which is made before."
+        ),
+    ] = "first",
     complete: Annotated[
         CompletionChoice,
         typer.Option(
@@ -113,7 +120,7 @@ def train(
     from umml_cli.runs.validation import rows_of_run
 
     console = make_console()
-    cell = Cell(unpaired_images=unpaired_images, unpaired_text=unpaired_text, discard=discard)
+    cell = Cell(unpaired_images=unpaired_images, unpaired_text=unpaired_text, discard=discard, select=select)
     given = {"bits": bits, "epochs": epochs}
     method, database = labelled_options(method)  # an alias makes the same run
     options = {
@@ -136,6 +143,10 @@ def train(
     if discard_incomplete:
         dataset, count = without_incomplete(dataset)
         print_notes(console, [f"{count} training rows that lack an image or a text are left out"])
+    if select != "first":
+        from umml_cli.runs.ranking import check_can_rank
+
+        check_can_rank(method)
     plan = cell.plan(len(rows_of_run(dataset, validation).split.train))
     completion = choose_completion(
         complete,
@@ -157,7 +168,7 @@ def train(
         method_version=method_version(method),
         dataset=dataset.name,
         data_digest=dataset.digest,
-        cell=cell.model_copy(update={"completed": completion != "none"}),
+        cell=Cell.model_validate({**cell.model_dump(), "completed": completion != "none"}),
         completion=completion,
         neighbours=neighbours,
         crops="random" if random_crops else None,

@@ -23,6 +23,8 @@ class Select(StrEnum):
     first = "first"
     last = "last"
     random = "random"
+    hardest = "hardest"
+    easiest = "easiest"
 
 
 class Marker(StrEnum):
@@ -60,8 +62,22 @@ def unpair(
         float, typer.Option(help="Percentage of training texts whose image is removed.")
     ] = 0,
     discard: Annotated[float, typer.Option(help="Percentage of training pairs left out altogether.")] = 0,
-    block: Annotated[int, typer.Option(min=0, help="Rows per block; 0 takes the whole set as one.")] = 100,
-    select: Annotated[Select, typer.Option(help="Which rows of a block come first.")] = Select.first,
+    block: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Rows per block; 0 takes the whole set as one. By default 100, for hardest and easiest the "
+            "whole set.",
+        ),
+    ] = None,
+    select: Annotated[
+        Select,
+        typer.Option(help="Which rows of a block come first; hardest: those with the highest scores."),
+    ] = Select.first,
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="File of umml rank, for --select hardest and easiest."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed of --select random.")] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Take the rows that the paper's released script takes.")
@@ -109,6 +125,8 @@ def unpair(
 
     Example: umml unpair mirflickr.h5 ui20.h5 --unpaired-images 20
 
+    Example: umml unpair wikipedia.h5 hard.h5 --unpaired-images 20 --select hardest --scores scores.csv
+
     Example: umml unpair nus-wide-tc21-iall.mat out.mat --unpaired-text 20 --train 0:10000 --dry-run
     """
     import numpy as np
@@ -127,7 +145,7 @@ def unpair(
     file_format(source)  # what cannot be rewritten need not be understood
     rows, dataset = training_rows(source, train=train, protocol=protocol)
     made = (
-        read_plan(plan_file)
+        read_plan(plan_file, scores)
         if plan_file
         else make_plan(
             len(rows),
@@ -135,9 +153,8 @@ def unpair(
             unpaired_images=unpaired_images,
             unpaired_text=unpaired_text,
             discard=discard,
-            block=block or None,
-            select=select.value,
             seed=seed,
+            **selection(select, scores, block, rows, dataset, source),
         )
     )
     ranked_rows = find_ranked(made, rows, dataset, ranked)
@@ -199,6 +216,38 @@ def training_rows(
     if rows.max(initial=-1) >= len(dataset.label):
         raise UserError(f"--train {train} leaves the {len(dataset.label)} rows of {source}.")
     return rows, dataset
+
+
+def selection(
+    select: Select,
+    scores: Path | None,
+    block: int | None,
+    rows: NDArray[Any],
+    dataset: PairedDataset | None,
+    source: Path,
+) -> dict[str, Any]:
+    """Which rows come first, as `cmh_unpair.plan_unpairing` takes it."""
+    from umml_cli.errors import UserError
+    from umml_cli.runs.sample_scores import SampleScores
+
+    ranked = select in {Select.hardest, Select.easiest}
+    if ranked and scores is None:
+        raise UserError(
+            f"--select {select.value} needs scores of the training rows; make them with "
+            f"umml rank {source} --out scores.csv and pass --scores scores.csv."
+        )
+    if not ranked:
+        if scores is not None:
+            raise UserError("--scores ranks rows for --select hardest or easiest; give one of them, too.")
+        return {"block": 100 if block is None else block or None, "select": select.value}
+    assert scores is not None
+    return {
+        "block": block or None,
+        "select": "ranked",
+        "scores": SampleScores.load(scores).of_rows(rows, dataset, source),
+        "rank_from": "highest" if select is Select.hardest else "lowest",
+        "unpaired_text_at": "start",
+    }
 
 
 def keys_of(given: list[str] | None) -> list[str] | None:
@@ -275,8 +324,12 @@ def make_plan(n_train: int, *, published: bool, **options: Any) -> UnpairingPlan
     return published_2022_plan(n_train, **shares, text_rows="back" if all(shares.values()) else "front")
 
 
-def read_plan(path: Path) -> UnpairingPlan:
+def read_plan(path: Path, scores: Path | None) -> UnpairingPlan:
     """A plan from its JSON file."""
     from cmh_unpair import UnpairingPlan
 
+    from umml_cli.errors import UserError
+
+    if scores is not None:
+        raise UserError("A plan says already which rows lose something; give --plan-file or --scores.")
     return UnpairingPlan.from_json(path.read_bytes())

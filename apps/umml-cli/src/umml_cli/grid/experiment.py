@@ -27,6 +27,7 @@ from umml_cli.terms import (
     CompletedScheme,
     CompletionChoice,
     FigureKind,
+    RankedScheme,
     split_label,
 )
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from umml_cli.runs.specification import RunSpecification
 
 
-GridScheme = Literal["paired", "UI", "UT", "UIT", "SD", "untrained"] | CompletedScheme
+GridScheme = Literal["paired", "UI", "UT", "UIT", "SD", "untrained"] | CompletedScheme | RankedScheme
 TableKind = Literal["cells", "best", "unpaired", "classes", "completion", "leaderboard"]
 BASE = "umml"
 """The built-in file that is no experiment itself: what the paper's tables share."""
@@ -89,6 +90,9 @@ class Experiment(BaseModel):
             ("largest-remainder"), or the places of a full block, as the field's programs do ("position").
         complete: which items of other rows stand in for missing ones in the completed cells: by "label", by
             "neighbour", or what each method is made for ("auto").
+        select: "ranked": beside every cell that changes some of the pairs two more, in which the rows with
+            the highest and those with the lowest loss are changed first. The losses come from a training on
+            all pairs with the same method, options and seed.
         table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside
             methods for unpaired data; "classes": by class; "leaderboard": every method beside the others, one
             for each data set and code length.
@@ -107,6 +111,7 @@ class Experiment(BaseModel):
     seeds: int = Field(default=1, ge=1)
     partial: Partial = "largest-remainder"
     complete: CompletionChoice = "auto"
+    select: Literal["first", "ranked"] = "first"
     table: TableKind | None = None
     figure: tuple[FigureKind, ...] | None = Field(default=None, min_length=1)
 
@@ -126,6 +131,8 @@ class Experiment(BaseModel):
         figures = self.figure or ()
         if "classes" in {self.table, *figures} and Cell.of("paired") not in cells:
             raise ValueError('"classes" shows changes against paired training; add paired = [0] to the cells')
+        if self.partial == "position" and any(cell.select != "first" for cell in cells):
+            raise ValueError('partial = "position" is a rule of rows in order; leave it or select out')
         if {"curves", "classes"} & {*figures} and not any(cell.percent for cell in cells):
             raise ValueError(
                 "the figures curves and classes show what UI, UT, UIT or SD change; add at least one of them "
@@ -139,7 +146,10 @@ class Experiment(BaseModel):
 
     def grid(self) -> list[Cell]:
         """The cells in the file's order."""
-        return [Cell.of(scheme, percent) for scheme, percents in self.cells.items() for percent in percents]
+        cells = [Cell.of(scheme, percent) for scheme, percents in self.cells.items() for percent in percents]
+        if self.select == "first":
+            return cells
+        return list(dict.fromkeys(each for cell in cells for each in (cell, *_ranked(cell))))
 
     @property
     def n_variants(self) -> int:
@@ -186,6 +196,13 @@ class Experiment(BaseModel):
         """Its data sets among those given, or all those given where it has none of them."""
         given = tuple(given)
         return tuple(name for name in self.data if name in given) or given
+
+
+def _ranked(cell: Cell) -> list[Cell]:
+    """The same cell with the hardest and with the easiest rows first, where that makes a difference."""
+    if not 0 < cell.percent < 100 or cell.completed or cell.select != "first":
+        return []
+    return [Cell.of(f"{cell.scheme} {select}", cell.percent) for select in ("hardest", "easiest")]
 
 
 def selects(names: Iterable[str], label: str) -> bool:

@@ -113,6 +113,8 @@ def specify(
     for seed, common, cell in product(range(experiment.seeds), alike, experiment.grid()):
         dataset = rows_of_run(sources[common["dataset"]].dataset, validation)
         completion = _completion(experiment, common["method"], cell, dataset)
+        if cell.select != "first":
+            _check_can_rank(common["method"])
         if completion is None:
             continue
         if completion != "neighbour":
@@ -121,6 +123,12 @@ def specify(
         run.check_batch(len(dataset.split.train))
         run.check_database(dataset.split)
         yield run
+
+
+def _check_can_rank(method: str) -> None:
+    from umml_cli.runs.ranking import check_can_rank  # noqa: PLC0415 - brings torch
+
+    check_can_rank(method)
 
 
 def without_learned(experiments: Iterable[Experiment], sources: Mapping[str, DataSource]) -> list[str]:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import TYPE_CHECKING, Literal, Self, cast, get_args
 
 from cmh_unpair import UnpairingPlan, plan_unpairing
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from umml_cli.terms import Selected
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from umml_cli.terms import BaseScheme, Scheme
 
 _COMPLETED = " completed"
@@ -24,6 +36,8 @@ class Cell(BaseModel):
         discard: percent of the training pairs thrown away.
         trained: False for the untrained network, the paper's random baseline.
         completed: whether items of other rows stand in for missing ones in training.
+        select: which rows are changed first: those that come first in every block of a hundred, as in the
+            paper, or of all rows those with the highest loss ("hardest") or the lowest ("easiest").
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +47,17 @@ class Cell(BaseModel):
     discard: float = Field(default=0, ge=0, le=100)
     trained: bool = True
     completed: bool = False
+    select: Selected = "first"
+
+    @model_serializer(mode="wrap")
+    def _say_what_differs(
+        self, serialise: SerializerFunctionWrapHandler, _info: SerializationInfo
+    ) -> dict[str, object]:
+        """Leave the usual selection out: the digests that name runs do not speak of it."""
+        values: dict[str, object] = serialise(self)
+        if values.get("select") == "first":
+            del values["select"]
+        return values
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -48,6 +73,10 @@ class Cell(BaseModel):
             raise ValueError("an untrained network sees no training rows; there is nothing to complete")
         if not self.trained and self.percent:
             raise ValueError("an untrained network sees no training pairs; give it no percentage")
+        if self.select != "first" and not self.percent:
+            raise ValueError(f"no pair is changed, so there are no {self.select} ones; give a percentage")
+        if self.select != "first" and self.completed:
+            raise ValueError(f"the {self.select} rows cannot be completed as well; leave one of both out")
         return self
 
     @classmethod
@@ -56,11 +85,16 @@ class Cell(BaseModel):
 
         Args:
             scheme: "paired", "UI", "UT", "UIT", "SD" (UMML paper, Section 3) or "untrained"; "UI completed",
-                "UT completed" and "UIT completed" where items of other rows stand in for missing ones.
+                "UT completed" and "UIT completed" where items of other rows stand in for missing ones; "UI
+                hardest", "UI easiest" and so on where the hardest or easiest rows are changed first.
             percent: share of the training pairs that it changes; UIT's is the total of both halves.
         """
         if scheme.endswith(_COMPLETED):
             return cls.of(scheme.removesuffix(_COMPLETED), percent).model_copy(update={"completed": True})
+        for select in get_args(Selected):
+            if scheme.endswith(f" {select}"):
+                base = cls.of(scheme.removesuffix(f" {select}"), percent)
+                return cls.model_validate({**base.model_dump(), "select": select})
         changes_pairs = scheme not in {"paired", "untrained"}
         if changes_pairs != (percent > 0):
             raise ValueError(
@@ -90,6 +124,8 @@ class Cell(BaseModel):
         """The paper's name for it, and "completed" where it is."""
         if self.completed:
             return cast("Scheme", self._base_scheme + _COMPLETED)
+        if self.select != "first":
+            return cast("Scheme", f"{self._base_scheme} {self.select}")
         return self._base_scheme
 
     @property
@@ -115,6 +151,8 @@ class Cell(BaseModel):
             title = " + ".join(f"{name} {share:g}%" for name, share in parts if share)
         else:
             title = f"{self._base_scheme} {self.percent:g}%" if self.percent else self._base_scheme
+        if self.select != "first":
+            return f"{title}, {self.select} first"
         return f"{title}, completed" if self.completed else title
 
     @property
@@ -122,8 +160,29 @@ class Cell(BaseModel):
         """Share of the training samples that take part in training, 0..1."""
         return 1 - self.discard / 100 if self.trained else 0.0
 
-    def plan(self, n_train: int, partial: Partial = "largest-remainder") -> UnpairingPlan:
-        """The plan that the paper's rule gives for `n_train` training rows."""
+    def plan(
+        self, n_train: int, partial: Partial = "largest-remainder", scores: ArrayLike | None = None
+    ) -> UnpairingPlan:
+        """The plan that the paper's rule, or the order of the rows' losses, gives for training rows.
+
+        Args:
+            n_train: number of training rows.
+            partial: of the paper's rule, what a last, partial block of a hundred rows gives.
+            scores: `(n_train,)` losses, where the hardest or easiest rows are changed first; without them
+                only the plan's counts tell something.
+        """
+        if self.select != "first":
+            return plan_unpairing(
+                n_train,
+                unpaired_images=self.unpaired_images,
+                unpaired_text=self.unpaired_text,
+                discard=self.discard,
+                block=None,
+                select="ranked",
+                scores=[0.0] * n_train if scores is None else scores,
+                rank_from="highest" if self.select == "hardest" else "lowest",
+                unpaired_text_at="start",
+            )
         return plan_unpairing(
             n_train,
             unpaired_images=self.unpaired_images,

@@ -19,14 +19,11 @@ from cmh_metrics import Definition, PackedCodes, average_precision, pack_codes
 from cmh_train import (
     Checkpoint,
     ModelDescription,
-    TrainingData,
     build_method,
     encode_rows,
     fit,
-    image_statistics,
     prepare_untrained,
 )
-from cmh_unpair import find_donors
 from safetensors.torch import save
 
 from umml_cli.errors import UserError
@@ -34,8 +31,10 @@ from umml_cli.runs.events import EpochEnded, RunEvent, RunFinished, RunStarted
 from umml_cli.runs.files import read_model, replacing, run_lock, write_json, write_text
 from umml_cli.runs.own_items import describe_own_items, own_items_known, score_own_items
 from umml_cli.runs.query_scores import RunPrecision
+from umml_cli.runs.ranking import scores_of_run
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.runs.store import BestEpoch, Evaluations, RunFolder, RunResult, RunStore
+from umml_cli.runs.training_data import training_data
 from umml_cli.runs.validation import rows_of_run
 from umml_cli.terms import TASKS
 
@@ -43,8 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cmh_data import PairedDataset
-    from cmh_train import EpochRecord, HashingMethod, ImageViews, Modality, Role
-    from cmh_unpair import Donors, UnpairingPlan
+    from cmh_train import EpochRecord, HashingMethod, ImageViews, Modality, Role, TrainingData
     from numpy.typing import NDArray
     from pydantic import JsonValue
 
@@ -118,11 +116,14 @@ class _Run:
         self._folder = folder
         self._on_event = on_event
         rows = dataset.split.train
-        self._plan = specification.plan(len(rows)).with_missing(
+        scores = None
+        if specification.cell.select != "first":
+            scores = scores_of_run(specification, dataset, RunStore(folder.path.parent))
+        self._plan = specification.plan(len(rows), scores).with_missing(
             image_present=dataset.image_present[rows], text_present=dataset.text_present[rows]
         )
         _check_queries(dataset)
-        self._data, self._donors = _training_data(self._plan, dataset, specification)
+        self._data, self._donors = training_data(self._plan, dataset, specification)
         self._views = None
         if specification.crops:
             assert views_of is not None
@@ -289,40 +290,6 @@ def _encoders(dataset: PairedDataset) -> dict[str, dict[str, Any]]:
     if dataset.text_vocabulary and "text" not in encoders:
         encoders["text"] = {"name": "bag-of-words", "fitted": {"words": list(dataset.text_vocabulary)}}
     return encoders
-
-
-def _training_data(
-    plan: UnpairingPlan, dataset: PairedDataset, specification: RunSpecification
-) -> tuple[TrainingData, Donors | None]:
-    """Unpair the training rows as planned; scaling statistics come from the full, whole matrix."""
-    rows = dataset.split.train
-    mean, std = _image_statistics(dataset)
-    unpaired = plan.apply(
-        np.asarray(dataset.image[rows]), np.asarray(dataset.text[rows]), np.asarray(dataset.label[rows])
-    )
-    donors = None
-    if specification.completion != "none":
-        count = {} if specification.neighbours is None else {"neighbours": specification.neighbours}
-        donors = find_donors(unpaired, by=specification.completion, **count)
-    data = TrainingData.from_arrays(
-        image=unpaired.images,
-        text=unpaired.texts,
-        label=unpaired.labels if unpaired.labels.shape[1] else None,
-        image_present=unpaired.image_present,
-        text_present=unpaired.text_present,
-        image_mean=mean,
-        image_std=std,
-    )
-    return data, donors
-
-
-@lru_cache(maxsize=4)  # a data set is one object for all runs of a worker
-def _image_statistics(dataset: PairedDataset) -> tuple[float, float] | tuple[None, None]:
-    """Of all images of the data set; pixels, which no method scales by one number, are not read for it."""
-    if len(dataset.image.shape) > 2 or not dataset.image_present.any():
-        return None, None
-    images = np.asarray(dataset.image[:])
-    return image_statistics(images if dataset.image_present.all() else images[dataset.image_present])
 
 
 def _check_queries(dataset: PairedDataset) -> None:

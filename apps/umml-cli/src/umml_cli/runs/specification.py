@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cmh_data import Split
     from cmh_train import MethodConfig
     from cmh_unpair import UnpairingPlan
+    from numpy.typing import ArrayLike
 
 
 class RunSpecification(BaseModel):
@@ -167,9 +168,9 @@ class RunSpecification(BaseModel):
         """Rows in a step: as the options say, or all that discarding left where that is less."""
         return min(self.batch_size or n_kept, n_kept)
 
-    def plan(self, n_train: int) -> UnpairingPlan:
-        """What is done to which of the training rows."""
-        return self.cell.plan(n_train, self.partial)
+    def plan(self, n_train: int, scores: ArrayLike | None = None) -> UnpairingPlan:
+        """What is done to which of the training rows; ranked ones need their `(n_train,)` scores."""
+        return self.cell.plan(n_train, self.partial, scores)
 
     def config(self) -> MethodConfig:
         """The method's own options."""
