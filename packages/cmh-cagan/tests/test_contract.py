@@ -1,11 +1,12 @@
 """What every method promises, in every variant."""
 
 from cmh_cagan import METHOD
-from cmh_testing import contract_tests
+from cmh_testing import contract_tests, left_out_tests
 
+NARROW = {"image_widths": (32,), "text_widths": (32,), "graph_widths": (24, 20)}
 TestContract = contract_tests(
     METHOD,
-    options={"image_widths": (32,), "text_widths": (32,), "graph_widths": (24, 20)},
+    options=NARROW,
     variants=[
         {},
         {"missing": "left-out"},
@@ -18,3 +19,4 @@ TestContract = contract_tests(
         {"missing": "left-out", "similarity_enhancement": True, "standardise": "matrix"},
     ],
 )
+TestLeftOut = left_out_tests(METHOD, options=NARROW)

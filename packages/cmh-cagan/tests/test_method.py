@@ -196,29 +196,6 @@ def test_awkward_batches_stay_finite(options, case):
     assert all(torch.isfinite(value).all() for value in method.state_dict().values())
 
 
-def test_a_sample_that_is_left_out_does_not_matter():
-    """Whatever fills it: steps, the other modality's codes and what is learned stay the same."""
-    missing = torch.arange(16) == 3
-    first, second = (built(missing="left-out") for _ in range(2))
-    zeros, noise = one_batch().image.clone(), one_batch().image.clone()
-    zeros[3], noise[3] = 0, 17
-    for image, method in ((zeros, first), (noise, second)):
-        for _ in range(3):
-            losses = method.update(changed(one_batch(), image=image, image_present=~missing))
-    assert torch.isfinite(losses["total"])
-    for name, value in first.state_dict().items():
-        torch.testing.assert_close(value, second.state_dict()[name], rtol=1e-4, atol=1e-6, msg=name)
-
-
-def test_left_out_equals_the_program_where_nothing_is_missing():
-    program, left_out = built(), built(missing="left-out")
-    for step in range(2):
-        batch = one_batch(seed=step)
-        losses, same = program.update(batch), left_out.update(batch)
-        for name, loss in losses.items():
-            torch.testing.assert_close(loss, same[name], msg=name)
-
-
 @pytest.mark.parametrize("bits", [8, 11, 512])
 def test_any_number_of_bits(bits):
     method, _ = trained(epochs=1, bits=bits)

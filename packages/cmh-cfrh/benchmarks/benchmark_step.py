@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from cmh_cfrh import METHOD
-from cmh_testing import time_ways
-from cmh_train import Batch, DataSpec, build_method, find_method
+from cmh_testing import loader_steps, random_steps, time_ways
+from cmh_train import DataSpec, build_method, find_method
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from plain_cfrh import PlainLoop
@@ -32,39 +32,13 @@ def steps_of(name: str, image: torch.Tensor, text: torch.Tensor, batch_size: int
     """One step of an installed method each time, on rows picked at random."""
     spec = DataSpec(n_train=len(image), image_shape=(IMAGE_WIDTH,), text_width=TEXT_WIDTH)
     method = build_method(find_method(name), {"bits": BITS, "batch_size": batch_size}, spec, seed=0)
-    method.begin_epoch(0)
-    everything = torch.ones(batch_size, dtype=torch.bool)
-
-    def step() -> None:
-        index = torch.randint(len(image), (batch_size,))
-        method.update(
-            Batch(
-                image=image[index],
-                text=text[index],
-                label=None,
-                index=index,
-                image_present=everything,
-                text_present=everything,
-            )
-        )
-
-    return step
+    return random_steps(method, image, text, batch_size=batch_size)
 
 
 def plain_steps(image: torch.Tensor, text: torch.Tensor, batch_size: int) -> Callable[[], None]:
     """One step of the plain loop each time, its samples collated one by one."""
     loop = PlainLoop(image, text, bits=BITS, batch_size=batch_size)
-    batches = iter(loop.loader)
-
-    def step() -> None:
-        nonlocal batches
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(loop.loader)
-            batch = next(batches)
-        loop.step(batch[0], batch[1], 1.0)
-
-    return step
+    return loader_steps(loop.loader, lambda batch: loop.step(batch[0], batch[1], 1.0))
 
 
 def main() -> None:

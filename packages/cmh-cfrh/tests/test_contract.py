@@ -1,11 +1,12 @@
 """What every method promises, in every variant."""
 
 from cmh_cfrh import METHOD
-from cmh_testing import contract_tests
+from cmh_testing import contract_tests, left_out_tests
 
+NARROW = {"image_widths": (32,), "text_widths": (32,), "decoder_widths": (24,)}
 TestContract = contract_tests(
     METHOD,
-    options={"image_widths": (32,), "text_widths": (32,), "decoder_widths": (24,)},
+    options=NARROW,
     variants=[
         {},
         {"missing": "left-out"},
@@ -13,3 +14,4 @@ TestContract = contract_tests(
         {"missing": "left-out", "decoder_widths": (), "standardise": "matrix"},
     ],
 )
+TestLeftOut = left_out_tests(METHOD, options=NARROW)

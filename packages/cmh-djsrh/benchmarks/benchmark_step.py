@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 from cmh_djsrh import DJSRH, DJSRHConfig
-from cmh_testing import time_ways
-from cmh_train import Batch, DataSpec
+from cmh_testing import loader_steps, random_steps, time_ways
+from cmh_train import DataSpec
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from plain_djsrh import PlainLoop
@@ -36,35 +36,14 @@ def main() -> None:
     image, text = torch.rand(N_TRAIN, D_IMAGE), (torch.rand(N_TRAIN, D_TEXT) < 0.01).float()
 
     plain = PlainLoop(image, text, bits=BITS, batch_size=BATCH)
-    batches = iter(plain.loader)
-
-    def plain_step() -> None:
-        nonlocal batches
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(plain.loader)
-            batch = next(batches)
-        plain.step(batch[0], batch[1], 1.0)
-
     spec = DataSpec(n_train=N_TRAIN, image_shape=(D_IMAGE,), text_width=D_TEXT)
     method = DJSRH(DJSRHConfig(bits=BITS), spec)
-    everything = torch.ones(BATCH, dtype=torch.bool)
-
-    def our_step() -> None:
-        index = torch.randperm(N_TRAIN)[:BATCH]
-        method.update(
-            Batch(
-                image=image[index],
-                text=text[index],
-                label=None,
-                index=index,
-                image_present=everything,
-                text_present=everything,
-            )
-        )
 
     time_ways(
-        {"plain": plain_step, "ours": our_step},
+        {
+            "plain": loader_steps(plain.loader, lambda batch: plain.step(batch[0], batch[1], 1.0)),
+            "ours": random_steps(method, image, text, batch_size=BATCH),
+        },
         benchmark="step",
         case=f"training step, batch {BATCH}",
         repeats=options.repeats,

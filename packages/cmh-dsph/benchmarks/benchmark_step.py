@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 from cmh_dsph import DSPH, DSPHConfig
-from cmh_testing import time_ways
-from cmh_train import Batch, DataSpec
+from cmh_testing import random_steps, time_ways
+from cmh_train import DataSpec
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from plain_dsph import PlainLoop
@@ -37,7 +37,6 @@ def main() -> None:
     torch.manual_seed(0)
     image, text = (torch.randn(N_TRAIN, WIDTH, device=device) for _ in range(2))
     label = (torch.rand(N_TRAIN, N_LABEL, device=device) < 0.15).float()
-    here = torch.ones(BATCH, dtype=torch.bool, device=device)
     spec = DataSpec(n_train=N_TRAIN, image_shape=(WIDTH,), text_width=WIDTH, n_label=N_LABEL)
     method = DSPH(DSPHConfig(bits=BITS), spec).to(device)
     with torch.device(device):
@@ -47,21 +46,8 @@ def main() -> None:
         index = torch.randperm(N_TRAIN, device=device)[:BATCH]
         plain.step(image[index], text[index], label[index])
 
-    def our_step() -> None:
-        index = torch.randperm(N_TRAIN, device=device)[:BATCH]
-        method.update(
-            Batch(
-                image=image[index],
-                text=text[index],
-                label=label[index],
-                index=index,
-                image_present=here,
-                text_present=here,
-            )
-        )
-
     time_ways(
-        {"plain": plain_step, "ours": our_step},
+        {"plain": plain_step, "ours": random_steps(method, image, text, label, batch_size=BATCH)},
         benchmark="step",
         case=f"training step, batch {BATCH}",
         repeats=options.repeats,

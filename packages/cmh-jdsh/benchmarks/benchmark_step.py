@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 from cmh_jdsh import JDSH, JDSHConfig
-from cmh_testing import time_ways
-from cmh_train import Batch, DataSpec
+from cmh_testing import loader_steps, random_steps, time_ways
+from cmh_train import DataSpec
 from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -41,37 +41,19 @@ def main() -> None:
 
     plain = PlainLoop(device)
     loader = DataLoader(Samples(image, text), batch_size=BATCH, shuffle=True, drop_last=True)
-    batches = iter(loader)
 
-    def plain_step() -> None:
-        nonlocal batches
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(loader)
-            batch = next(batches)
+    def plain_step(batch: list[torch.Tensor]) -> None:
         plain.step(batch[0].to(device), batch[1].to(device))
 
     spec = DataSpec(n_train=N_TRAIN, image_shape=(D_IMAGE,), text_width=D_TEXT)
     method = JDSH(JDSHConfig(bits=BITS), spec).to(device)
-    method.begin_epoch(0)
-    everything = torch.ones(BATCH, dtype=torch.bool, device=device)
     image, text = image.to(device), text.to(device)
 
-    def our_step() -> None:
-        index = torch.randperm(N_TRAIN, device=device)[:BATCH]
-        method.update(
-            Batch(
-                image=image[index],
-                text=text[index],
-                label=None,
-                index=index,
-                image_present=everything,
-                text_present=everything,
-            )
-        )
-
     time_ways(
-        {"plain": plain_step, "ours": our_step},
+        {
+            "plain": loader_steps(loader, plain_step),
+            "ours": random_steps(method, image, text, batch_size=BATCH),
+        },
         benchmark="step",
         case=f"training step, batch {BATCH}",
         repeats=options.repeats,

@@ -2,11 +2,21 @@
 
 import pytest
 
-pytest.register_assert_rewrite("cmh_testing._contract", "cmh_testing._cuda")
+pytest.register_assert_rewrite("cmh_testing._contract", "cmh_testing._cuda", "cmh_testing._left_out")
 
 from cmh_testing._contract import contract_tests  # noqa: E402 - its assertions explain themselves from now on
 from cmh_testing._cuda import cuda_tests  # noqa: E402
 from cmh_testing._data import example_data  # noqa: E402
+from cmh_testing._left_out import left_out_tests  # noqa: E402
+from cmh_testing._steps import loader_steps, random_steps  # noqa: E402
 from cmh_testing._timing import time_ways  # noqa: E402
 
-__all__ = ["contract_tests", "cuda_tests", "example_data", "time_ways"]
+__all__ = [
+    "contract_tests",
+    "cuda_tests",
+    "example_data",
+    "left_out_tests",
+    "loader_steps",
+    "random_steps",
+    "time_ways",
+]
