@@ -71,6 +71,20 @@ INSTEAD = {
         "nothing was trained above",
     ),
     f"{RANKED} --data emoji --out ranked": (f"{RANKED} --plan", "an hour"),
+    (
+        "uv run umml reproduce docs/completion-margin.toml --data emoji --data wikipedia=wikipedia.npz "
+        "--validation 20"
+    ): (
+        "uv run umml reproduce docs/completion-margin.toml --data emoji --validation 20 --plan",
+        "minutes",
+    ),
+    (
+        "uv run umml reproduce docs/completion-neighbours.toml --data emoji --data wikipedia=wikipedia.npz "
+        "--validation 20"
+    ): (
+        "uv run umml reproduce docs/completion-neighbours.toml --data emoji --validation 20 --plan",
+        "minutes",
+    ),
     "uv run umml reproduce table3 --data mine=mine.npz --complete auto": (
         "uv run umml reproduce table3 --data mine=mine.npz --complete auto --plan",
         "hours",

@@ -47,7 +47,11 @@ def main() -> None:
     rng = np.random.default_rng(0)
     rows = []
     if n := chosen.label_rows:
-        labels = rng.random((n, 24), dtype=np.float32) < 0.158
+        labels = np.empty((n, 24), np.bool_)
+        for block in np.array_split(
+            labels, max(1, n // 100_000)
+        ):  # the peak of memory is not that of making it
+            block[:] = rng.random(block.shape, dtype=np.float32) < 0.158
         data = plan_unpairing(n, unpaired_images=30, unpaired_text=30).apply(None, None, labels)
         del labels
         rows.append(measure(data, "label", repeats=chosen.repeats))
