@@ -9,7 +9,6 @@ waiting for it; the plain loop's samples stay in main memory, as the original's.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -17,8 +16,8 @@ import torch
 from cmh_agah import AGAH, AGAHConfig
 from cmh_agah._losses import triplet_losses
 from cmh_agah._updates import update_label_codes
-from cmh_testing import time_ways
-from cmh_train import Batch, DataSpec
+from cmh_testing import benchmark_parser, loader_steps, random_steps, time_ways, timing_options
+from cmh_train import DataSpec
 from torch.utils.data import DataLoader
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -27,25 +26,13 @@ from plain_loop import BATCH, BITS, N_LABEL, N_TRAIN, PlainLoop, Samples, plain_
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
+    parser = benchmark_parser(__doc__, __file__, repeats=7)
     parser.add_argument("--small", action="store_true", help="narrow nets, to see that the script works")
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--csv", type=Path, default=Path(__file__).with_name("results.csv"))
     options = parser.parse_args()
     device = options.device
-    timing = {
-        "benchmark": "step",
-        "repeats": options.repeats,
-        "device": device,
-        "packages": ("cmh-agah", "cmh-train", "torch"),
-        "record": None if options.small else options.csv,
-    }
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
+    timing = {"benchmark": "step", **timing_options(options, "cmh-agah")}
+    if options.small:
+        timing["record"] = None
     d_image, d_text, text_widths = (64, 32, (64, 32)) if options.small else (4096, 1386, (8192, 4096))
     image, text = torch.rand(N_TRAIN, d_image), (torch.rand(N_TRAIN, d_text) < 0.01).float()
     label = (torch.rand(N_TRAIN, N_LABEL) < 0.15).float()
@@ -83,31 +70,11 @@ def main() -> None:
 
     plain = PlainLoop(d_image, d_text, text_widths, device)
     loader = DataLoader(Samples(image, text, label), batch_size=BATCH, shuffle=True, drop_last=True)
-    batches = iter(loader)
-
-    def plain_step() -> None:
-        nonlocal batches
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(loader)
-            batch = next(batches)
-        plain.step(*(values.to(device) for values in batch))
+    plain_step = loader_steps(loader, lambda batch: plain.step(*(values.to(device) for values in batch)))
 
     spec = DataSpec(n_train=N_TRAIN, image_shape=(d_image,), text_width=d_text, n_label=N_LABEL)
     method = AGAH(AGAHConfig(text_widths=text_widths), spec).to(device)
-    everything = torch.ones(BATCH, dtype=torch.bool, device=device)
-
-    def our_step() -> None:
-        index = torch.randperm(N_TRAIN, device=device)[:BATCH]
-        method.update(
-            Batch(
-                **{name: values[index] for name, values in on_device.items()},
-                index=index,
-                image_present=everything,
-                text_present=everything,
-            )
-        )
-
+    our_step = random_steps(method, **on_device, batch_size=BATCH)
     ways = {"plain": plain_step, "ours": our_step}
     time_ways(ways, case=f"training step, batch {BATCH}", **timing)
 

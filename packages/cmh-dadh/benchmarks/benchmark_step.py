@@ -12,7 +12,6 @@ waiting for the GPU, and the plain loop's samples stay in main memory, as the or
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import numpy as np
 import torch
 from cmh_dadh import METHOD
 from cmh_dadh._losses import triplet_losses, triplet_weights
-from cmh_testing import time_ways
+from cmh_testing import benchmark_parser, time_ways, timing_options
 from cmh_train import Batch, TrainingData, build_method
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -76,24 +75,12 @@ class Triplets:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=6)
-    parser.add_argument("--threads", type=int, default=2)
+    parser = benchmark_parser(__doc__, __file__, repeats=6)
     parser.add_argument("--bf16", action="store_true", help="measure bfloat16 too")
     parser.add_argument("--triplets", action="store_true", help="measure the triplet loss alone")
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--csv", type=Path, default=Path(__file__).with_name("results.csv"))
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    device = options.device
-    batch_size = 128
-    timing = {
-        "benchmark": "step",
-        "repeats": options.repeats,
-        "device": device,
-        "packages": ("cmh-dadh", "cmh-train", "torch"),
-        "record": options.csv,
-    }
+    device, batch_size = options.device, 128
+    timing = {"benchmark": "step", **timing_options(options, "cmh-dadh")}
     if options.triplets:
         ways = {name: Triplets(batch_size, device, plain=name == "plain").step for name in ("plain", "ours")}
         time_ways(ways, case=f"triplet losses and gradients, batch {batch_size}", **timing)

@@ -8,14 +8,13 @@ results.csv. On a GPU every step ends with waiting for it.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 import torch
 from cmh_dcmh import DCMH, DCMHConfig
-from cmh_testing import time_ways
-from cmh_train import Batch, DataSpec, TrainingRows
+from cmh_testing import benchmark_parser, random_steps, time_ways, timing_options
+from cmh_train import DataSpec, TrainingRows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from plain_dcmh import PlainLoop
@@ -24,18 +23,10 @@ BATCH, BITS, D_IMAGE, D_TEXT, N_LABEL = 128, 64, 4096, 1386, 24
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeats", type=int, default=15)
+    parser = benchmark_parser(__doc__, __file__, repeats=15)
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--csv", type=Path, default=Path(__file__).with_name("results.csv"))
     options = parser.parse_args()
-    device, n = options.device, options.rows
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
+    timing, device, n = timing_options(options, "cmh-dcmh"), options.device, options.rows
     image, text = torch.rand(n, D_IMAGE, device=device), (torch.rand(n, D_TEXT, device=device) < 0.01).float()
     label = (torch.rand(n, N_LABEL, device=device) < 0.15).float()
     here = torch.ones(n, dtype=torch.bool, device=device)
@@ -48,35 +39,20 @@ def main() -> None:
         TrainingRows(image=image, text=text, label=label, image_present=here, text_present=here)
     )
     plain.begin_epoch()
+    next_step = random_steps(method, image, text, label, batch_size=BATCH)
 
     def our_step(modality: str) -> None:
-        index = torch.randperm(n, device=device)[:BATCH]
         method.begin_epoch(0)
         method._step = 0 if modality == "text" else method._steps  # noqa: SLF001 - whose turn it is
-        method.update(
-            Batch(
-                image=image[index],
-                text=text[index],
-                label=label[index],
-                index=index,
-                image_present=here[index],
-                text_present=here[index],
-            )
-        )
+        next_step()
 
     for modality in ("text", "image"):
-        time_ways(
-            {
-                "plain": lambda modality=modality: plain.step(modality, 0.03),
-                "ours": lambda modality=modality: our_step(modality),
-            },
-            benchmark="step",
-            case=f"{modality} step, batch {BATCH}, {n} rows",
-            repeats=options.repeats,
-            device=device,
-            packages=("cmh-dcmh", "cmh-train", "torch"),
-            record=options.csv,
-        )
+        ways = {
+            "plain": lambda modality=modality: plain.step(modality, 0.03),
+            "ours": lambda modality=modality: our_step(modality),
+        }
+        case = f"{modality} step, batch {BATCH}, {n} rows"
+        time_ways(ways, benchmark="step", case=case, **timing)
 
 
 if __name__ == "__main__":

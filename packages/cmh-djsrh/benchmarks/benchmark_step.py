@@ -1,6 +1,6 @@
 """Compare a training step with a plain re-statement of the authors' loop (tests/plain_djsrh.py).
 
-    python benchmarks/benchmark_step.py [--repeats 31] [--threads 2]
+    python benchmarks/benchmark_step.py [--repeats 31] [--threads 2] [--csv results.csv]
 
 Prints the median milliseconds of both, taken in turn in one process on 4,096-d images and 1,386 words, and
 appends a row for each to results.csv.
@@ -8,13 +8,12 @@ appends a row for each to results.csv.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 import torch
 from cmh_djsrh import DJSRH, DJSRHConfig
-from cmh_testing import loader_steps, random_steps, time_ways
+from cmh_testing import benchmark_parser, loader_steps, random_steps, time_ways, timing_options
 from cmh_train import DataSpec
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -24,32 +23,17 @@ BATCH, N_TRAIN, D_IMAGE, D_TEXT, BITS = 32, 512, 4096, 1386, 64
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--repeats", type=int, default=31)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--csv", type=Path, default=Path(__file__).with_name("results.csv"))
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(0)
+    options = benchmark_parser(__doc__, __file__, repeats=31).parse_args()
+    timing = timing_options(options, "cmh-djsrh")
     image, text = torch.rand(N_TRAIN, D_IMAGE), (torch.rand(N_TRAIN, D_TEXT) < 0.01).float()
-
     plain = PlainLoop(image, text, bits=BITS, batch_size=BATCH)
     spec = DataSpec(n_train=N_TRAIN, image_shape=(D_IMAGE,), text_width=D_TEXT)
-    method = DJSRH(DJSRHConfig(bits=BITS), spec)
-
-    time_ways(
-        {
-            "plain": loader_steps(plain.loader, lambda batch: plain.step(batch[0], batch[1], 1.0)),
-            "ours": random_steps(method, image, text, batch_size=BATCH),
-        },
-        benchmark="step",
-        case=f"training step, batch {BATCH}",
-        repeats=options.repeats,
-        packages=("cmh-djsrh", "cmh-train", "torch"),
-        record=options.csv,
-    )
+    method = DJSRH(DJSRHConfig(bits=BITS), spec).to(options.device)
+    ways = {
+        "plain": loader_steps(plain.loader, lambda batch: plain.step(batch[0], batch[1], 1.0)),
+        "ours": random_steps(method, image.to(options.device), text.to(options.device), batch_size=BATCH),
+    }
+    time_ways(ways, benchmark="step", case=f"training step, batch {BATCH}", **timing)
 
 
 if __name__ == "__main__":

@@ -29,3 +29,9 @@ def test_ways_are_timed_in_turn_and_recorded(tmp_path, capsys):
 def test_too_few_repeats_are_refused():
     with pytest.raises(ValueError, match="repeats must be at least 2, but it is 1"):
         time_ways({"a": list}, benchmark="step", case="wait", repeats=1)
+
+
+def test_long_calls_need_no_warm_up():
+    calls = []
+    time_ways({"a": lambda: calls.append(1)}, benchmark="step", case="wait", repeats=2, warm_up=False)
+    assert len(calls) == 2

@@ -1,8 +1,10 @@
-"""Training steps to time."""
+"""What benchmarks of training steps have in common: command line, steps to time, memory."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from cmh_train import Batch
@@ -13,6 +15,56 @@ if TYPE_CHECKING:
     from cmh_train import HashingMethod
 
 B = TypeVar("B")
+
+
+def benchmark_parser(description: str | None, script: str, *, repeats: int) -> argparse.ArgumentParser:
+    """Make the command line of a benchmark: `--repeats`, `--threads`, `--device` and `--csv`.
+
+    Args:
+        description: what it times, the script's docstring.
+        script: the script, `__file__`; rows go to `results.csv` beside it unless `--csv` says otherwise.
+        repeats: counted calls of each way, unless `--repeats` says otherwise.
+
+    Returns:
+        The parser, for more options of the script's own.
+
+    Example:
+        >>> benchmark_parser("Time a step.", "benchmark_step.py", repeats=7).parse_args([]).repeats
+        7
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=repeats)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--csv", type=Path, default=Path(script).with_name("results.csv"))
+    return parser
+
+
+def timing_options(options: argparse.Namespace, package: str) -> dict[str, Any]:
+    """Set threads and the random seed as a benchmark's options say, and give what `time_ways` takes of them.
+
+    Args:
+        options: of a `benchmark_parser`.
+        package: what is timed, for example "cmh-dadh"; recorded with cmh-train and torch.
+
+    Returns:
+        `repeats`, `device`, `packages` and `record` by name.
+
+    Example:
+        >>> options = benchmark_parser("Time a step.", "benchmark_step.py", repeats=7).parse_args([])
+        >>> timing_options(options, "cmh-dadh")["packages"]
+        ('cmh-dadh', 'cmh-train', 'torch')
+    """
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    return {
+        "repeats": options.repeats,
+        "device": options.device,
+        "packages": (package, "cmh-train", "torch"),
+        "record": options.csv,
+    }
 
 
 def random_steps(
@@ -94,3 +146,23 @@ def loader_steps(loader: Iterable[B], step: Callable[[B], object]) -> Callable[[
         step(batch)
 
     return next_step
+
+
+def peak_memory(device: torch.device) -> float:
+    """Return the most memory that this process has held so far, in MB; on a GPU that of the tensors there.
+
+    Args:
+        device: the CPU or a GPU.
+
+    Returns:
+        Megabytes of 10^6 bytes.
+
+    Example:
+        >>> peak_memory(torch.device("cpu")) > 10
+        True
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    import resource  # noqa: PLC0415 - not on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

@@ -31,10 +31,12 @@ def time_ways(
     device: str | torch.device = "cpu",
     packages: Sequence[str] = ("torch",),
     record: Path | None = None,
+    warm_up: bool = True,
 ) -> dict[str, float]:
     """Call every way in turn, print the quantiles of their times, and append a row for each to a CSV file.
 
-    The first call of each way warms up and is not counted. On a GPU every call ends with waiting for it.
+    The first call of each way warms up and is not counted, unless `warm_up` is False. On a GPU every call
+    ends with waiting for it.
 
     Args:
         ways: what is timed, by name; the first is the baseline.
@@ -45,6 +47,7 @@ def time_ways(
         packages: whose versions are recorded.
         record: the CSV file, made if there is none; None: nothing is written. Its columns are `date,
             benchmark, case, way, device, processor, threads, p20_s, p50_s, p80_s, ratio, details, versions`.
+        warm_up: whether each way is called once more before; False for calls that take long.
 
     Returns:
         How many times as fast as the baseline each way is, by medians.
@@ -66,7 +69,7 @@ def time_ways(
     target = torch.device(device)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     processor: dict[str, list[float]] = {way: [] for way in ways}
-    for turn in range(repeats + 1):
+    for turn in range(1 - warm_up, repeats + 1):
         for way, call in ways.items():
             started = time.perf_counter(), time.process_time()
             call()
