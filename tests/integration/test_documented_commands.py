@@ -30,6 +30,10 @@ CLUSTER = (
     "umml reproduce all --executor ray:10.0.0.5:6379 --device cuda --gpus-per-run 0.5 --out /shared/paper ..."
 )
 CPU = "uv pip install --torch-backend cpu --editable apps/umml-cli"
+COMPLETION = (
+    "uv run umml reproduce docs/completion.toml --data wikipedia=wikipedia.npz --data webnews=webnews.npz "
+    "--data emoji --methods agah,jdsh --complete auto"
+)
 RANKED_DATA = "--data wikipedia=wikipedia.npz --data webnews=webnews.npz"
 RANKED = f"uv run umml reproduce docs/ranked-selection.toml {RANKED_DATA}"
 FIDELITY = "uv run --with scipy python tools/fidelity.py SHARED OUT"
@@ -62,10 +66,7 @@ INSTEAD = {
         "uv run tools/fuzz.py --inputs 2 --kind unpair-hdf5 --kind plan",
         "minutes on a busy machine",
     ),
-    "uv run umml reproduce docs/completion.toml --data wikipedia=wikipedia.npz --complete auto": (
-        "uv run umml reproduce docs/completion.toml --data wikipedia=wikipedia.npz --complete auto --plan",
-        "minutes",
-    ),
+    COMPLETION: (f"{COMPLETION} --plan", "an hour"),
     "uv run python apps/umml-cli/benchmarks/benchmark_gaps_of_runs.py umml-reproduce --cell paired": (
         "uv run python apps/umml-cli/benchmarks/benchmark_gaps_of_runs.py --help",
         "nothing was trained above",
