@@ -45,6 +45,7 @@ def test_a_damaged_segment_is_named_and_not_written_on(folder, name, array):
         {"bits": -1},
         {"label_names": [3]},
         {"remarks": []},
+        {"value_type": "int4"},
         {"segments": [{"name": "../elsewhere", "n": 2}]},
         {"segments": [{"name": "00000001", "n": 2, "deleted": "/etc/passwd"}]},
     ],
@@ -54,6 +55,17 @@ def test_a_damaged_manifest_is_named(folder, change):
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(CodeIndexError, match=r"index\.json is damaged"):
         CodeIndex(folder)
+
+
+def test_texts_that_end_before_they_begin_are_not_merged(folder):
+    np.save(folder / "00000001" / "payload_offset.npy", np.array([0, 9, 4]))
+    before = sorted(folder.rglob("*"))
+    with (
+        pytest.raises(CodeIndexError, match=r"payload_offset\.npy is damaged"),
+        IndexWriter(folder) as writer,
+    ):
+        writer.compact()
+    assert set(before) >= {path for path in folder.rglob("*") if path.name != "lock"}
 
 
 def test_a_payload_that_is_no_json_is_named(folder):

@@ -144,6 +144,70 @@ def test_changes_in_any_order_leave_what_the_dictionary_holds(tmp_path_factory, 
         assert found.ids() == plain.search(query, 50, combine, query_modality)[0]
 
 
+def test_int8_values_keep_the_direction_through_merges(tmp_path, rng):
+    folder = tmp_path / "index"
+    CodeIndex.create(folder, bits=8, value_width=30, value_type="int8")
+    values = rng.normal(size=(90, 30)).astype(np.float32) * 10.0 ** rng.integers(-6, 6, size=(90, 1))
+    values[3] = 0  # has no direction
+    has = np.arange(90) % 4 > 0
+    with IndexWriter(folder) as writer:
+        for start in range(0, 90, 5):  # merged on the way
+            rows = slice(start, start + 5)
+            writer.add(
+                ids=[str(number) for number in range(90)[rows]],
+                image_codes=values[rows, :8],
+                text_codes=values[rows, :8],
+                text_present=has[rows],
+                image_values=values[rows],
+                text_values=values[rows],
+            )
+        writer.delete(["17"])
+        writer.compact()
+    index = CodeIndex(folder)
+    stored = np.load(next(folder.glob("*/values_image.npy")))
+    assert stored.dtype == np.int8
+    assert stored.shape == (89, 30)
+    for number in (0, 1, 40, 89):
+        kept = index.values_of(str(number))
+        assert set(kept) == ({"image", "text"} if has[number] else {"image"})
+        unit = values[number] / np.linalg.norm(values[number])
+        for value in kept.values():
+            assert np.linalg.norm(value) == pytest.approx(1, abs=1e-6)
+            assert value[0] @ unit > 0.9999
+    assert not index.values_of("3")["image"].any()
+
+
+@pytest.mark.parametrize("value_type", ["float16", "int8"])
+def test_a_merge_changes_no_byte_of_an_item(tmp_path, rng, value_type):
+    folder = tmp_path / "index"
+    names = ["a", "b", "c"]
+    CodeIndex.create(folder, bits=70, label_names=names, value_width=5, value_type=value_type)
+    with IndexWriter(folder) as writer:
+        for first in range(0, 42, 7):
+            items = random_items(rng, 7, 70, first=first)[2]
+            values = rng.normal(size=(7, 5)).astype(np.float32)
+            payload = [{"n": first + number, "text": "ä" * number} for number in range(7)]
+            labels = rng.random((7, 3)) < 0.5
+            writer.add(**items, image_values=values, text_values=-values, labels=labels, payload=payload)
+        writer.add(ids=[""], text_codes=np.ones((1, 70)), text_values=np.ones((1, 5)))
+        writer.delete(["item 3 ä", "item 4 ä", "item 41 ä"])
+        before = content(CodeIndex(folder))
+        writer.compact()
+    assert content(CodeIndex(folder)) == before
+    assert len(list(folder.glob("0*"))) == 1
+
+
+def content(index):
+    """Everything that an index says of its items, in their order."""
+    said = []
+    for row in map(int, index.rows):
+        name = index.id(row)
+        codes = {side: code.words.tobytes() for side, code in index.codes_of(name).items()}
+        values = {side: value.tobytes() for side, value in index.values_of(name).items()}
+        said.append((name, codes, values, index.labels(row), index.payload(row)))
+    return said
+
+
 def test_re_ranking_orders_by_the_outputs(tmp_path, rng):
     folder = tmp_path / "index"
     CodeIndex.create(folder, bits=8, value_width=8)

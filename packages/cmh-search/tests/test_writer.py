@@ -150,6 +150,7 @@ def edit(folder, **values):
         ({"bits": 0}, "bits must be 1 to 1024"),
         ({"bits": 8, "label_names": ["a", "a"]}, "must be all different"),
         ({"bits": 8, "value_width": -1}, "must not be negative"),
+        ({"bits": 8, "value_width": 4, "value_type": "int4"}, "value_type must be float16 or int8"),
     ],
 )
 def test_settings_of_a_new_index_are_checked(tmp_path, how, says):

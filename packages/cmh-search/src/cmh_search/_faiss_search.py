@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from cmh_metrics import unpack_codes
+from cmh_metrics import PackedCodes
 
 from cmh_search._combine import counted_sides
 from cmh_search._errors import CodeIndexError
-from cmh_search._exports.code_rows import packed_bytes, padded_bits, sides_present
+from cmh_search._exports.code_rows import padded_bits, sides_present
 from cmh_search._exports.engine import needed
+from cmh_search._filters import allowed_rows
+from cmh_search._nearest import GATHERED_SHARE
+from cmh_search._rerank import check_query_values
+from cmh_search._rerank import rerank as reranked
 from cmh_search._results import Neighbours, SearchResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from os import PathLike
 
-    from cmh_metrics import PackedCodes
     from numpy.typing import ArrayLike, NDArray
 
     from cmh_search._combine import Combine
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
     from cmh_search._segment import Side
 
 _SAMPLE_PER_LIST = 64  # codes that the lists are learned from
+_RECALL_QUERIES = 100
+_TURNED_BITS = 16  # one bit of so many is turned in a query made of an item's code
 
 
 @dataclass(frozen=True)
@@ -82,21 +89,23 @@ class FaissSearch:
         self._faiss = needed("faiss", extra="faiss")
         self.index = index
         self._parts: dict[str, _Part] = {}
+        self._sample: list[PackedCodes] = []
         kept = None if folder is None else Path(folder)
-        stamp = json.dumps({"lists": lists, **asdict(index.manifest)}, sort_keys=True)
-        current = kept is not None and _read(kept / "stamp.json") == stamp
         sides = sides_present(index)
-        packed = {side: packed_bytes(index, side) for side in sides}
+        packed = {side: index.codes(side) for side in sides}
+        stamp = json.dumps({"lists": lists, "codes": _digest(packed)})
+        current = kept is not None and _read(kept / "stamp.json") == stamp
         for side, (codes, rows) in packed.items():
+            self._sample.append(codes[np.linspace(0, len(codes) - 1, _RECALL_QUERIES).astype(np.int64)])
             other = next((packed[one][1] for one in sides if one != side), np.empty(0, np.int64))
             paired = np.isin(rows, other)
             for name, chosen in ((f"{side}-alone", ~paired), (f"{side}-paired", paired)):
                 if not chosen.any():
                     continue
                 if kept is not None and current:
-                    built = self._faiss.read_index_binary(str(kept / f"{name}.ivf"))
+                    built = self._read_lists(kept / f"{name}.ivf", int(chosen.sum()))
                 else:
-                    built = self._build(codes[chosen], lists)
+                    built = self._build(codes[chosen].as_bytes(), lists)
                 self._parts[name] = _Part(built, rows[chosen], side, paired=name.endswith("paired"))
         if kept is not None and not current:
             kept.mkdir(parents=True, exist_ok=True)
@@ -104,6 +113,11 @@ class FaissSearch:
             for name, part in self._parts.items():
                 self._faiss.write_index_binary(part.built, str(kept / f"{name}.ivf"))
             (kept / "stamp.json").write_text(stamp, encoding="utf-8")  # last: what has it is whole
+
+    @property
+    def lists(self) -> int:
+        """The most lists that the codes of one kind are sorted into."""
+        return max(int(part.built.nlist) for part in self._parts.values())
 
     def search(
         self,
@@ -113,6 +127,11 @@ class FaissSearch:
         probes: int = 64,
         combine: Combine = "nearest",
         query_modality: Side | None = None,
+        labels: Iterable[str] | None = None,
+        ids: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        rerank: int | None = None,
+        query_values: ArrayLike | None = None,
     ) -> SearchResult:
         """Find about the k nearest items of every query.
 
@@ -122,37 +141,97 @@ class FaissSearch:
             probes: lists to look into; all of them make the search exact.
             combine: `"nearest"` or `"cross"`, as in `CodeIndex.search`; by lists there is no `"mean"`.
             query_modality: as in `CodeIndex.search`.
+            labels: as in `CodeIndex.search`; where they leave few items, these are searched exactly.
+            ids: likewise.
+            exclude: likewise.
+            rerank: as in `CodeIndex.search`.
+            query_values: `(n_query, value_width)` float network outputs of the queries.
 
         Returns:
-            The items found; their distances are true, nearer ones may be missing.
+            The items found; their distances are true, nearer ones may be missing. There are as many as an
+                exact search finds: a query whose lists hold too few is searched exactly.
 
         Raises:
             CodeIndexError: as in `CodeIndex.search`.
         """
         if combine == "mean":
             raise CodeIndexError(
-                "combine must be nearest or cross here, but it is 'mean'; use CodeIndex.search"
+                "combine must be nearest or cross here, but it is 'mean'; use the exact search"
             )
         for name, value in (("k", k), ("probes", probes)):
             if value < 1:
                 raise CodeIndexError(f"{name} must be at least 1, but it is {value}")
         sides = counted_sides(combine, query_modality)
-        queries = np.packbits(unpack_codes(self.index.check_queries(query_codes)) > 0, axis=1)
+        queries = self.index.check_queries(query_codes)
+        values = check_query_values(self.index.state, rerank, query_values, len(queries))
+        filters: dict[str, Any] = {name: None if given is None else list(given)
+                   for name, given in (("labels", labels), ("ids", ids), ("exclude", exclude))}  # fmt: skip
+        mask = self._mask(filters)
+        n_allowed = len(self.index) if mask is None else int(mask.sum())
+        asked = min(k * (rerank or 1), n_allowed)
+        exactly = np.ones(len(queries), bool)
+        best = Neighbours.none(len(queries))
+        if n_allowed > GATHERED_SHARE * len(self.index):
+            best = self._nearest(queries, asked, probes, sides, mask).padded(asked)
+            exactly = np.asarray((best.rows < 0).any(axis=1))
+        if exactly.any() and asked:
+            exact = self.index.search(
+                queries[exactly], k=asked, combine=combine, query_modality=query_modality, **filters
+            )
+            best = best.padded(asked).replaced(exactly, exact.distances, exact.rows)
+        if values is not None:
+            best = reranked(self.index.state, best, values, sides=sides, combine=combine, k=k)
+        return SearchResult(distances=best.distances, rows=best.rows, scores=best.scores, _index=self.index)
+
+    def _mask(self, filters: dict[str, Any]) -> NDArray[np.bool_] | None:
+        """Which rows may be found; None: all that are live."""
+        if all(given is None for given in filters.values()):
+            return None
+        state = self.index.state
+        masks = zip(state.segments, allowed_rows(state, **filters), strict=True)
+        return np.concatenate([
+            np.ones(len(segment), bool) if mask is None else mask for segment, mask in masks
+        ])  # fmt: skip
+
+    def _nearest(
+        self,
+        queries: PackedCodes,
+        k: int,
+        probes: int,
+        sides: tuple[Side, ...],
+        mask: NDArray[np.bool_] | None,
+    ) -> Neighbours:
+        """What the lists hold; an item comes once, with the smaller distance of its codes found."""
+        codes = queries.as_bytes()
         best = Neighbours.none(len(queries))
         for part in self._parts.values():
             if part.paired and part.side not in sides:  # the other code of these items counts
                 continue
             part.built.nprobe = min(probes, part.built.nlist)
-            found, places = part.built.search(queries, min(k, len(part.rows)))
-            distances = np.where(places < 0, np.float32(np.inf), found).astype(np.float32)
-            best = best.merged(Neighbours(distances, np.where(places < 0, -1, part.rows[places])), k)
-        return SearchResult(distances=best.distances, rows=best.rows, scores=None, _index=self.index)
+            fetched = k
+            while True:
+                fetched = min(fetched, len(part.rows))
+                distances, places = part.built.search(codes, fetched)
+                rows = np.where(places < 0, -1, part.rows[places])
+                usable = rows >= 0 if mask is None else (rows >= 0) & mask[rows]
+                enough = (usable.sum(axis=1) >= k) | (places[:, -1] < 0)
+                if enough.all() or fetched == len(part.rows):
+                    break
+                fetched *= 4
+            found = Neighbours(
+                np.where(usable, distances, np.inf).astype(np.float32), np.where(usable, rows, -1)
+            )
+            best = best.merged(found.best(k), k)
+        return best
 
-    def recall(self, query_codes: PackedCodes | ArrayLike, *, k: int = 10, probes: int = 64) -> float:
+    def recall(
+        self, query_codes: PackedCodes | ArrayLike | None = None, *, k: int = 10, probes: int = 64
+    ) -> float:
         """Return which share of the k nearest a search finds, counting equally distant items alike.
 
         Args:
-            query_codes: `(n_query, bits)` of any numeric dtype; queries like those that will come.
+            query_codes: `(n_query, bits)` of any numeric dtype, queries like those that will come; None: the
+                codes of 100 items of each modality, one bit of 16 turned.
             k: how many items.
             probes: lists to look into.
 
@@ -162,10 +241,30 @@ class FaissSearch:
         Raises:
             CodeIndexError: as in `search`.
         """
+        if query_codes is None:
+            query_codes = self._turned_sample()
         exact = self.index.search(query_codes, k=k).distances
         found = self.search(query_codes, k=k, probes=probes).distances
         width = min(found.shape[1], exact.shape[1])
         return float((found[:, :width] <= exact[:, -1:]).sum() / exact.size)
+
+    def _turned_sample(self) -> PackedCodes:
+        bits = self.index.bits
+        words = np.concatenate([codes.words for codes in self._sample])
+        rng = np.random.default_rng(0)
+        for row in words:
+            for bit in rng.choice(bits, max(1, bits // _TURNED_BITS), replace=False):
+                row[bit // 64] ^= np.uint64(1) << np.uint64(bit % 64)
+        return PackedCodes(words, bits)
+
+    def _read_lists(self, path: Path, n: int) -> Any:
+        try:
+            built = self._faiss.read_index_binary(str(path))
+        except RuntimeError as error:
+            raise CodeIndexError(f"{path} cannot be read by faiss ({error}); delete its folder") from None
+        if built.ntotal != n or not hasattr(built, "nprobe"):
+            raise CodeIndexError(f"{path} does not hold the lists of this index; delete its folder")
+        return built
 
     def _build(self, codes: NDArray[np.uint8], lists: int | None) -> Any:
         n = max(1, min(lists or math.isqrt(len(codes)), len(codes)))
@@ -179,6 +278,16 @@ class FaissSearch:
         built.train(np.ascontiguousarray(codes[::step]))
         built.add(codes)
         return built
+
+
+def _digest(packed: dict[Side, tuple[PackedCodes, NDArray[np.int64]]]) -> str:
+    """What tells the codes of one state of an index from all others."""
+    digest = hashlib.blake2b(digest_size=16)
+    for side, (codes, rows) in packed.items():
+        digest.update(f"{side} {codes.bits} {len(codes)} ".encode())
+        digest.update(codes.words.tobytes())
+        digest.update(rows.tobytes())
+    return digest.hexdigest()
 
 
 def _read(path: Path) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from cmh_metrics import PackedCodes, pack_codes
@@ -13,7 +13,7 @@ from cmh_metrics import PackedCodes, pack_codes
 from cmh_search._combine import counted_sides
 from cmh_search._errors import CodeIndexError
 from cmh_search._filters import allowed_rows
-from cmh_search._manifest import Manifest
+from cmh_search._manifest import Manifest, ValueType
 from cmh_search._nearest import all_distances, nearest
 from cmh_search._rerank import check_query_values
 from cmh_search._rerank import rerank as reranked
@@ -67,6 +67,7 @@ class CodeIndex:
         bits: int,
         label_names: Sequence[str] = (),
         value_width: int = 0,
+        value_type: ValueType = "float16",
         remarks: Mapping[str, Any] | None = None,
     ) -> CodeIndex:
         """Make an empty index.
@@ -77,6 +78,7 @@ class CodeIndex:
             label_names: names of the labels that items may have.
             value_width: numbers in the network output kept beside an item's code for re-ranking (the code
                 length, as a rule); 0: none are kept.
+            value_type: `"float16"` or `"int8"`, of these numbers: two bytes each, or one.
             remarks: whatever should travel with the index, as JSON values, for example the model that made
                 its codes.
 
@@ -93,6 +95,8 @@ class CodeIndex:
             raise CodeIndexError(f"bits must be 1 to 1024, but it is {bits}")
         if value_width < 0:
             raise CodeIndexError(f"value_width must not be negative, but it is {value_width}")
+        if value_type not in get_args(ValueType):
+            raise CodeIndexError(f"value_type must be float16 or int8, but it is {value_type!r}")
         if len(set(label_names)) < len(label_names):
             raise CodeIndexError("label_names must be all different")
         try:
@@ -100,9 +104,13 @@ class CodeIndex:
         except (TypeError, ValueError) as error:
             raise CodeIndexError(f"remarks must be JSON values, but {error}") from None
         folder.mkdir(parents=True, exist_ok=True)
-        Manifest(bits=bits, label_names=tuple(label_names), value_width=value_width, remarks=kept).write(
-            folder
-        )
+        Manifest(
+            bits=bits,
+            label_names=tuple(label_names),
+            value_width=value_width,
+            value_type=value_type,
+            remarks=kept,
+        ).write(folder)
         return cls(folder)
 
     def __len__(self) -> int:
@@ -424,9 +432,9 @@ class CodeIndex:
         return tuple(name for name, bit in zip(self.label_names, bits, strict=True) if bit)
 
     @property
-    def manifest(self) -> Manifest:
-        """What the opened state holds; it tells states apart."""
-        return self._state.manifest
+    def state(self) -> IndexState:
+        """The opened state."""
+        return self._state
 
     def check_queries(self, given: PackedCodes | ArrayLike) -> PackedCodes:
         """Return codes of queries packed, as `search` takes them.

@@ -6,13 +6,18 @@ import json
 import os
 import re
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+import numpy as np
+
+from cmh_search._arrays import sync_folder
 from cmh_search._errors import CodeIndexError
-from cmh_search._segment import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+ValueType = Literal["float16", "int8"]
+"""How network outputs are kept for re-ranking."""
 
 FORMAT = "cmh-search index"
 VERSION = 1
@@ -45,6 +50,7 @@ class Manifest:
         bits: code length.
         label_names: names of the labels, in the order of the label bits.
         value_width: numbers in the network output kept for an item's code; 0: none are kept.
+        value_type: of these numbers.
         segments: in the order of the rows.
         next_number: of the next file or folder, so that no name is ever used twice.
         remarks: whatever else travels along, as JSON values.
@@ -53,6 +59,7 @@ class Manifest:
     bits: int
     label_names: tuple[str, ...] = ()
     value_width: int = 0
+    value_type: ValueType = "float16"
     segments: tuple[SegmentEntry, ...] = field(default=())
     next_number: int = 1
     remarks: dict[str, Any] = field(default_factory=dict)
@@ -68,7 +75,14 @@ class Manifest:
             return "a name is none"
         if not all(_NAME_OF_FILE.fullmatch(name) for name in names):
             return "a segment has a name that no index gives"
+        if self.value_type not in get_args(ValueType):
+            return f"value_type {self.value_type!r} is unknown"
         return "" if type(self.remarks) is dict else "remarks are no table"
+
+    @property
+    def kept_type(self) -> np.dtype[Any] | None:
+        """The type of the network outputs kept, or None where there are none."""
+        return np.dtype(self.value_type) if self.value_width else None
 
     def numbered(self) -> tuple[str, Manifest]:
         """Return a new name, and the manifest that has used it."""

@@ -59,6 +59,23 @@ class Neighbours:
         used = (best.rows >= 0).any(axis=0)  # nothing stands behind the last item found
         return Neighbours(best.distances[:, used], best.rows[:, used])
 
+    def padded(self, k: int) -> Neighbours:
+        """The same in k columns; where nothing was found the distance is infinite and the row -1."""
+        missing = ((0, 0), (0, k - self.rows.shape[1]))
+        return Neighbours(
+            np.pad(self.distances, missing, constant_values=np.float32(np.inf)),
+            np.pad(self.rows, missing, constant_values=-1),
+        )
+
+    def replaced(
+        self, queries: NDArray[np.bool_], distances: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> Neighbours:
+        """The same with what was found for some queries replaced."""
+        result = Neighbours(self.distances.copy(), self.rows.copy())
+        result.distances[queries, : rows.shape[1]] = distances
+        result.rows[queries, : rows.shape[1]] = rows
+        return result
+
     def reordered(self, scores: NDArray[np.float32], k: int) -> Neighbours:
         """The k of the largest scores, equal ones in the order that they have."""
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]

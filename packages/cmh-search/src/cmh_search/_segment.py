@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from cmh_metrics import PackedCodes
 
+from cmh_search._arrays import damaged, map_array, sync_folder, write_array
 from cmh_search._errors import CodeIndexError
+from cmh_search._texts import MappedTexts, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,23 +45,41 @@ class Items:
     """Checked items on their way into a segment.
 
     Args:
-        ids: one string for each item, all different.
+        ids: one for each item, all different.
+        hashes: `(n,)` uint64, as `hash_ids` makes them.
         codes: for each modality `(n, words)` uint64; rows without a code hold zeros.
         present: for each modality `(n,)` bool.
-        values: for each modality `(n, width)` float32 network outputs, or None.
-        labels: `(n, n_label)` bool.
+        values: for each modality `(n, width)` network outputs as they are kept, or None.
+        labels: `(n, ceil(n_label / 8))` uint8, the first label highest.
         payload: one JSON object for each item, as text.
     """
 
-    ids: Sequence[str]
+    ids: Texts
+    hashes: NDArray[np.uint64]
     codes: Mapping[Side, NDArray[np.uint64]]
     present: Mapping[Side, NDArray[np.bool_]]
-    values: Mapping[Side, NDArray[np.float32]] | None
-    labels: NDArray[np.bool_]
-    payload: Sequence[bytes]
+    values: Mapping[Side, NDArray[Any]] | None
+    labels: NDArray[np.uint8]
+    payload: Texts
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.hashes)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Items]) -> Items:
+        """Put items one behind the other."""
+        values = [part.values for part in parts if part.values is not None]
+        return cls(
+            ids=Texts.joined([part.ids for part in parts]),
+            hashes=np.concatenate([part.hashes for part in parts]),
+            codes={side: np.concatenate([part.codes[side] for part in parts]) for side in SIDES},
+            present={side: np.concatenate([part.present[side] for part in parts]) for side in SIDES},
+            values={side: np.concatenate([one[side] for one in values]) for side in SIDES}
+            if values
+            else None,
+            labels=np.concatenate([part.labels for part in parts]),
+            payload=Texts.joined([part.payload for part in parts]),
+        )
 
 
 def group_rows(present: Mapping[Side, NDArray[np.bool_]]) -> dict[Group, NDArray[np.int64]]:
@@ -73,9 +92,10 @@ def group_rows(present: Mapping[Side, NDArray[np.bool_]]) -> dict[Group, NDArray
     }
 
 
-def hash_id(name: str) -> int:
-    """Return 64 bits of the BLAKE2b hash of an id."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+def hash_ids(names: Sequence[str]) -> NDArray[np.uint64]:
+    """Return 64 bits of the BLAKE2b hash of each id."""
+    digests = b"".join([hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names])
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
 def write_segment(folder: Path, items: Items) -> None:
@@ -88,14 +108,13 @@ def write_segment(folder: Path, items: Items) -> None:
         order = np.concatenate([rows[side], rows["both"]])
         write_array(folder / f"codes_{side}.npy", items.codes[side][order])
         if items.values is not None:
-            write_array(folder / f"values_{side}.npy", _unit(items.values[side][order]).astype(np.float16))
-    hashes = np.array([hash_id(name) for name in items.ids], np.uint64)
-    order = np.argsort(hashes, kind="stable")
-    write_array(folder / "id_hashes.npy", hashes[order])
+            write_array(folder / f"values_{side}.npy", items.values[side][order])
+    order = np.argsort(items.hashes, kind="stable")
+    write_array(folder / "id_hashes.npy", items.hashes[order])
     write_array(folder / "id_rows.npy", order)
-    _write_texts(folder, "ids", [name.encode() for name in items.ids])
-    _write_texts(folder, "payload", items.payload)
-    write_array(folder / "labels.npy", np.packbits(items.labels, axis=1))
+    items.ids.write(folder, "ids")
+    items.payload.write(folder, "payload")
+    write_array(folder / "labels.npy", items.labels)
     sync_folder(folder)
 
 
@@ -105,15 +124,24 @@ class Segment:
     Args:
         folder: where its files lie.
         bits: code length.
+        value_type: of the network outputs that it keeps, or None.
         deleted: `(n,)` bool, items that were deleted, or None.
     """
 
-    def __init__(self, folder: Path, *, bits: int, deleted: NDArray[np.bool_] | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        bits: int,
+        value_type: np.dtype[Any] | None,
+        deleted: NDArray[np.bool_] | None,
+    ) -> None:
         self.folder = folder
         self.bits = bits
         self.deleted = deleted
-        self._ids = _Texts(folder, "ids")
-        self._payload = _Texts(folder, "payload")
+        self._value_type = value_type
+        self._ids = MappedTexts(folder, "ids")
+        self._payload = MappedTexts(folder, "payload")
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -125,7 +153,7 @@ class Segment:
             CodeIndexError: if one is damaged, as far as shapes, types and ends tell.
         """
         n = len(self)
-        arrays: dict[str, tuple[NDArray[Any], type, tuple[int, ...]]] = {
+        arrays: dict[str, tuple[NDArray[Any], Any, tuple[int, ...]]] = {
             "id_hashes": (self._id_hashes, np.uint64, (n,)),
             "id_rows": (self._id_rows, np.int64, (n,)),
             "labels": (self.labels, np.uint8, (n, *self.labels.shape[1:2])),
@@ -135,9 +163,9 @@ class Segment:
         for side in SIDES:
             there = members[side] + members[_BOTH]
             arrays[f"codes_{side}"] = (self._words[side], np.uint64, (there, -(-self.bits // 64)))
-            if (self.folder / "values_image.npy").exists():
+            if self._value_type is not None:
                 width = self._values[side].shape[1:2]
-                arrays[f"values_{side}"] = (self._values[side], np.float16, (there, *width))
+                arrays[f"values_{side}"] = (self._values[side], self._value_type, (there, *width))
         for name, (array, dtype, shape) in arrays.items():
             if array.dtype != dtype or array.shape != shape:
                 raise damaged(
@@ -155,7 +183,7 @@ class Segment:
         return {name: map_array(self.folder / f"rows_{name}.npy") for name in GROUPS}
 
     @cached_property
-    def _values(self) -> dict[Side, NDArray[np.float16]]:
+    def _values(self) -> dict[Side, NDArray[Any]]:
         return {side: map_array(self.folder / f"values_{side}.npy") for side in SIDES}
 
     @cached_property
@@ -184,15 +212,21 @@ class Segment:
 
     def values(self, side: Side, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the network outputs of some rows, of length 1; NaN for rows without that modality."""
-        alone = self.rows[side]
         result = np.full((len(rows), self._values[side].shape[1]), np.nan, np.float32)
-        for group, offset in ((side, 0), (_BOTH, len(alone))):
+        for found, kept in self._kept_values(side, rows):
+            result[found] = unit(kept.astype(np.float32))
+        return result
+
+    def _kept_values(
+        self, side: Side, rows: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.bool_], NDArray[Any]]]:
+        """For each group, which of the rows are in it, and their outputs as they are kept."""
+        for group, offset in ((side, 0), (_BOTH, len(self.rows[side]))):
             members = self.rows[group]
             place = np.searchsorted(members, rows)
             found = place < len(members)
             found[found] = members[place[found]] == rows[found]
-            result[found] = self._values[side][offset + place[found]]
-        return result
+            yield found, self._values[side][offset + place[found]]
 
     def id(self, row: int) -> str:
         """Return the id of a row."""
@@ -221,100 +255,67 @@ class Segment:
         rows: NDArray[np.int64] = map_array(self.folder / "id_rows.npy")
         return rows
 
-    def find(self, names: Sequence[str]) -> dict[str, int]:
-        """Return the rows of those items that are here and live."""
-        wanted = np.array([hash_id(name) for name in names], np.uint64)
-        first = np.searchsorted(self._id_hashes, wanted)
-        last = np.searchsorted(self._id_hashes, wanted, side="right")
+    def find(self, names: Sequence[str], hashes: NDArray[np.uint64]) -> dict[str, int]:
+        """Return the rows of those items that are here and live; `hashes` are those of the names."""
+        order = np.argsort(hashes)  # rising ones are found without jumping about in the file
+        first = np.empty(len(names), np.int64)
+        first[order] = np.searchsorted(self._id_hashes, hashes[order])
         found = {}
-        for number in map(int, np.flatnonzero(last > first)):
-            for row in map(int, self._id_rows[first[number] : last[number]]):
+        known = first < len(self._id_hashes)
+        known[known] = self._id_hashes[first[known]] == hashes[known]
+        for number in map(int, np.flatnonzero(known)):
+            last = np.searchsorted(self._id_hashes, hashes[number], side="right")
+            for row in map(int, self._id_rows[first[number] : last]):
                 if self.id(row) == names[number] and (self.deleted is None or not self.deleted[row]):
                     found[names[number]] = row
         return found
 
-    def read(self, rows: NDArray[np.int64], n_label: int) -> Items:
-        """Read whole items back, to write them into another segment."""
+    def read(self, rows: NDArray[np.int64]) -> Items:
+        """Read whole items back, by rising rows, to write them into another segment."""
         present, codes = {}, {}
-        width = -(-self.bits // 64)
         for side in SIDES:
             has = np.zeros(len(self), bool)
-            words = np.zeros((len(self), width), np.uint64)
+            words = np.zeros((len(self), -(-self.bits // 64)), np.uint64)
             for group in (side, _BOTH):
                 if len(self.rows[group]):
                     has[self.rows[group]] = True
                     words[self.rows[group]] = self.codes(side, group).words
             present[side], codes[side] = has[rows], words[rows]
-        values = None
-        if (self.folder / "values_image.npy").exists():
-            values = {side: np.nan_to_num(self.values(side, rows)) for side in SIDES}
+        hashes = np.empty(len(self), np.uint64)
+        hashes[self._id_rows] = self._id_hashes
+        values: dict[Side, NDArray[Any]] | None = None
+        if self._value_type is not None:
+            values = {}
+            for side in SIDES:
+                values[side] = np.zeros((len(rows), self._values[side].shape[1]), self._value_type)
+                for found, kept in self._kept_values(side, rows):
+                    values[side][found] = kept
         return Items(
-            ids=[self.id(row) for row in rows],
+            ids=self._ids.take(rows),
+            hashes=hashes[rows],
             codes=codes,
             present=present,
             values=values,
-            labels=np.unpackbits(self.labels[rows], axis=1, count=n_label).astype(bool),
-            payload=[self._payload[row] for row in rows],
+            labels=self.labels[rows],
+            payload=self._payload.take(rows),
         )
 
 
-class _Texts:
-    """Many short texts in one file, found by their offsets."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._offset = map_array(folder / f"{name}_offset.npy")
-        self._content = map_array(folder / f"{name}.npy")
-        if (
-            self._offset.dtype != np.int64 or self._offset.ndim != 1 or not len(self._offset)
-            or self._content.dtype != np.uint8 or self._content.shape != (self._offset[-1],)
-        ):  # fmt: skip
-            raise damaged(folder / f"{name}_offset.npy", f"it does not go with {name}.npy")
-
-    def __len__(self) -> int:
-        return len(self._offset) - 1
-
-    def __getitem__(self, row: int | np.integer[Any]) -> bytes:
-        return bytes(self._content[self._offset[row] : self._offset[row + 1]].data)
-
-
-def _write_texts(folder: Path, name: str, texts: Sequence[bytes]) -> None:
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    write_array(folder / f"{name}_offset.npy", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-    write_array(folder / f"{name}.npy", np.frombuffer(b"".join(texts), np.uint8))
-
-
-def _unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows scaled to length 1; rows of zeros stay."""
     norm = np.linalg.norm(values, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(values, norm, out=np.zeros_like(values), where=norm > 0)
-    return unit
+    scaled: NDArray[np.float32] = np.divide(values, norm, out=np.zeros_like(values), where=norm > 0)
+    return scaled
 
 
-def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Write an array and wait until it is on the disk."""
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def map_array(path: Path) -> Any:
-    """Map an array of an index into memory.
-
-    Raises:
-        FileNotFoundError: if a writer has removed it in the meantime.
-        CodeIndexError: if it is damaged.
-    """
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise
-    except Exception:  # noqa: BLE001 - NumPy evaluates the header, where anything may stand
-        raise damaged(path, "it is no array of NumPy") from None
-
-
-def damaged(path: Path, reason: object) -> CodeIndexError:
-    """Return the error that a file of an index is damaged."""
-    return CodeIndexError(f"{path} is damaged ({reason}); make the index anew")
+def kept_values(values: NDArray[np.float32], value_type: np.dtype[Any]) -> NDArray[Any]:
+    """Return network outputs as an index keeps them: their direction, which is all that a cosine needs."""
+    if value_type == np.float16:
+        return unit(values).astype(np.float16)
+    largest = np.abs(values).max(axis=1, keepdims=True, initial=0)
+    scale = np.divide(127, largest, out=np.zeros_like(largest), where=largest > 0)
+    kept: NDArray[Any] = np.rint(values * scale).astype(value_type)
+    return kept
 
 
 def file_missing(error: FileNotFoundError) -> CodeIndexError:
@@ -329,12 +330,3 @@ def damage_named(folder: Path) -> Iterator[None]:
         yield
     except IndexError as error:
         raise damaged(folder, error) from None
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

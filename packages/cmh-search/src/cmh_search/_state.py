@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cmh_search._arrays import damaged, map_array
 from cmh_search._errors import CodeIndexError
 from cmh_search._manifest import Manifest
-from cmh_search._segment import Segment, damaged, file_missing, map_array
+from cmh_search._segment import Segment, file_missing, hash_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ class IndexState:
         for attempt in range(_ATTEMPTS):
             manifest = Manifest.read(folder)
             try:
-                segments = tuple(open_segment(folder, entry, manifest.bits) for entry in manifest.segments)
+                segments = tuple(open_segment(folder, entry, manifest) for entry in manifest.segments)
                 for segment in segments:
                     segment.open()
             except FileNotFoundError as error:
@@ -73,14 +74,15 @@ class IndexState:
             CodeIndexError: if no item has one of the ids.
         """
         rows: dict[str, int] = {}
+        hashes = hash_ids(names)
         for segment, first_row in self:
-            rows |= {name: first_row + row for name, row in segment.find(names).items()}
+            rows |= {name: first_row + row for name, row in segment.find(names, hashes).items()}
         if missing := [name for name in names if name not in rows]:
             raise CodeIndexError(f"there is no item with the id {missing[0]!r} in this index")
         return [rows[name] for name in names]
 
 
-def open_segment(folder: Path, entry: SegmentEntry, bits: int) -> Segment:
+def open_segment(folder: Path, entry: SegmentEntry, manifest: Manifest) -> Segment:
     """Open a segment of an index.
 
     Raises:
@@ -93,7 +95,7 @@ def open_segment(folder: Path, entry: SegmentEntry, bits: int) -> Segment:
         if packed.dtype != np.uint8 or packed.shape != (-(-entry.n // 8),):
             raise damaged(folder / entry.deleted, f"{packed.dtype} of shape {packed.shape}")
         deleted = np.unpackbits(packed, count=entry.n).astype(bool)
-    segment = Segment(folder / entry.name, bits=bits, deleted=deleted)
+    segment = Segment(folder / entry.name, bits=manifest.bits, value_type=manifest.kept_type, deleted=deleted)
     if len(segment) != entry.n:
         raise CodeIndexError(
             f"{folder / entry.name} holds {len(segment)} items, but the manifest says {entry.n}; the index "

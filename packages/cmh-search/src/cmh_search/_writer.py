@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from cmh_metrics import PackedCodes, pack_codes
 
+from cmh_search._arrays import sync_folder, write_array
 from cmh_search._errors import CodeIndexError
 from cmh_search._manifest import NAME, Manifest, SegmentEntry
 from cmh_search._segment import (
@@ -20,11 +22,12 @@ from cmh_search._segment import (
     Segment,
     Side,
     file_missing,
-    sync_folder,
-    write_array,
+    hash_ids,
+    kept_values,
     write_segment,
 )
 from cmh_search._state import open_segment
+from cmh_search._texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,6 +132,7 @@ class IndexWriter:
         Raises:
             CodeIndexError: if an id is there already, an item has no code, or sizes do not fit the index.
         """
+        ids = list(ids)
         items = self._check(
             ids,
             {"image": image_codes, "text": text_codes},
@@ -137,7 +141,7 @@ class IndexWriter:
             labels=labels,
             payload=payload,
         )
-        if known := self._find(items.ids):
+        if known := self._find(ids, items.hashes):
             raise CodeIndexError(
                 f"id {next(iter(known))!r} is in the index already; use update to replace its item"
             )
@@ -154,6 +158,7 @@ class IndexWriter:
             CodeIndexError: if an id is not in the index, or as in `add`.
             TypeError: for an argument that `add` does not know.
         """
+        ids = list(ids)
         checked = self._check(
             ids,
             {side: items.pop(f"{side}_codes", None) for side in SIDES},
@@ -164,7 +169,7 @@ class IndexWriter:
         )
         if items:
             raise TypeError(f"update() got an unexpected keyword argument {next(iter(items))!r}")
-        self._publish(self._appended(self._without(self._manifest, checked.ids), checked))
+        self._publish(self._appended(self._without(self._manifest, ids, checked.hashes), checked))
 
     def delete(self, ids: Iterable[str]) -> None:
         """Delete items.
@@ -175,7 +180,8 @@ class IndexWriter:
         Raises:
             CodeIndexError: if an id is not in the index.
         """
-        self._publish(self._without(self._manifest, list(ids)))
+        names = list(ids)
+        self._publish(self._without(self._manifest, names, hash_ids(names)))
 
     def compact(self) -> None:
         """Write all items into one segment and free the room of deleted ones; rows are numbered anew.
@@ -187,7 +193,7 @@ class IndexWriter:
 
     def _check(
         self,
-        ids: Sequence[str],
+        ids: list[str],
         codes: Mapping[Side, Any],
         present: Mapping[Side, Any],
         values: Mapping[Side, Any],
@@ -197,14 +203,13 @@ class IndexWriter:
     ) -> Items:
         if self._lock is None:
             raise CodeIndexError("the writer is closed; open another one")
-        ids = list(ids)
         n, bits = len(ids), self._manifest.bits
         if n == 0:
             raise CodeIndexError("ids must name at least one item, but it is empty")
         if wrong := [name for name in ids if not isinstance(name, str)]:  # type: ignore[redundant-expr]
             raise CodeIndexError(f"ids must be strings, but one is {wrong[0]!r}")
         if len(set(ids)) < n:
-            twice = next(name for place, name in enumerate(ids) if name in ids[:place])
+            twice = next(name for name, count in Counter(ids).items() if count > 1)
             raise CodeIndexError(f"ids must be all different, but {twice!r} stands there twice")
         checked = {side: _present(present[side], codes[side] is not None, n, side) for side in SIDES}
         bare = np.flatnonzero(~checked["image"] & ~checked["text"])
@@ -213,7 +218,8 @@ class IndexWriter:
                 f"item {ids[bare[0]]!r} must have an image code or a text code, but it has neither"
             )
         return Items(
-            ids=ids,
+            ids=Texts.of([name.encode() for name in ids]),
+            hashes=hash_ids(ids),
             codes={side: _words(codes[side], checked[side], bits, side) for side in SIDES},
             present=checked,
             values=self._check_values(values, checked),
@@ -223,9 +229,9 @@ class IndexWriter:
 
     def _check_values(
         self, values: Mapping[Side, Any], present: Mapping[Side, NDArray[np.bool_]]
-    ) -> dict[Side, NDArray[np.float32]] | None:
-        width = self._manifest.value_width
-        if not width:
+    ) -> dict[Side, NDArray[Any]] | None:
+        width, value_type = self._manifest.value_width, self._manifest.kept_type
+        if value_type is None:
             if any(given is not None for given in values.values()):
                 raise CodeIndexError("this index keeps no values; create it with value_width for re-ranking")
             return None
@@ -240,20 +246,20 @@ class IndexWriter:
                         f"keeps them, but it is {'missing' if given is None else f'of shape {given.shape}'}"
                     )
                 array[present[side]] = given[present[side]]
-            checked[side] = array
+            checked[side] = kept_values(array, value_type)
         return checked
 
-    def _check_labels(self, labels: ArrayLike | None, n: int) -> NDArray[np.bool_]:
+    def _check_labels(self, labels: ArrayLike | None, n: int) -> NDArray[np.uint8]:
         n_label = len(self._manifest.label_names)
         if labels is None:
-            return np.zeros((n, n_label), bool)
+            return np.zeros((n, -(-n_label // 8)), np.uint8)
         table = np.asarray(labels)
         if table.shape != (n, n_label) or not np.isin(table, (0, 1)).all():
             raise CodeIndexError(
                 f"labels must be zeros and ones of shape {(n, n_label)}, a column for each label name of the "
                 f"index, but it is {table.dtype} of shape {table.shape}"
             )
-        return table.astype(bool)
+        return np.packbits(table.astype(bool), axis=1)
 
     def _appended(self, manifest: Manifest, items: Items) -> Manifest:
         """The manifest with one more segment, after merging the last ones where they are many and small."""
@@ -270,20 +276,20 @@ class IndexWriter:
             manifest.segments[len(manifest.segments) - count :],
         )
         parts = [
-            segment.read(np.flatnonzero(live), len(manifest.label_names))
+            segment.read(np.flatnonzero(live))
             for segment, live in ((self._open(entry), self._live(entry)) for entry in merged)
             if live.any()
         ]
         if count == 0 or not parts:
             return replace(manifest, segments=kept if count else manifest.segments)
         name, manifest = manifest.numbered()
-        items = _joined(parts)
+        items = Items.joined(parts)
         write_segment(self._folder / name, items)
         return replace(manifest, segments=(*kept, SegmentEntry(name=name, n=len(items))))
 
-    def _without(self, manifest: Manifest, ids: Sequence[str]) -> Manifest:
+    def _without(self, manifest: Manifest, ids: Sequence[str], hashes: NDArray[np.uint64]) -> Manifest:
         """The manifest after deleting items."""
-        found = self._find(ids)
+        found = self._find(ids, hashes)
         if missing := [name for name in ids if name not in found]:
             raise CodeIndexError(f"id {missing[0]!r} is not in the index")
         entries = list(manifest.segments)
@@ -321,19 +327,19 @@ class IndexWriter:
 
     def _open(self, entry: SegmentEntry) -> Segment:
         if entry not in self._segments:
-            self._segments[entry] = open_segment(self._folder, entry, self._manifest.bits)
+            self._segments[entry] = open_segment(self._folder, entry, self._manifest)
         return self._segments[entry]
 
     def _live(self, entry: SegmentEntry) -> NDArray[np.bool_]:
         deleted = self._open(entry).deleted
         return np.ones(entry.n, bool) if deleted is None else ~deleted
 
-    def _find(self, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    def _find(self, ids: Sequence[str], hashes: NDArray[np.uint64]) -> dict[str, tuple[int, int]]:
         """Segment number and row of those items that are in the index."""
         return {
             name: (number, row)
             for number, entry in enumerate(self._manifest.segments)
-            for name, row in self._open(entry).find(ids).items()
+            for name, row in self._open(entry).find(ids, hashes).items()
         }
 
 
@@ -350,22 +356,6 @@ def _to_merge(sizes: Sequence[int]) -> int:
             return count
         order *= _FAN_OUT
     return 0
-
-
-def _joined(parts: Sequence[Items]) -> Items:
-    values = None
-    if parts[0].values is not None:
-        values = {
-            side: np.concatenate([part.values[side] for part in parts if part.values]) for side in SIDES
-        }
-    return Items(
-        ids=[name for part in parts for name in part.ids],
-        codes={side: np.concatenate([part.codes[side] for part in parts]) for side in SIDES},
-        present={side: np.concatenate([part.present[side] for part in parts]) for side in SIDES},
-        values=values,
-        labels=np.concatenate([part.labels for part in parts]),
-        payload=[content for part in parts for content in part.payload],
-    )
 
 
 def _present(given: Any, has_codes: bool, n: int, side: Side) -> NDArray[np.bool_]:
@@ -408,14 +398,14 @@ def _fitting(codes: PackedCodes, bits: int, side: Side) -> PackedCodes:
     return codes
 
 
-def _payload(given: Sequence[Mapping[str, Any]] | None, n: int) -> list[bytes]:
+def _payload(given: Sequence[Mapping[str, Any]] | None, n: int) -> Texts:
     if given is None:
-        return [b"{}"] * n
+        return Texts.of([b"{}"] * n)
     if len(given) != n:
         raise CodeIndexError(
             f"payload must have one object for each of the {n} items, but it has {len(given)}"
         )
     try:
-        return [json.dumps(content, ensure_ascii=False, allow_nan=False).encode() for content in given]
+        return Texts.of([json.dumps(one, ensure_ascii=False, allow_nan=False).encode() for one in given])
     except (TypeError, ValueError) as error:
         raise CodeIndexError(f"payload must be JSON objects, but {error}") from None

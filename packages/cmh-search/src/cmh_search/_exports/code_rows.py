@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from cmh_metrics import unpack_codes
 
 from cmh_search._errors import CodeIndexError
 from cmh_search._segment import SIDES
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
     from cmh_search._index import CodeIndex
     from cmh_search._segment import Side
+
+
+_REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)), bitorder="little")  # each byte's bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class CodeRow:
 def packed_bytes(index: CodeIndex, side: Side) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the codes of a modality `(n, bytes)`, and the rows of the index that they belong to."""
     codes, rows = index.codes(side)
-    return np.packbits(unpack_codes(codes) > 0, axis=1), rows
+    return _REVERSED[codes.as_bytes()], rows
 
 
 def sides_present(index: CodeIndex) -> tuple[Side, ...]:
