@@ -115,8 +115,8 @@ def open_collection(
             if given is not None:
                 raise UserError(f"{option} is for data files, but {location} is a folder of pictures.")
         return RawCollection(path, model)
-    if pictures is not None and not pictures.is_dir():
-        raise UserError(f"--pictures must be a folder, but {pictures} is none.")
+    if pictures is not None and not pictures.is_dir() and not zipfile.is_zipfile(pictures):
+        raise UserError(f"--pictures must be a folder or a zip file, but {pictures} is none.")
     return FeatureCollection(_load(location, rows, split, first_row), model, rows, pictures)
 
 
@@ -190,7 +190,7 @@ class RawCollection:
         self._built = _build(source)
         self.name = source.resolve().stem
         self.digest = ""
-        self.pictures = source.resolve() if source.is_dir() else None
+        self.pictures: Path | None = source.resolve()
         self.rows: NDArray[np.int64] = np.arange(len(self._built.ids))
         self.block = block_rows(model.method) if model.depends_on_batch else _PICTURE_BLOCK
 
@@ -293,7 +293,7 @@ def _build(source: Path) -> _Raw:
         found: tuple[Any, ...] = tuple(_File(source, name) for name in pictures)
     else:
         archive = zipfile.ZipFile(source)
-        found = tuple(zipfile.Path(archive, name) for name in pictures)
+        found = tuple(_Member(archive, name) for name in pictures)
     return _Raw(
         ids=tuple(pictures),
         files=found,
@@ -315,6 +315,20 @@ class _File:
 
     def read_bytes(self) -> bytes:
         return (self.folder / self.name).read_bytes()
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A picture in a zip file; its text is its path there."""
+
+    archive: zipfile.ZipFile
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def read_bytes(self) -> bytes:
+        return self.archive.read(self.name)
 
 
 def _holds_pictures(path: Path) -> bool:

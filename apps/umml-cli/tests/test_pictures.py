@@ -1,0 +1,74 @@
+"""Pictures of an index, in a folder or a zip file: only what lies there is shown, drawn anew."""
+
+import io
+import struct
+import zipfile
+
+import pytest
+from cmh_search import CodeIndex
+from PIL import Image
+from umml_cli.search.collection import _build
+from umml_cli.search.pictures import Pictures
+
+
+def png(colour):
+    out = io.BytesIO()
+    Image.new("RGB", (9, 5), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("sea/boat.png", png("red"))
+        file.writestr("words.png", b"no picture")
+        file.writestr("../outside.png", png("blue"))
+        file.mkdir("sea/folder.png")
+    (tmp_path / "outside.png").write_bytes(png("blue"))
+    return path
+
+
+def pictures(tmp_path, root):
+    return Pictures(CodeIndex.create(tmp_path / "index", bits=8, remarks={"pictures": str(root)}))
+
+
+def item(name):
+    return {"id": "a", "payload": {"picture": name}}
+
+
+def test_a_picture_in_a_zip_file_is_shown(tmp_path, archive):
+    made = pictures(tmp_path, archive)
+    assert made.has(item("sea/boat.png"))
+    with Image.open(io.BytesIO(made.small(item("sea/boat.png")))) as small:
+        assert (small.format, small.size) == ("WEBP", (9, 5))
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.png", "sea/folder.png/", "../../outside.png", "/etc/passwd", "words.png", 3, None]
+)
+def test_what_is_no_picture_in_the_zip_file_is_not_shown(tmp_path, archive, name):
+    assert pictures(tmp_path, archive).small(item(name)) is None
+
+
+def test_a_member_that_says_it_is_huge_is_not_read(tmp_path, archive):
+    content = bytearray(archive.read_bytes())
+    directory = content.index(b"PK\x01\x02")  # the first member's entry; its size stands 24 bytes on
+    content[directory + 24 : directory + 28] = struct.pack("<I", 2**31)
+    archive.write_bytes(content)
+    made = pictures(tmp_path, archive)
+    assert not made.has(item("sea/boat.png"))
+
+
+@pytest.mark.parametrize("root", ["missing.zip", "text.zip", "folder"])
+def test_where_there_is_no_archive_nothing_is_shown(tmp_path, root):
+    (tmp_path / "text.zip").write_text("no archive")
+    (tmp_path / "folder").mkdir()
+    assert not pictures(tmp_path, tmp_path / root).has(item("sea/boat.png"))
+
+
+def test_a_collection_of_pictures_in_a_zip_file_names_them_as_the_archive_does(archive):
+    raw = _build(archive)
+    assert [str(file) for file in raw.files] == list(raw.ids)
+    assert "sea/boat.png" in raw.ids
+    assert raw.files[raw.ids.index("sea/boat.png")].read_bytes() == png("red")
