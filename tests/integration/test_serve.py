@@ -1,5 +1,6 @@
 """`umml serve` as a user runs it: it starts, answers, stops, and its page works in a browser."""
 
+import base64
 import contextlib
 import json
 import os
@@ -22,33 +23,44 @@ SHOTS = os.environ.get("UMML_SCREENSHOTS")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     run_umml(folder, "train", "emoji", "--preset", "small", "--epochs", 2, "--bits", 32, "--out", "model")
-    run_umml(folder, "index", "model", "emoji", "--outputs")
+    run_umml(folder, "index", "model", "emoji", "--keep-outputs", "float16")
     return folder / "model"
 
 
-@pytest.fixture
-def server(model):
-    with served(model) as running:
-        yield running
-
-
 @contextlib.contextmanager
-def served(model):
-    """A server's process and its address."""
+def served(model, host="127.0.0.1"):
+    """A server's process, its port, and what it said before it served."""
     process = subprocess.Popen(
-        [UMML, "serve", model, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    line = process.stdout.readline()
+        [UMML, "serve", model, "--port", "0", "--host", host],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
-        yield process, re.search(r"http://127\.0\.0\.1:\d+", line).group()
+        said = ""
+        for line in process.stdout:
+            if found := re.search(rf"http://{re.escape(host)}:(\d+)", line):
+                break
+            said += line
+        yield process, int(found.group(1)), said
     finally:
         process.kill()
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_answers_and_ends_when_asked_to(server, number):
-    process, address = server
+@pytest.mark.parametrize(
+    ("number", "host", "says"),
+    [
+        (signal.SIGINT, "127.0.0.1", ""),
+        (signal.SIGTERM, "0.0.0.0", "whoever reaches 0.0.0.0 can search and see this collection"),  # noqa: S104
+    ],
+)
+def test_it_answers_says_who_can_see_it_and_ends_when_asked_to(model, number, host, says):
+    with served(model, host) as (process, port, said):
+        assert says in said
+        assert bool(says) == bool(said)
+        answer_and_end(process, f"http://127.0.0.1:{port}", number)
+
+
+def answer_and_end(process, address, number):
     with urllib.request.urlopen(address + "/api/search?words=cat&k=3", timeout=60) as response:
         assert len(json.load(response)["items"]) == 3
     body = cmh_data.sample_pictures()["🐈"]
@@ -91,8 +103,8 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def address(model):
-    with served(model) as (_, address):
-        yield address
+    with served(model) as (_, port, _):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -113,6 +125,7 @@ def test_the_page_answers_in_a_browser(address, chromium, tmp_path, width, schem
     search_by_a_result(page)
     search_by_picture(page, tmp_path)
     shoot(page, f"picture-{width}-{scheme}")
+    drop_and_paste(page)
     search_by_what_is_none(page, tmp_path)
 
     assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -171,6 +184,42 @@ def search_by_picture(page, folder):
     page.wait_for_selector("text=Like your picture")
     page.wait_for_selector(".busy", state="detached")
     page.wait_for_selector("#results .distance")
+
+
+TRANSFER = """
+content => {
+  const bytes = Uint8Array.from(atob(content), character => character.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], "picture.png", { type: "image/png" }));
+  return transfer;
+}
+"""
+
+
+def drop_and_paste(page):
+    """A dropped and a pasted picture are searched by; the frame for dropping comes and goes."""
+    found = []
+    for name, kind in (("🐈", "drop"), ("🏠", "paste")):
+        content = base64.b64encode(cmh_data.sample_pictures()[name]).decode()
+        transfer = page.evaluate_handle(TRANSFER, content)
+        with page.expect_response(lambda response: response.request.method == "POST") as response:
+            if kind == "drop":
+                page.dispatch_event("#results", "dragover", {"dataTransfer": transfer})
+                assert page.is_visible("#drop")
+                page.dispatch_event("#results", "drop", {"dataTransfer": transfer})
+            else:
+                page.evaluate(
+                    "data => window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))",
+                    transfer,
+                )
+        assert response.value.status == 200
+        page.wait_for_selector(".busy", state="detached")
+        assert not page.is_visible("#drop")
+        assert page.inner_text("#query") == "Like your picture"
+        titles = page.locator("#results button").evaluate_all("all => all.map(one => one.title)")
+        assert titles[:-1] == [item["id"] for item in response.value.json()["items"]]
+        found.append(titles)
+    assert found[0] != found[1]
 
 
 def search_by_what_is_none(page, folder):

@@ -7,6 +7,7 @@ from cmh_search import CodeIndex, IndexWriter
 from umml_cli.errors import UserError
 from umml_cli.search.collection import EncodedBlock
 from umml_cli.search.index_scores import score_searches
+from umml_cli.search.open_searcher import approximate_search
 from umml_cli.search.searcher import Searcher
 
 
@@ -33,8 +34,8 @@ def made(tmp_path, n=120, bits=12):
     CodeIndex.create(tmp_path / "index", bits=bits, label_names=["a", "b", "c"], value_width=bits)
     with IndexWriter(tmp_path / "index") as writer:
         writer.add(ids=[f"{i}" for i in range(n)], image_codes=codes, image_values=codes, labels=labels)
-        writer.delete(["5", "17"])
-    kept = np.delete(np.arange(n), [5, 17])
+        writer.delete(["5", "7"])
+    kept = np.delete(np.arange(n), [5, 7])
     queries = Queries(
         rng.normal(size=(9, bits)).astype(np.float32), (rng.random((9, 3)) < 0.4).astype(np.uint8)
     )
@@ -99,6 +100,29 @@ def test_re_ranked_searches_are_scored_beside_the_others(tmp_path):
         ("t2i", "by codes", False),
         ("t2i", "re-ranked, 2 times as many", True),
     ]
+
+
+def test_searches_by_lists_are_scored_beside_the_exact_ones(tmp_path):
+    searcher, queries, *_ = made(tmp_path, n=1200, bits=32)
+    searcher = Searcher(searcher.index, None, approximate_search(searcher.index, 4))
+    image = [one for one in score_searches(searcher, queries, rerank=2) if one.task == "i2t"]
+    assert [one.way for one in image] == [
+        "by codes",
+        "re-ranked, 2 times as many",
+        "faiss, 4 of 34 lists",
+        "faiss, 4 of 34 lists, re-ranked, 2 times as many",
+    ]
+    assert [one.map is None for one in image] == [False, True, True, True]
+    assert image[0].recall_at_10 == 1
+    assert 0 < image[2].recall_at_10 < 1
+    everything = Searcher(searcher.index, None, approximate_search(searcher.index, 99))
+    whole = [one for one in score_searches(everything, queries) if one.task == "i2t"][1]
+    assert (whole.way, whole.recall_at_10) == ("faiss, 34 of 34 lists", 1)
+
+
+def test_recall_counts_what_is_there(tmp_path):
+    searcher, queries, *_ = made(tmp_path, n=8)  # fewer than ten items
+    assert next(score_searches(searcher, queries)).recall_at_10 == 1
 
 
 def test_other_labels_are_refused(tmp_path):

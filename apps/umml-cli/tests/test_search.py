@@ -12,6 +12,7 @@ from cmh_train import encode_dataset, load_model
 from typer.testing import CliRunner
 from umml_cli.main import app
 from umml_cli.runs.run_codes import RunCodes
+from umml_cli.search import open_searcher
 
 WORDS = ["cat", "dog", "boat", "sea", "red", "tree", "house", "car"]
 
@@ -55,7 +56,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(trained):
     data, model = trained
-    done = run("index", model, data, "--outputs")
+    done = run("index", model, data, "--keep-outputs", "float16")
     assert done.exit_code == 0, done.output
     assert "180 items of 32 bits: 180 with image and text" in done.output
     return model
@@ -88,6 +89,32 @@ def test_words_find_what_they_name(model):
     assert sum("pets" in item["labels"] for item in items) >= 6
     assert "cat" in items[0]["payload"]["words"]
     assert [item["distance"] for item in items] == sorted(item["distance"] for item in items)
+
+
+def test_an_approximate_search_says_its_recall(model, monkeypatch):
+    how = ("--backend", "faiss", "--nprobe", "2")
+    answer = found(model, "cat dog", "-k", "5", *how, "--label", "pets", "--rerank", "4")
+    assert answer["search"].startswith("approximate search: faiss looks into 2 of 13 lists; recall@10 0.")
+    assert len(answer["items"]) == 5
+    assert all(item["labels"] == ["pets"] for item in answer["items"])
+    assert "recall@10" in run("search", model, "cat dog", *how).output
+    everything = found(model, "cat dog", "--backend", "faiss", "--nprobe", "99")
+    exact = found(model, "cat dog")
+    assert exact["search"] == "exact search"
+    assert [one["distance"] for one in everything["items"]] == [one["distance"] for one in exact["items"]]
+    monkeypatch.setattr(open_searcher, "find_spec", lambda _name: None)
+    said = str(run("search", model, "cat dog", *how).exception)
+    assert said.startswith("--backend faiss needs faiss, which is not installed; pip install")
+
+
+def test_evaluation_through_lists_stands_beside_the_exact_one(trained, model):
+    done = run("evaluate", model, "--index", model / "index", "--data", trained[0],
+               "--backend", "faiss", "--nprobe", "3")  # fmt: skip
+    assert done.exit_code == 0, done.exception
+    assert "by codes" in done.output
+    assert "faiss, 3" in done.output
+    refused = run("evaluate", model, "--backend", "faiss")
+    assert "--backend are for searches in an index" in str(refused.exception)
 
 
 def test_labels_and_re_ranking(model):
@@ -271,7 +298,9 @@ def test_re_ranking_needs_outputs(trained, tmp_path):
     data, model = trained
     assert run("index", model, data, "--out", tmp_path / "index").exit_code == 0
     done = run("search", model, "cat", "--index", tmp_path / "index", "--rerank", "2")
-    assert "keeps no network outputs to re-rank by; make it with umml index --outputs" in str(done.exception)
+    assert "keeps no network outputs to re-rank by; make it with umml index --keep-outputs" in str(
+        done.exception
+    )
 
 
 def test_searches_in_an_index_are_scored(trained, model):
@@ -283,7 +312,7 @@ def test_searches_in_an_index_are_scored(trained, model):
     half = run("evaluate", model, "--index", model / "index")
     assert "with a model, --index and --data" in str(half.exception)
     alone = run("evaluate", model, "--rerank", "2")
-    assert "--rerank and --label are for searches in an index" in str(alone.exception)
+    assert "--rerank, --label and --backend are for searches in an index" in str(alone.exception)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from PIL import Image
 from umml_cli.commands.serve import is_loopback
 from umml_cli.errors import UserError
 from umml_cli.search.limits import Limits, RateLimit
+from umml_cli.search.open_searcher import approximate_search
 from umml_cli.search.searcher import Query, Searcher
 from umml_cli.search.server import make_app, warm_up
 
@@ -190,6 +191,20 @@ def test_what_a_writer_changes_is_found_without_a_new_start(client, index):
         writer.add(ids=["new"], text_codes=[[1, 1, 1, -1, -1, -1, -1, -1]])
     assert ids(client.json("/api/search?words=abc&k=2")) == ["new", "item 2"]
     assert client.json("/healthz")[1]["items"] == 9
+
+
+def test_lists_are_told_and_left_when_the_index_changes(index):
+    with serving(make_app(ByLength(index, None, approximate_search(index, 3)))) as client:
+        about = client.json("/api/index")[1]
+        assert not about["exact"]
+        assert about["search"].startswith(
+            "approximate search: faiss looks into 3 of 3 lists; recall@10 1.000"
+        )
+        assert ids(client.json("/api/search?words=abc&k=3"))[0] == "item 3"  # then two at one distance
+        with IndexWriter(index.path) as writer:
+            writer.delete(["item 3"])
+        assert client.json("/api/index")[1]["search"] == "exact search"
+        assert ids(client.json("/api/search?words=abc&k=2")) == ["item 2", "item 4"]
 
 
 def test_reasons_why_something_cannot_be_asked_are_found(index):

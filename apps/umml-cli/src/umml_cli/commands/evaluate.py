@@ -9,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from umml_cli.commands.search_options import CombineChoice, CombineOption, RerankOption
+from umml_cli.commands.search_options import (
+    BackendChoice,
+    BackendOption,
+    CombineChoice,
+    CombineOption,
+    NprobeOption,
+    RerankOption,
+)
 from umml_cli.console import make_console
 
 
@@ -136,6 +143,8 @@ def evaluate(
     label: Annotated[
         list[str] | None, typer.Option(help="With --index: only items with this label; repeatable.")
     ] = None,
+    backend: BackendOption = BackendChoice.EXACT,
+    nprobe: NprobeOption = 64,
     versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
@@ -169,10 +178,15 @@ def evaluate(
             raise UserError(
                 "Searches are scored with a model, --index and --data, and without files of codes."
             )
-        show_search_scores(run, index, data, combine=combine.value, rerank=rerank, labels=label)
+        show_search_scores(
+            run, index, data,
+            combine=combine.value, rerank=rerank, labels=label, backend=backend.value, nprobe=nprobe,
+        )  # fmt: skip
         return
-    if rerank is not None or label:
-        raise UserError("--rerank and --label are for searches in an index; give --index and --data too.")
+    if rerank is not None or label or backend is not BackendChoice.EXACT:
+        raise UserError(
+            "--rerank, --label and --backend are for searches in an index; give --index and --data too."
+        )
     if versus is not None and run is None:
         raise UserError("--versus compares two run folders; give the first one too.")
     named = Definition.parse(definition)
@@ -211,7 +225,15 @@ def evaluate(
 
 
 def show_search_scores(
-    model: Path, index: Path, data: str, *, combine: Any, rerank: int | None, labels: list[str] | None
+    model: Path,
+    index: Path,
+    data: str,
+    *,
+    combine: Any,
+    rerank: int | None,
+    labels: list[str] | None,
+    backend: Any,
+    nprobe: int,
 ) -> None:
     """Print what searches in an index find for the query rows of a data set, beside the exact ranking."""
     from rich.table import Table
@@ -221,10 +243,10 @@ def show_search_scores(
     from umml_cli.search.open_searcher import open_searcher
     from umml_cli.terms import TASK_TITLES
 
-    searcher = open_searcher(model, index)
+    searcher = open_searcher(model, index, backend=backend, probes=nprobe)
     assert searcher.model is not None
     queries = open_collection(data, searcher.model, rows="query")
-    table = Table("searches", "queries", "mAP", "mAP@50", "nDCG@10", "ms a query")
+    table = Table("searches", "queries", "mAP", "mAP@50", "nDCG@10", "recall@10", "ms a query")
     for scores in score_searches(searcher, queries, combine=combine, rerank=rerank, labels=labels):
         table.add_row(
             f"{TASK_TITLES[scores.task]}, {scores.way}",
@@ -232,6 +254,7 @@ def show_search_scores(
             "" if scores.map is None else f"{scores.map:.4f}",
             f"{scores.map_at_50:.4f}",
             f"{scores.ndcg_at_10:.4f}",
+            "" if scores.recall_at_10 is None else f"{scores.recall_at_10:.4f}",
             f"{1000 * scores.seconds:.2f}",
         )
     console = make_console()
@@ -239,7 +262,8 @@ def show_search_scores(
     console.print(
         f"{len(searcher.index)} items, combine {combine}. mAP: the whole ranking, ties expected; mAP@50: "
         "sums of precisions over the relevant items among the first 50, equal distances by row; nDCG@10, "
-        "gain 2^g - 1 for g shared labels; queries without a relevant item count 0.",
+        "gain 2^g - 1 for g shared labels; queries without a relevant item count 0; recall@10: of the ten "
+        "nearest codes.",
         soft_wrap=True,
     )
 

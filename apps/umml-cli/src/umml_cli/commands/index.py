@@ -15,8 +15,12 @@ from umml_cli.commands.data_options import (
     TrainingOption,
 )
 from umml_cli.commands.search_options import (
+    BackendChoice,
+    BackendOption,
     CollectionArgument,
     ModelArgument,
+    NprobeOption,
+    OutputsChoice,
     PicturesOption,
     RowsChoice,
     show_progress,
@@ -34,9 +38,14 @@ def index(
         RowsChoice, typer.Option(help="Which rows of a data file; of a folder of pictures all of them.")
     ] = RowsChoice.RETRIEVAL,
     pictures: PicturesOption = None,
-    outputs: Annotated[
-        bool, typer.Option("--outputs", help="Keep the network's outputs too, so that searches can re-rank.")
-    ] = False,
+    keep_outputs: Annotated[
+        OutputsChoice | None,
+        typer.Option(
+            help="Keep the network's outputs too, so that searches can re-rank; int8 takes half the room."
+        ),
+    ] = None,
+    backend: BackendOption = BackendChoice.EXACT,
+    nprobe: NprobeOption = 64,
     split_seed: SplitSeedOption = None,
     queries: QueriesOption = None,
     training: TrainingOption = None,
@@ -54,7 +63,9 @@ def index(
     from umml_cli.inputs.data_sources import drawn_split
     from umml_cli.search.collection import open_collection
     from umml_cli.search.make_index import INDEX, make_index
+    from umml_cli.search.open_searcher import approximate_search, check_backend
 
+    check_backend(backend.value)
     console = make_console()
     loaded = load_model(model)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
@@ -62,7 +73,13 @@ def index(
         data, loaded, rows=rows.value, pictures=pictures, split=split, first_row=first_row
     )
     target = find_model(model) / INDEX if out is None else out
-    made = make_index(collection, loaded, target, keep_outputs=outputs, progress=show_progress)
+    made = make_index(
+        collection,
+        loaded,
+        target,
+        outputs=None if keep_outputs is None else keep_outputs.value,
+        progress=show_progress,
+    )
     groups: tuple[tuple[Literal["image", "text", "both"], str], ...] = (
         ("both", "image and text"),
         ("image", "an image only"),
@@ -71,6 +88,8 @@ def index(
     sides = ", ".join(f"{made.counts[group]} with {title}" for group, title in groups)
     console.print(f"{len(made)} items of {loaded.bits} bits: {sides}.\nIndex: {target}", soft_wrap=True)
     notes = []
+    if backend is BackendChoice.FAISS:
+        notes.append(approximate_search(made, nprobe).says)
     if left_out := len(collection.rows) - len(made):
         notes.append(
             f"{left_out} items are not in the index: they have no image and no text that could be encoded."

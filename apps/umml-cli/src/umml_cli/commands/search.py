@@ -9,7 +9,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from umml_cli.commands.search_options import CombineChoice, CombineOption, IndexOption, RerankOption
+from umml_cli.commands.search_options import (
+    BackendChoice,
+    BackendOption,
+    CombineChoice,
+    CombineOption,
+    IndexOption,
+    NprobeOption,
+    RerankOption,
+)
 from umml_cli.console import make_console, print_notes
 
 
@@ -23,6 +31,8 @@ def search(
     combine: CombineOption = CombineChoice.NEAREST,
     rerank: RerankOption = None,
     index: IndexOption = None,
+    backend: BackendOption = BackendChoice.EXACT,
+    nprobe: NprobeOption = 64,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     html: Annotated[
         Path | None, typer.Option(help="Also write what was found as a page, pictures included.")
@@ -40,7 +50,7 @@ def search(
     console = make_console()
     if sum(given is not None for given in (words, image, like)) != 1:
         raise UserError("Give one thing to look for: words, --image FILE or --like ID.")
-    searcher = open_searcher(model, index, with_model=like is None)
+    searcher = open_searcher(model, index, with_model=like is None, backend=backend.value, probes=nprobe)
     if like is not None:
         query = searcher.like(like)
     else:
@@ -52,11 +62,15 @@ def search(
         title = words or (f"like {like}" if like is not None else str(image))
         write_result_page(html, title, answer, searcher.index)
     if as_json:
-        content = {"remark": answer.remark, "code": query.hexadecimal(), "items": answer.items}
+        content = {
+            "remark": answer.remark,
+            "search": searcher.says,
+            "code": query.hexadecimal(),
+            "items": answer.items,
+        }
         typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
         return
-    if answer.remark:
-        print_notes(console, [answer.remark])
+    print_notes(console, [note for note in (answer.remark, searcher.approximate and searcher.says) if note])
     console.print(_table(answer.items) if answer.items else "Nothing was found.")
 
 

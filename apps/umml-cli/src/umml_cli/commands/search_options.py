@@ -21,7 +21,8 @@ CollectionArgument = Annotated[
     ),
 ]
 PicturesOption = Annotated[
-    Path | None, typer.Option(help="Folder of the pictures of a data file, whose ids are their paths in it.")
+    Path | None,
+    typer.Option(help="Folder or zip file of the pictures of a data file, whose ids are their paths in it."),
 ]
 IndexOption = Annotated[
     Path | None, typer.Option(help="Folder of the index; if not given, index in the model's folder.")
@@ -56,6 +57,32 @@ RerankOption = Annotated[
     typer.Option(
         min=1, help="Order the k times so many nearest by the network's outputs, where they are kept."
     ),
+]
+
+
+class BackendChoice(StrEnum):
+    """What searches an index."""
+
+    EXACT = "exact"
+    FAISS = "faiss"
+
+
+class OutputsChoice(StrEnum):
+    """How network outputs are kept."""
+
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+
+BackendOption = Annotated[
+    BackendChoice,
+    typer.Option(
+        help="exact compares every code; faiss looks into the nearest lists of a binary inverted file only, "
+        "for indexes of ten million codes and more."
+    ),
+]
+NprobeOption = Annotated[
+    int, typer.Option("--nprobe", min=1, help="With --backend faiss: into how many lists a search looks.")
 ]
 
 

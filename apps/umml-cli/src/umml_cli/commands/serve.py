@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from umml_cli.commands.search_options import IndexOption
+from umml_cli.commands.search_options import BackendChoice, BackendOption, IndexOption, NprobeOption
 from umml_cli.console import make_console, print_notes
 
 
@@ -26,6 +26,8 @@ def serve(
     max_requests: Annotated[
         float, typer.Option(min=0.1, help="Searches a second of one client, with twice as many at once.")
     ] = 20,
+    backend: BackendOption = BackendChoice.EXACT,
+    nprobe: NprobeOption = 64,
 ) -> None:
     """Serve a page on which an index is searched by words, by a picture, or by one of its items.
 
@@ -43,9 +45,11 @@ def serve(
     from umml_cli.search.server import make_app, warm_up
 
     console = make_console(soft_wrap=True)
-    searcher = open_searcher(model, index)
+    searcher = open_searcher(model, index, backend=backend.value, probes=nprobe)
     unable = warm_up(searcher)
     print_notes(console, [f"no {side} queries: {why}" for side, why in unable.items() if why])
+    if searcher.approximate is not None:
+        print_notes(console, [searcher.says])
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)

@@ -64,7 +64,7 @@ class LiveSearcher:
             with self._lock:
                 if stamp != self._changed:
                     index = self._searcher.index.refresh()
-                    self._searcher = type(self._searcher)(index, self._searcher.model)
+                    self._searcher = type(self._searcher)(index, self._searcher.model)  # exact: lists are old
                     self._pictures, self._changed = Pictures(index), stamp
         return self._searcher, self._pictures
 
@@ -108,7 +108,8 @@ class Api:
 
     def about(self) -> dict[str, Any]:
         """Describe the index and what can be asked."""
-        index = self._live.now()[0].index
+        now, _ = self._live.now()
+        index = now.index
         return {
             "name": index.remarks.get("data", {}).get("name") or index.path.name,
             "items": len(index),
@@ -116,6 +117,8 @@ class Api:
             "counts": index.counts,
             "labels": list(index.label_names),
             "rerank": index.keeps_values,
+            "search": now.says,
+            "exact": now.approximate is None,
             "unable": self._unable,
             "upload_limit": self._limits.upload,
         }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,9 +15,9 @@ from umml_cli.errors import UserError
 from umml_cli.search.collection import SIDES, blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from cmh_search import Combine
+    from cmh_search import Combine, SearchResult
     from numpy.typing import NDArray
 
     from umml_cli.search.collection import Collection, Side
@@ -34,6 +36,7 @@ class SearchScores:
         n_query: queries that have the modality.
         map: mean average precision of the whole ranking, ties expected; None where only the best are ranked.
         map_at_50: mean average precision of the first 50, normalised by the relevant ones among them.
+        recall_at_10: share of the ten nearest codes found, equally distant ones alike; None where re-ranked.
         ndcg_at_10: normalised discounted cumulative gain of the first 10, gain 2^shared labels - 1.
         seconds: of a search, all queries asked in one call, divided by their number.
     """
@@ -43,6 +46,7 @@ class SearchScores:
     n_query: int
     map: float | None
     map_at_50: float
+    recall_at_10: float | None
     ndcg_at_10: float
     seconds: float
 
@@ -61,11 +65,12 @@ def score_searches(
         searcher: the index and its model.
         queries: the queries, with labels.
         combine: how the codes of an item with both are counted.
-        rerank: score also the order by network outputs of the k times so many nearest.
+        rerank: score also the order by network outputs of the rerank * k nearest.
         labels: only items with one of these.
 
     Yields:
-        For each modality the scores by codes, then those re-ranked where asked for.
+        For each modality the scores by codes, then those re-ranked where asked for; then both in the lists
+            of faiss where the searcher has them.
 
     Raises:
         UserError: if the queries have other labels than the index.
@@ -88,23 +93,45 @@ def score_searches(
             continue
         shared = query_labels.astype(np.int32) @ table.T.astype(np.int32)  # (n_query, n_item)
         distances = index.distances(outputs, combine=combine, query_modality=side)[:, rows]
-        for r in (None, rerank) if rerank else (None,):
+        nearest = None
+        for (name, search), r in product(_ways(searcher), (None, rerank) if rerank else (None,)):
             started = time.perf_counter()
-            found = index.search(
+            found = search(
                 outputs, k=50, combine=combine, query_modality=side, labels=labels or None, rerank=r,
                 query_values=None if r is None else outputs,
-            ).rows  # fmt: skip
+            )  # fmt: skip
             seconds = (time.perf_counter() - started) / len(outputs)
-            grades = np.where(found < 0, 0, np.take_along_axis(shared, place[np.maximum(found, 0)], axis=1))
+            nearest = found.distances[:, :10] if nearest is None else nearest  # the exact search comes first
+            graded = np.take_along_axis(shared, place[np.maximum(found.rows, 0)], axis=1)
+            grades = np.where(found.rows < 0, 0, graded)
+            reranked = f"re-ranked, {r} times as many"
+            exact = search == index.search
             yield SearchScores(
                 task=_TASKS[side],
-                way="by codes" if r is None else f"re-ranked, {r} times as many",
+                way=name if r is None else (reranked if exact else f"{name}, {reranked}"),
                 n_query=len(outputs),
-                map=whole_map(distances, shared > 0) if r is None else None,
+                map=whole_map(distances, shared > 0) if exact and r is None else None,
                 map_at_50=float(_precision(grades > 0).mean()),
+                recall_at_10=_recall(found.distances[:, :10], nearest) if r is None else None,
                 ndcg_at_10=float(_ndcg(grades[:, :10], shared).mean()),
                 seconds=seconds,
             )
+
+
+def _ways(searcher: Searcher) -> list[tuple[str, Callable[..., SearchResult]]]:
+    """The exact search, and the approximate one if there is one."""
+    ways: list[tuple[str, Callable[..., SearchResult]]] = [("by codes", searcher.index.search)]
+    if (approximate := searcher.approximate) is not None:
+        name = f"faiss, {approximate.probes} of {approximate.lists.lists} lists"
+        ways.append((name, partial(approximate.lists.search, probes=approximate.probes)))
+    return ways
+
+
+def _recall(found: NDArray[np.float32], nearest: NDArray[np.float32]) -> float:
+    """Share of the nearest found: as many as there are, counting equally distant ones alike."""
+    there = np.isfinite(nearest)
+    limit = np.where(there, nearest, -np.inf).max(axis=1, initial=-np.inf, keepdims=True)
+    return float((found <= limit).sum() / max(1, there.sum()))
 
 
 def _encoded(queries: Collection, side: Side) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

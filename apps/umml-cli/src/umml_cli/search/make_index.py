@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from cmh_search import CodeIndex, IndexWriter
@@ -28,7 +28,7 @@ def make_index(
     model: Model,
     target: Path,
     *,
-    keep_outputs: bool,
+    outputs: Literal["float16", "int8"] | None,
     progress: Callable[[int, int], None],
 ) -> CodeIndex:
     """Encode a collection into an index.
@@ -37,7 +37,7 @@ def make_index(
         collection: the items.
         model: what encodes them.
         target: the folder of the index, not there yet.
-        keep_outputs: keep the network's outputs beside the codes, for re-ranking.
+        outputs: how to keep the network's outputs beside the codes, for re-ranking; None: not at all.
         progress: told how many of how many rows are encoded.
 
     Returns:
@@ -55,7 +55,8 @@ def make_index(
         partial,
         bits=model.bits,
         label_names=list(collection.label_names),
-        value_width=model.bits if keep_outputs else 0,
+        value_width=0 if outputs is None else model.bits,
+        value_type=outputs or "float16",
         remarks={
             "model": {"method": model.description.method, "digest": model.digest},
             "data": {"name": collection.name, "digest": collection.digest},
@@ -70,7 +71,7 @@ def make_index(
                 if there.any():
                     rows = block.rows[there]
                     values = {f"{side}_values": block.outputs[side][there] for side in SIDES}
-                    given: dict[str, Any] = values if keep_outputs else {}
+                    given: dict[str, Any] = {} if outputs is None else values
                     writer.add(
                         ids=[collection.ids[row] for row in rows],
                         image_codes=block.outputs["image"][there],

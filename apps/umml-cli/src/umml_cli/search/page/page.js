@@ -183,6 +183,8 @@ window.addEventListener("paste", (event) => searchByFile([...event.clipboardData
   }
   document.title = find("name").textContent = `Search ${about.name}`;
   find("rerank-label").hidden = !about.rerank;
+  find("search").hidden = about.exact;
+  find("search").textContent = about.search;
   find("words").disabled = Boolean(about.unable.text);
   if (about.unable.text) find("words").placeholder = "This model takes no words";
   find("upload").disabled = Boolean(about.unable.image);
