@@ -52,6 +52,14 @@ def test_equal_images_stay_on_one_side_and_held_out_rows_are_whole(tmp_path):
     assert text_present[split.query].all()
 
 
+def test_where_no_training_row_has_both_sides_rows_with_one_are_held_out(emoji):
+    image_present = np.arange(len(emoji)) % 2 == 0
+    one_sided = replace(emoji, image_present=image_present, text_present=~image_present, stored_digest=None)
+    split = hold_out(one_sided, 20).split
+    assert len(split.query) == pytest.approx(0.2 * len(emoji.split.train), rel=0.1)
+    assert 0.3 < image_present[split.query].mean() < 0.7
+
+
 @pytest.mark.parametrize(
     ("percentage", "said"), [(0, "above 0"), (100, "below 100"), (0.01, "is no row; hold more out")]
 )

@@ -11,7 +11,7 @@ from cmh_files import strings, variables
 
 from cmh_data._builders.pictures import ImageFiles, PictureFile, identical_groups
 from cmh_data._dataset.assemble import assemble
-from cmh_data._dataset.random_split import random_split
+from cmh_data._dataset.random_split import query_candidates, random_split
 from cmh_data._errors import DataError
 from cmh_data._protocols import find_protocol
 
@@ -198,11 +198,11 @@ class BuiltData:
         elif self.split is not None and n_query is None and n_train is None:
             split = self.split
         else:
-            usable, strata = image_present & text_present, None
-            if not usable.any():  # no pair at all, so each side has its share of queries
-                usable, strata = image_present | text_present, image_present.astype(np.int64)
-            if self.label.any() and (usable & self.label.any(axis=1)).any():
-                usable = usable & self.label.any(axis=1)
+            no_pair = not (image_present & text_present).any()  # then each side has its share of queries
+            strata = image_present.astype(np.int64) if no_pair else None
+            usable = query_candidates(image_present, text_present, self.label)
+            if not usable.any():  # no row with a label has both
+                usable = query_candidates(image_present, text_present, self.label[:, :0])
             split = random_split(
                 len(self),
                 n_query=n_query,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cmh_data._dataset.dataset import row_blocks
-from cmh_data._dataset.random_split import random_split
+from cmh_data._dataset.random_split import query_candidates, random_split
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
@@ -83,19 +83,15 @@ class DrawnSplit:
         strata = np.zeros(n, np.int64)
         if self.stratified and label.shape[1]:
             strata = np.where(label.any(axis=1), label.argmax(axis=1), -1)
-        usable = images & texts
-        if not usable.any():  # no row has both sides, so each side has its share of queries
-            usable = images | texts
+        if not (images & texts).any():  # so each side has its share of queries
             strata = 2 * strata + images
-        if label.any():
-            usable = usable & label.any(axis=1)
         return random_split(
             n,
             n_query=self.n_query,
             n_train=self.n_train,
             seed=self.seed,
             groups=equal_rows(image, images) if self.keep_together == "identical" else None,
-            may_query=usable,
+            may_query=query_candidates(images, texts, label),
             strata=strata if strata.any() else None,
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cmh_data._dataset.assemble import check_split
 from cmh_data._dataset.drawn_split import equal_rows
-from cmh_data._dataset.random_split import random_split
+from cmh_data._dataset.random_split import query_candidates, random_split
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ def hold_out(dataset: PairedDataset, percentage: float, *, seed: int = 0) -> Pai
     """Return the same rows with some training rows as queries, for choosing options by their mAP.
 
     The held-out rows leave training and the retrieval set; the query rows take no part at all. Rows with
-    equal images stay on one side. They have an image, a text and, where there are labels, a label.
+    equal images stay on one side. They have an image, a text and, where there are labels, a label; where no
+    training row has both sides, one of them.
 
     Args:
         dataset: the data set.
@@ -46,16 +47,14 @@ def hold_out(dataset: PairedDataset, percentage: float, *, seed: int = 0) -> Pai
         )
     old = dataset.split
     rows = old.train
-    usable = dataset.image_present & dataset.text_present
-    if dataset.label.any():
-        usable = usable & dataset.label.any(axis=1)
+    usable = query_candidates(dataset.image_present[rows], dataset.text_present[rows], dataset.label[rows])
     groups = equal_rows(dataset.image, dataset.image_present)[rows]
     n_query = round(len(np.unique(groups)) * percentage / 100)
     if n_query < 1:
         raise DataError(
             f"{percentage:g}% of {len(rows)} training rows of {dataset.name} is no row; hold more out."
         )
-    drawn = random_split(len(rows), n_query=n_query, seed=seed, groups=groups, may_query=usable[rows])
+    drawn = random_split(len(rows), n_query=n_query, seed=seed, groups=groups, may_query=usable)
     held = rows[drawn.query]
     ranked = np.setdiff1d(old.retrieval, np.concatenate([held, old.query]))
     if not len(ranked):

@@ -15,6 +15,27 @@ if TYPE_CHECKING:
     from cmh_data._dataset.dataset import Split
 
 
+def query_candidates(
+    image_present: NDArray[np.bool_], text_present: NDArray[np.bool_], label: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Return the rows that have what a query needs.
+
+    An image and a text and, where there are labels, a label; where no row has both sides, one of them.
+
+    Args:
+        image_present: `(n,)` bool, rows that have an image.
+        text_present: `(n,)` bool, rows that have a text.
+        label: `(n, n_label)` uint8 zeros and ones.
+
+    Returns:
+        `(n,)` bool.
+    """
+    usable = image_present & text_present
+    if not usable.any():
+        usable = image_present | text_present
+    return usable & label.any(axis=1) if label.any() else usable
+
+
 def random_split(
     n: int,
     *,
