@@ -12,5 +12,6 @@ TestContract = contract_tests(
         {"standardise": "feature"},
         {"variant": "icmr2020"},
         {"variant": "clean"},
+        {"reference_point": "learned"},
     ],
 )

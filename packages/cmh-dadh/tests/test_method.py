@@ -408,3 +408,13 @@ def test_completed_rows_are_trained_with_the_margin_that_missing_items_make(data
     fit(plain, data, epochs=2, batch_size=16, seed=0)
     for name, value in plain.state_dict().items():
         assert torch.equal(value, completed.state_dict()[name])
+
+
+def test_a_reference_point_is_trained_and_the_margin_is_not_doubled_then(data):
+    options = {**SMALL, "reference_point": "learned"}
+    completed, plain, untrained = (build_method(METHOD, options, data.spec, seed=0) for _ in range(3))
+    fit(completed, data, epochs=2, batch_size=16, seed=0, partners=OwnItems())
+    fit(plain, data, epochs=2, batch_size=16, seed=0)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, completed.state_dict()[name])
+    assert not torch.equal(plain.reference_points, untrained.reference_points)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from cmh_dadh._losses import triplet_losses, triplet_weights
+from cmh_dadh._losses import reference_losses, triplet_losses, triplet_weights
 
 
 def slow_weights(label):
@@ -92,3 +92,32 @@ def test_a_large_batch_needs_no_cube():
     allocated = sum(max(event.self_cpu_memory_usage, 0) for event in profile.events())
     # All allocations together, so the peak is lower still. One cube would take 4 GB.
     assert allocated < 1e9
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 13])
+@pytest.mark.parametrize("kind", ["multi", "single", "one class", "all different", "none"])
+def test_a_reference_point_takes_the_place_of_each_negative_and_of_each_positive(kind, batch):
+    label = labels(kind, batch)
+    image, text = draw(batch)
+    points = torch.randn(2, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    weights, negative = triplet_weights(torch.from_numpy(label))
+    losses = reference_losses(torch.stack([image, text]), points, weights, negative, margin=0.4)
+    cube = torch.from_numpy(slow_weights(label))  # weight of anchor, positive and negative
+    image, text, points = (torch.nn.functional.normalize(x, dim=-1) for x in (image, text, points))
+    for loss, anchors, others, point in zip(
+        losses, (image, text), (text, image), points.flip(0), strict=True
+    ):
+        distance, between = 1 - anchors @ others.T, (1 - anchors @ point)[:, None, None]
+        hinges = (distance[:, :, None] - between + 0.4).clamp(min=0)
+        hinges = hinges + (between - distance[:, None, :] + 0.4).clamp(min=0)
+        assert loss.item() == pytest.approx((cube * hinges).sum().item(), rel=1e-9, abs=1e-9)
+
+
+def test_a_reference_point_in_between_costs_nothing_where_positives_and_negatives_are_two_margins_apart():
+    codes = torch.stack([torch.eye(2, dtype=torch.float64)] * 2)  # positives at 0, negatives at 1
+    weights, negative = triplet_weights(torch.eye(2, dtype=torch.float64))
+    point = torch.tensor([0.5, 0.5, np.sqrt(0.5)], dtype=torch.float64)  # at 0.5 from both
+    codes = torch.nn.functional.pad(codes, (0, 1))
+    for margin, cost in ((0.5, 0.0), (0.6, 0.4)):  # each anchor misses 0.1 on both sides
+        losses = reference_losses(codes, torch.stack([point, point]), weights, negative, margin=margin)
+        assert losses.tolist() == pytest.approx([cost, cost])

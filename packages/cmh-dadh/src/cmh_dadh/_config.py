@@ -104,7 +104,14 @@ class DADHConfig(MethodConfig):
         default=2.0,
         gt=0.0,
         description="factor of margin where items of other rows stand in for missing ones (ours): missing "
-        "items, which share one code, double the margin by themselves; 1 switches it off",
+        "items, which share one code, double the margin by themselves; 1 switches it off; not used with a "
+        "reference point",
+    )
+    reference_point: Literal["none", "learned"] = Field(
+        default="none",
+        description="learned: a code of each modality, trained with the networks, that lies a margin farther "
+        "than the positives and nearer than the negatives of every anchor, as the one code of missing items "
+        "does (ours; docs/completion.md)",
     )
     output_weight: float = Field(
         default=1e-5, ge=0.0, description="mu: weight of the networks' outputs in the code update; program"

@@ -68,6 +68,42 @@ def triplet_losses(
     return triplet_hinge_sum(distances, weights, negative, margin=margin, by_anchor=by_anchor)
 
 
+def reference_losses(
+    codes: torch.Tensor,
+    references: torch.Tensor,
+    weights: torch.Tensor,
+    negative: torch.Tensor,
+    *,
+    margin: float,
+    by_anchor: bool = False,
+) -> torch.Tensor:
+    """Sum the hinges that keep a reference point z between the positives and the negatives of every anchor.
+
+        sum_a sum_p sum_n w_ap [ max(0, d_ap - d_az + margin) + max(0, d_az - d_an + margin) ]
+
+    z takes the place of the negative, and then of the positive, in every triplet of `triplet_losses`.
+
+    Args:
+        codes: `(2, batch, bits)` codes of the two modalities.
+        references: `(2, bits)` the reference point of each modality; anchors are of the other.
+        weights: as in `triplet_losses`.
+        negative: likewise.
+        margin: in cosine distance.
+        by_anchor: sum over the triplets of each anchor alone.
+
+    Returns:
+        `(2,)`: anchors from the first modality, and from the second; by anchor `(2, batch)`.
+    """
+    codes, references = normalize(codes, dim=-1), normalize(references, dim=-1)
+    distance = (-codes[0] @ codes[1].T).clamp(min=-1)
+    distances = torch.stack([distance, distance.T])  # (2, batch, batch)
+    between = -torch.einsum("mab,mb->ma", codes, references.flip(0)).unsqueeze(-1)  # d_az, (2, batch, 1)
+    nearer = (weights * (distances - between + margin).clamp(min=0)).sum(dim=-1)
+    farther = (negative * (between - distances + margin).clamp(min=0)).sum(dim=-1)
+    hinges = negative.sum(dim=-1) * nearer + weights.sum(dim=-1) * farther
+    return hinges if by_anchor else hinges.sum(dim=-1)
+
+
 def discriminator_losses(
     discriminator: nn.Sequential, real: torch.Tensor, fake: torch.Tensor, share: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -20,7 +20,13 @@ from torch import nn
 
 from cmh_dadh._codes import project_labels, signs
 from cmh_dadh._config import PRESETS, DADHConfig
-from cmh_dadh._losses import discriminator_losses, real_loss, triplet_losses, triplet_weights
+from cmh_dadh._losses import (
+    discriminator_losses,
+    real_loss,
+    reference_losses,
+    triplet_losses,
+    triplet_weights,
+)
 from cmh_dadh._networks import FeatureNet, code_discriminator, feature_discriminator
 from cmh_dadh._streamed import StreamedAdam
 
@@ -100,6 +106,9 @@ class DADH(HashingMethod):
         if config.standardise != "matrix":  # until images are seen, by what the spec says
             for name, value in (("image_mean", data_spec.image_mean), ("image_std", data_spec.image_std)):
                 self.register_buffer(name, torch.full(data_spec.image_shape, float(value)))
+        self.reference_points: nn.Parameter | None = None  # z of images and of texts, (2, bits)
+        if config.reference_point == "learned":
+            self.reference_points = nn.Parameter(torch.randn(2, config.bits))
         self._optimisers = self._make_optimisers()
         self._triplet_scale = _triplet_scale(config)
         self._label: torch.Tensor | None = None
@@ -111,13 +120,14 @@ class DADH(HashingMethod):
         All zero-filled texts have one code z, at one distance d_iz from an image i. Triplets with a true
         positive p and z as the negative ask for d_iz >= d_ip + m, those with z as the positive and a true
         negative n for d_in >= d_iz + m; together d_in >= d_ip + 2 m. Where donors take the place of z, the
-        option `completed_margin` keeps what z did.
+        option `completed_margin` keeps what z did, and `reference_point` puts a z of its own there.
 
         Args:
             rows: the training set; images are `(n_train, d_image)`.
         """
         self._label = rows.label
-        self._margin = self.config.margin * (self.config.completed_margin if rows.completed else 1.0)
+        doubled = rows.completed and self.reference_points is None
+        self._margin = self.config.margin * (self.config.completed_margin if doubled else 1.0)
         if self.config.standardise != "matrix":
             self._measure_images(rows.image, rows.image_present)
 
@@ -257,13 +267,16 @@ class DADH(HashingMethod):
     def _make_optimisers(self) -> dict[str, torch.optim.Optimizer]:
         config, factors = self.config, self.learning_rate_factors
         rest = nn.ModuleList([self.text_net, self.image_head, self.text_head])
+        others = list(rest.parameters())
+        if self.reference_points is not None:
+            others.append(self.reference_points)
         networks = StreamedAdam(
             [
                 {
                     "params": list(self.image_net.parameters()),
                     "lr": factors.image_net * config.learning_rate,
                 },
-                {"params": list(rest.parameters()), "lr": factors.other_networks * config.learning_rate},
+                {"params": others, "lr": factors.other_networks * config.learning_rate},
             ],
             weight_decay=config.weight_decay,
             fused=True,
@@ -326,9 +339,15 @@ class DADH(HashingMethod):
     ) -> dict[str, torch.Tensor]:
         weights, negative = triplet_weights(label)
         weights = self._scaled_triplets(weights, ~negative)
-        image_to_text, text_to_image = triplet_losses(
+        triplets = triplet_losses(
             image_codes, text_codes, weights, negative, self._margin, by_anchor=by_sample
         )
+        if self.reference_points is not None:
+            codes = torch.stack([image_codes, text_codes])
+            triplets = triplets + reference_losses(
+                codes, self.reference_points, weights, negative, margin=self._margin, by_anchor=by_sample
+            )
+        image_to_text, text_to_image = triplets
         image_targets, text_targets = self._targets(index)
         summed = 1 if by_sample else None
         quantisation = (image_targets - image_codes).square().sum(summed)
