@@ -208,9 +208,10 @@ def ray(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def browser(session: nox.Session) -> None:
-    """The page of `umml serve` in a headless Chromium or Chrome, which must be on the machine."""
+    """The page of `umml serve` and the report in a headless Chromium or Chrome that is on the machine."""
     sync(session, "--package", "umml-integration-tests", "--group", "test", "--group", "browser")
-    session.run("pytest", "tests/integration/test_serve.py", *session.posargs, env={"UMML_BROWSER": "1"})
+    pages = [f"tests/integration/test_{page}.py" for page in ("serve", "report")]
+    session.run("pytest", *pages, *session.posargs, env={"UMML_BROWSER": "1"})
 
 
 @nox.session(python=PYTHONS[0])

@@ -1,4 +1,6 @@
 import csv
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ import pytest
 from running import UMML, run_umml
 from small_grid import SMALL_GRID, make_arrays, prepare
 from umml_cli.main import main
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 
 
 @pytest.fixture
@@ -107,3 +111,23 @@ def photos(tmp_path):
         writer.writeheader()
         writer.writerows(rows)
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless browser; without it the test is skipped, except where it must be there."""
+    missing = [] if CHROMIUM else ["chromium"]
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing.append("playwright")
+    if missing and os.environ.get("UMML_BROWSER"):
+        pytest.fail(f"{missing} must be installed here")
+    if missing:
+        pytest.skip(f"{missing} is not installed; nox -s browser brings playwright")
+    quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync",
+             "--disable-component-update"]  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet, chromium_sandbox=False)
+        yield browser
+        browser.close()

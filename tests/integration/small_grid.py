@@ -60,6 +60,7 @@ def make_arrays(n=60):
         ),
         "text": (labels @ generator.normal(size=(3, 8)) + generator.normal(size=(n, 8))).astype(np.float32),
         "labels": labels,
+        "label_names": np.array(["one", "two", "three"]),
         "train": np.arange(n - 20),
         "query": np.arange(n - 10, n),
     }

@@ -67,9 +67,10 @@ def test_figures_and_report_stand_alone(undisturbed):
     assert sorted(path.suffix for path in (out / "figures").iterdir()) == [".pdf", ".png", ".svg"]
     report = (out / "report.html").read_text()
     assert not re.findall(r"""(?:src|href)=["']?https?:|url\(["']?https?:|@import""", report)
-    assert report.count('class="query"') == 12 * 2 * 6  # queries, directions, cells
+    pages = json.loads(re.search(r'id="pages">(.*?)</script>', report, re.DOTALL)[1])
+    assert [len(found) for run in pages["runs"] for found in run["retrievals"].values()] == [6] * 2 * N_RUNS
+    assert sum(len(run["curves"]["total"]) > 1 for run in pages["runs"]) == N_RUNS - 1  # but the untrained
     assert "data:image/png;base64," in report
-    assert 'class="tile right"' in report
     assert "UIT 60%" in report
 
 

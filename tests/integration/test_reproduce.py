@@ -114,9 +114,9 @@ def test_experiments_of_one_folder_keep_their_own_options_and_runs(umml, tmp_pat
     }  # fmt: skip
     assert len(read_rows(out / "runs.csv")) == 4
     report = (out / "report.html").read_text()
-    assert all(f"<h2>Margin {margin}</h2>" in report for margin in (0.1, 0.9))
+    assert all(f"<h2>Margin {margin}: mAP in every condition</h2>" in report for margin in (0.1, 0.9))
     assert "DADH on small, 16 bits (margin 0.9)</h2>" in report
-    assert report.count("<td>dadh (margin 0.9)</td>") == 2
+    assert report.count('<td class="text">dadh (margin 0.9)</td>') == 2
     before = written(out)
     assert "4 of 4 runs are complete already" in umml("reproduce", "first.toml", "second.toml", *data).stdout
     umml("report", out)
@@ -296,11 +296,11 @@ def test_two_at_once_on_one_folder(undisturbed, small):
 
 
 def retrievals(out):
-    """Queries that the pages of all runs show, and those of the sections."""
+    """Queries that the pages of all runs show, and sections with retrieval examples."""
     text = (out / "report.html").read_text()
     pages = json.loads(re.search(r'id="pages">(.*?)</script>', text, re.DOTALL)[1])
     shown = sum(len(found) for run in pages["runs"] for found in run["retrievals"].values())
-    return shown, text.count('class="query"')
+    return shown, text.count('<div class="examples"')
 
 
 def test_a_data_file_that_changes_makes_new_runs(undisturbed, small, umml):

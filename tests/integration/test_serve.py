@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +14,6 @@ import cmh_data
 import pytest
 from running import UMML, run_umml
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
 SHOTS = os.environ.get("UMML_SCREENSHOTS")
 
 
@@ -79,26 +77,6 @@ def test_a_port_in_use_is_named(model):
         done = run_umml(model.parent, "serve", "model", "--port", taken.getsockname()[1], check=False)
     assert done.returncode == 2
     assert "Nothing can listen on 127.0.0.1 port" in done.stderr
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A headless browser; without it the test is skipped, except where it must be there."""
-    missing = [] if CHROMIUM else ["chromium"]
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing.append("playwright")
-    if missing and os.environ.get("UMML_BROWSER"):
-        pytest.fail(f"{missing} must be installed here")
-    if missing:
-        pytest.skip(f"{missing} is not installed; nox -s browser brings playwright")
-    quiet = ["--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync",
-             "--disable-component-update"]  # fmt: skip
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet, chromium_sandbox=False)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

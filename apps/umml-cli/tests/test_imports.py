@@ -25,7 +25,10 @@ def test_a_training_loads_neither_the_grid_nor_tables_nor_figures(tmp_path):
     names = loaded("train", "emoji", "--preset", "small", "--epochs", "1", cwd=tmp_path)
     assert "umml_cli.runs.perform" in names
     assert not {name for name in names if name.startswith(("umml_cli.grid", "umml_cli.results"))}
-    assert {name for name in names if name.startswith("umml_cli.report.")} == {"umml_cli.report.run_table"}
+    reports = ("gallery", "page_templates", "run_pages", "run_report", "run_table")
+    assert {name for name in names if name.startswith("umml_cli.report.")} == {
+        f"umml_cli.report.{name}" for name in reports
+    }
     assert "matplotlib" not in names
 
 

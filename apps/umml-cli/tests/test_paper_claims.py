@@ -1,7 +1,7 @@
 """The paper's findings, looked for in numbers made up and in the paper's own."""
 
 import pytest
-from umml_cli.report.page import headline
+from umml_cli.report.summary import headline
 from umml_cli.results.paper_claims import FINDINGS, Evidence, find, findings_markdown
 from umml_cli.results.published import maps_of
 from umml_cli.results.series import Score, Series
@@ -85,7 +85,9 @@ def test_what_is_not_significant_counts_for_neither_side():
     assert row.evidence.verdict == "unclear"
     assert str(find([known])[0].evidence) == "3 of 4"
     stored = Stored(known.dataset, known.method, known.bits, known.scores)
-    assert headline(stored)[-1].endswith("in 2 of 4 comparisons; it loses in 1, 1 are not significant.")
+    assert headline(stored)[-1].endswith(
+        "in 2 of 4 comparisons; opposite direction in 1, not significant in 1."
+    )
 
 
 def test_a_larger_part_must_be_significant_as_well():

@@ -110,6 +110,7 @@ def train(
         options_of,
     )
     from umml_cli.inputs.pixels import encode_pixels
+    from umml_cli.report.run_report import write_run_report
     from umml_cli.report.run_table import result_table
     from umml_cli.runs.cells import Cell
     from umml_cli.runs.completion import choose_completion
@@ -181,5 +182,7 @@ def train(
         specification, dataset, out=out, console=console, views_of=None if pixels is None else pixels.crops_of
     )
     console.print(result_table(result))
-    print_notes(console, RunCodes.load(RunStore(out).folder(specification).codes).collapsed())
-    console.print(f"Run folder: {RunStore(out).folder(specification).path}", soft_wrap=True)
+    folder = RunStore(out).folder(specification)
+    print_notes(console, RunCodes.load(folder.codes).collapsed())
+    report = write_run_report(result, folder, dataset)
+    console.print(f"Run folder: {folder.path}    Report: {report}", soft_wrap=True)

@@ -222,6 +222,11 @@ def built_in_names() -> list[str]:
     )
 
 
+def paper_names() -> list[str]:
+    """Names of the paper's tables and figures among them."""
+    return [name for name in built_in_names() if name.startswith(("table", "figure"))]
+
+
 def built_in_experiment(name: str) -> Experiment:
     """An experiment that comes with the app."""
     return Experiment.model_validate(_built_in_values(name))
@@ -248,7 +253,7 @@ def read_experiment(path: Path) -> Experiment:
 
 def find_experiments(names: Iterable[str]) -> dict[str, Experiment]:
     """Experiments by name: built-in ones, files by their path, "all" for everything of the paper."""
-    known = [name for name in built_in_names() if name.startswith(("table", "figure"))]
+    known = paper_names()
     wanted = [each for name in names for each in (known if name == "all" else [name])]
     found: dict[str, Experiment] = {}
     origins: dict[str, str] = {}

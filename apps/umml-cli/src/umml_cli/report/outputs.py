@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cmh_files import remove_leftovers
 
 from umml_cli.errors import UserError
+from umml_cli.grid.experiment import built_in_experiment, paper_names
 from umml_cli.grid.reproduction import FILE, Reproduction
 from umml_cli.inputs.data_sources import BUILT_IN, open_data
 from umml_cli.report.figures import draw_figures, save_figure, share_figure
@@ -26,14 +27,21 @@ if TYPE_CHECKING:
 
     from cmh_data import PairedDataset
 
-    from umml_cli.grid.experiment import Experiment
-    from umml_cli.report.gallery import Gallery
+    from umml_cli.grid.experiment import Experiment, TableKind
     from umml_cli.report.page import Exhibit
     from umml_cli.results.series import Series
     from umml_cli.runs.store import RunResult
     from umml_cli.terms import Selection
+
 TITLE = "Unpaired training of cross-modal hashing: the UMML paper's experiments"
-GALLERY_PERCENT = 60
+TABLE_TITLES: Mapping[TableKind, str] = {
+    "cells": "mAP in every condition",
+    "best": "Best scheme of each share",
+    "unpaired": "Training without a single pair",
+    "classes": "mAP by class",
+    "completion": "mAP with completed pairs",
+    "leaderboard": "Every method beside the others",
+}
 
 
 def write_outputs(
@@ -61,22 +69,24 @@ def write_outputs(
         The series, one for each data set, method and setting.
     """
     from umml_cli.report.page import Section, render_report  # noqa: PLC0415 - templates only when there is something to show
-    from umml_cli.report.run_pages import run_pages  # noqa: PLC0415 - as above
+    from umml_cli.report.run_pages import RunPages  # noqa: PLC0415 - as above
 
     for folder in (out, out / "tables", out / "figures"):
         remove_leftovers(folder)
     store = store or RunStore(out / RUNS)
     exhibits = []
     all_series = collect(results, selection=selection, store=store)
-    for name, (experiment, settings) in (exhibited or {}).items():
+    exhibited = exhibited or {}
+    for name, (experiment, settings) in exhibited.items():
         own = [
             result
             for series in all_series if series.setting_id in settings
             for result in series.results if result.specification.seed < experiment.seeds
         ]  # fmt: skip
         own_series = collect(own, selection=selection, store=store)
-        exhibits += _write_exhibit(name, experiment, own_series, datasets=datasets, out=out)
-    sections = []
+        heads = "" if is_of_paper(name, experiment) or len(exhibited) == 1 else f"{experiment.title}: "
+        exhibits += _write_exhibit(name, experiment, own_series, datasets=datasets, out=out, heads=heads)
+    sections, pages = [], RunPages()
     taken: set[str] = set()
     for series in all_series:
         name = f"{series.dataset}-{series.method}-{series.bits}"
@@ -84,19 +94,15 @@ def write_outputs(
         taken.add(name)
         figure_svg = save_figure(share_figure(series), out / "figures" / name)
         dataset = data_of(series, datasets)
-        sections.append(
-            Section(
-                series=series,
-                figure_svg=figure_svg,
-                gallery=None if dataset is None else _gallery(dataset, series.results, store),
-                results=series.results,
-            )
-        )
-    pages = run_pages(all_series, datasets) if exhibited else None
+        sections.append(Section(series=series, figure_svg=figure_svg, results=series.results))
+        for result in series.results:
+            pages.add(result, store.folder(result.specification), dataset, series.variant)
     findings = find(all_series)
     if findings:
         write_text(out / "findings.md", findings_markdown(findings))
-    write_text(out / "report.html", render_report(title, sections, exhibits, pages, findings))
+    of_paper = any(is_of_paper(name, experiment) for name, (experiment, _) in exhibited.items())
+    report = render_report(title, sections, exhibits, pages, findings if of_paper else ())
+    write_text(out / "report.html", report)
     write_text(out / "summary.csv", summary_csv(all_series))
     write_text(out / "runs.csv", runs_csv(results))
     return all_series
@@ -150,8 +156,9 @@ def write_reproduction(
         out: output folder.
         datasets: data sets by name, as for `write_outputs`.
     """
+    own = [each.title for name, each in reproduction.experiments.items() if not is_of_paper(name, each)]
     return write_outputs(
-        TITLE,
+        "; ".join(dict.fromkeys(own)) or TITLE,
         list(RunStore(out / RUNS).results(reproduction.specifications)),
         datasets=datasets,
         out=out,
@@ -163,6 +170,11 @@ def write_reproduction(
     )
 
 
+def is_of_paper(name: str, experiment: Experiment) -> bool:
+    """Whether an experiment is one of the paper's, perhaps with fewer methods, rather than somebody's own."""
+    return name in paper_names() and experiment.title == built_in_experiment(name).title
+
+
 def _write_exhibit(
     name: str,
     experiment: Experiment,
@@ -170,8 +182,18 @@ def _write_exhibit(
     *,
     datasets: Mapping[str, PairedDataset],
     out: Path,
+    heads: str,
 ) -> list[Exhibit]:
-    """Write the tables and figures of one experiment, and return them for the report."""
+    """Write the tables and figures of one experiment, and return them for the report.
+
+    Args:
+        name: the experiment's name.
+        experiment: what to show.
+        all_series: the numbers of its runs.
+        datasets: data sets by name.
+        out: output folder.
+        heads: what the headings begin with; a paper's experiment is headed by its own title.
+    """
     from umml_cli.report.page import Exhibit  # noqa: PLC0415 - as above
 
     label_names = {
@@ -179,28 +201,24 @@ def _write_exhibit(
         for series in all_series
         if (dataset := data_of(series, datasets)) is not None
     }
+
+    def head(kind: str, *, several: bool = False) -> str:
+        if is_of_paper(name, experiment):
+            return f"{experiment.title}: {kind}" if several else experiment.title
+        return heads + (kind if heads or kind.startswith("mAP") else kind[0].upper() + kind[1:])
+
     exhibits = []
     for table in paper_tables(name, experiment, all_series, label_names=label_names):
         for suffix, render in ((".md", to_markdown), (".csv", to_csv), (".tex", to_latex)):
             write_text(out / "tables" / f"{table.name}{suffix}", render(table))
-        exhibits.append(Exhibit(experiment.title, table=table))
+        title = head(TABLE_TITLES[experiment.table or "cells"])
+        exhibits.append(Exhibit(title + table.title.removeprefix(experiment.title), table=table))
     shown = experiment.shown(all_series)
     kinds = experiment.figure or ()
     for kind in kinds if shown else ():
         for suffix, figure in draw_figures(kind, shown, label_names=label_names):
             file_name = slug(name, kind if len(kinds) > 1 else "", suffix)
             svg = save_figure(figure, out / "figures" / file_name)
-            exhibits.append(Exhibit(f"{experiment.title}: {FIGURE_TITLES[kind]}", figure_svg=svg))
+            title = head(FIGURE_TITLES[kind], several=len(kinds) > 1)
+            exhibits.append(Exhibit(f"{title} ({suffix})" if suffix else title, figure_svg=svg))
     return exhibits
-
-
-def _gallery(dataset: PairedDataset, results: Sequence[RunResult], store: RunStore) -> Gallery:
-    """Retrievals of the first seed in the cells to compare: paired, 60% of each scheme, untrained."""
-    from umml_cli.report.gallery import make_gallery  # noqa: PLC0415 - as above
-
-    shown = {
-        result.specification.cell: store.folder(result.specification)
-        for result in results
-        if result.specification.seed == 0 and result.specification.cell.percent in {0, GALLERY_PERCENT}
-    }
-    return make_gallery(dataset, shown)

@@ -1,38 +1,51 @@
-"""The self-contained HTML report: what came out, the figure, retrievals to look at, and what was run."""
+"""The self-contained HTML report of a grid: the result, its figure, tables, examples, and every run."""
 
 from __future__ import annotations
 
-import json
+import re
 from dataclasses import dataclass
-from importlib.resources import files
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
+from umml_cli.report.page_templates import CREDIT, inline_svg, render, script_json
 from umml_cli.report.paper_tables.table import ROW_TITLES
+from umml_cli.report.run_pages import compared
+from umml_cli.report.summary import headline, result_sentence
 from umml_cli.report.terminal_tables import entry
-from umml_cli.results.paper_claims import REMARKS, TITLES, keeping_wins
+from umml_cli.results.paper_claims import REMARKS, TITLES
 from umml_cli.results.series import spread_remark
 from umml_cli.terms import (
     SCHEME_TITLES,
     SELECTION_TITLES,
     SIGNIFICANCE_REMARK,
-    TASK_TITLES,
     TASKS,
-    UNPAIRED,
     method_remark,
-    split_label,
+    method_title,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from umml_cli.report.gallery import Gallery
-    from umml_cli.report.paper_tables.table import PaperTable
+    from umml_cli.report.paper_tables.table import PaperTable, Row
+    from umml_cli.report.run_pages import RunPages
     from umml_cli.results.paper_claims import FindingRow
     from umml_cli.results.series import Series
     from umml_cli.runs.store import RunResult
+
+MOST_COLUMNS = 8
+"""Columns of numbers that a page is wide enough for; wider tables are shown in parts."""
+
+FLAT = 0.62
+"""Height of a figure as a part of its width, up to which it fits on the first screen."""
+
+FILTERS = {
+    "method": "method",
+    "dataset": "data set",
+    "scheme": "scheme",
+    "bits": "bits",
+    "seed": "seed",
+}
+"""Entry of a run that is filtered by, and its title."""
 
 
 @dataclass(frozen=True)
@@ -57,56 +70,19 @@ class Section:
     Args:
         series: the numbers.
         figure_svg: the figure as SVG text.
-        gallery: retrievals, or None to leave them out.
         results: the runs behind the numbers.
     """
 
     series: Series
     figure_svg: str
-    gallery: Gallery | None
     results: Sequence[RunResult]
-
-
-def headline(series: Series) -> list[str]:
-    """The findings in plain sentences, from the numbers of this series alone."""
-    sentences = []
-    paired = {task: series.score("paired", 0, task) for task in TASKS}
-    untrained = {task: series.score("untrained", 0, task) for task in TASKS}
-    if all(paired.values()) and all(untrained.values()):
-        said = " and ".join(
-            f"{paired[task].mean:.2f} {TASK_TITLES[task]} (untrained {untrained[task].mean:.2f})"  # type: ignore[union-attr]
-            for task in TASKS
-        )
-        sentences.append(f"With every training pair kept, the mAP is {said}.")
-    changes = {
-        scheme: {task: series.change_percent(cell, task) for task in TASKS}
-        for cell in series.cells
-        for scheme in UNPAIRED
-        if cell.scheme == scheme and cell.percent == 60
-    }
-    for scheme, change in changes.items():
-        if None not in change.values():
-            said = ", ".join(f"{TASK_TITLES[task]} by {change[task]:+.0f}%" for task in TASKS)
-            sentences.append(f"60% {SCHEME_TITLES[scheme]} changes {said}.")
-    kept = keeping_wins(series)
-    if kept is not None:
-        rest = (
-            ""
-            if kept.not_significant is None
-            else f"; it loses in {kept.opposite}, {kept.not_significant} are not significant"
-        )
-        sentences.append(
-            f"Keeping the unpaired samples beats throwing as many away in {kept.shown} of {kept.of} "
-            f"comparisons{rest}."
-        )
-    return sentences
 
 
 def render_report(
     title: str,
     sections: Sequence[Section],
-    exhibits: Sequence[Exhibit] = (),
-    pages: Mapping[str, Any] | None = None,
+    exhibits: Sequence[Exhibit],
+    pages: RunPages,
     findings: Sequence[FindingRow] = (),
 ) -> str:
     """The report as one HTML text without any external address.
@@ -115,51 +91,221 @@ def render_report(
         title: heading of the page.
         sections: one for each series.
         exhibits: tables and figures of experiments.
-        pages: what `run_pages` gives: a page for every run, shown on request.
+        pages: every run.
         findings: the paper's findings, looked for in these numbers.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(_resource("report.html"))
-    return template.render(
+    all_series = [section.series for section in sections]
+    schemes = {cell.title: cell.scheme for series in all_series for cell in series.cells}
+    runs = {run["id"]: run for run in pages.runs}
+    lead, rest, figures = _lead(sections, exhibits)
+    datasets = {series.dataset for series in all_series}
+    shown = [
+        _shown_exhibit(number, exhibit, schemes, datasets) for number, exhibit in enumerate(rest, start=1)
+    ]
+    series_shown = [
+        _shown_section(number, section, runs, svg)
+        for number, (section, svg) in enumerate(zip(sections, figures, strict=True), start=1)
+    ]
+    contents = [(one["anchor"], one["title"]) for one in shown]
+    contents += [(one["anchor"], one["series"].title) for one in series_shown]
+    contents += [("findings", "The paper's findings")] if findings else []
+    contents += [("setup", "Experimental setup"), ("runs", "All runs")]
+    return render(
+        "report.html",
         title=title,
-        sections=sections,
-        exhibits=exhibits,
-        pages=pages,
+        result=result_sentence(all_series),
+        lead=lead,
+        schemes={name: SCHEME_TITLES[name] for name in dict.fromkeys(schemes.values())},
+        contents=contents,
+        filters=_filters(pages.runs),
+        exhibits=shown,
+        sections=series_shown,
         findings=findings,
         finding_titles=TITLES,
         finding_remarks=REMARKS,
-        pages_json=_script_json(pages),
-        script=Markup(_resource("report.js")),  # noqa: S704 - our own file
-        row_titles=ROW_TITLES,
-        selection_titles=SELECTION_TITLES,
-        tasks=TASKS,
-        task_titles=TASK_TITLES,
-        method_remark=method_remark,
-        method_name=lambda label: split_label(label)[0],
-        scheme_titles=SCHEME_TITLES,
-        significance_remark=SIGNIFICANCE_REMARK,
-        spread_remark=spread_remark,
-        entry=entry,
-        headline=headline,
-        inline_svg=inline_svg,
+        setup=_setup(sections),
+        runs=pages.runs,
+        pages=script_json(pages.as_json()),
+        credit=CREDIT if pages.with_emoji else "",
     )
 
 
-def _resource(name: str) -> str:
-    return files("umml_cli").joinpath("report", "templates", name).read_text(encoding="utf-8")
+def _lead(
+    sections: Sequence[Section], exhibits: Sequence[Exhibit]
+) -> tuple[dict[str, Any] | None, Sequence[Exhibit], list[str]]:
+    """The figure of the first screen, the other exhibits, and the sections' figures ("" for the lead's).
+
+    An experiment's figure comes first where it fits on a screen.
+    """
+    figures = [_figure(section) for section in sections]
+    for exhibit in exhibits:
+        if exhibit.figure_svg is not None and _height(exhibit.figure_svg) <= FLAT:
+            others = [other for other in exhibits if other is not exhibit]
+            svg = inline_svg(exhibit.figure_svg, exhibit.title)
+            return {"svg": svg, "caption": exhibit.title}, others, figures
+    for place, section in enumerate(sections):
+        if figures[place]:
+            lead = {"svg": figures[place], "caption": section.series.title}
+            return lead, exhibits, [*figures[:place], "", *figures[place + 1 :]]
+    return None, exhibits, figures
 
 
-def _script_json(value: object) -> Markup:
-    """JSON that can stand in a script element, whatever texts it holds."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - no element can end the script
+def _figure(section: Section) -> str:
+    """The figure of a series that has more than one share of unpaired samples to draw, else ""."""
+    if not any(cell.percent for cell in section.series.cells):
+        return ""
+    return inline_svg(section.figure_svg, f"mAP against affected training pairs: {section.series.title}")
 
 
-def inline_svg(text: str) -> Markup:
-    """The `<svg>` element of an SVG file made by this program, scaled to the width of the page."""
-    element = text[text.index("<svg") :]
-    start, rest = element.split(">", 1)
-    attributes = [part for part in start.split('" ') if not part.startswith(("width=", "height="))]
-    return Markup('" '.join(attributes) + ' class="figure">' + rest)  # noqa: S704 - matplotlib's own output
+def _height(svg: str) -> float:
+    """Height of a figure as a part of its width."""
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    return float(box[2]) / float(box[1]) if box else 1.0
+
+
+def _filters(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What can be chosen, where there is a choice: name to title and options of value and text."""
+    found = {}
+    for name, title in FILTERS.items():
+        values = list(dict.fromkeys(run[name] for run in runs))
+        if name in {"bits", "seed"}:
+            values.sort()
+        if len(values) > 1:
+            options = [(value, method_title(value) if name == "method" else str(value)) for value in values]
+            found[name] = {"title": title, "options": options}
+    return found
+
+
+def _shown_exhibit(
+    number: int, exhibit: Exhibit, schemes: Mapping[str, str], datasets: Collection[str]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {"anchor": f"exhibit-{number}", "title": exhibit.title, "table": exhibit.table}
+    if exhibit.table is None:
+        return {**shown, "svg": inline_svg(exhibit.figure_svg or "", exhibit.title)}
+    rows = exhibit.table.rows
+    kinds = dict(ROW_TITLES)
+    if not any(row.kind == "published" for row in rows):  # nothing that ours would have to be told from
+        kinds |= {"ours": "", "change": "change %"}
+    return {
+        **shown,
+        "parts": column_parts(exhibit.table, schemes, datasets),
+        "row_groups": _row_groups(exhibit.table),
+        "label_titles": exhibit.table.label_titles[_n_headings(exhibit.table) :],
+        "n_headings": _n_headings(exhibit.table),
+        "kinds": kinds,
+    }
+
+
+def column_parts(
+    table: PaperTable, schemes: Mapping[str, str], datasets: Collection[str]
+) -> list[dict[str, Any]]:
+    """The columns of a table in parts that a page is wide enough for; groups stay together.
+
+    Args:
+        table: the table.
+        schemes: title of a cell to its scheme.
+        datasets: names that a group of columns may have.
+    """
+    groups: list[tuple[str, list[dict[str, Any]]]] = []
+    for index, (group, title) in enumerate(table.columns):
+        if not groups or groups[-1][0] != group:
+            groups.append((group, []))
+        groups[-1][1].append({"index": index, "title": title, "scheme": schemes.get(title, "")})
+    parts: list[list[tuple[str, list[dict[str, Any]]]]] = [[]]
+    for one in groups:
+        if parts[-1] and sum(len(columns) for _, columns in [*parts[-1], one]) > MOST_COLUMNS:
+            parts.append([])
+        parts[-1].append(one)
+    return [
+        {
+            "groups": part,
+            "n_columns": sum(len(columns) for _, columns in part),
+            "dataset": part[0][0] if len(part) == 1 and part[0][0] in datasets else "",
+        }
+        for part in parts
+    ]
+
+
+def _n_headings(table: PaperTable) -> int:
+    """How many of a table's leading columns become headings above its rows: the task, where it is one."""
+    return int(table.label_titles[0] == "task" and len(table.label_titles) > 1)
+
+
+def _row_groups(table: PaperTable) -> list[tuple[str, list[Row]]]:
+    """The rows below their headings; all below "" where there is none."""
+    grouped = _n_headings(table)
+    return [
+        (heading, list(members))
+        for heading, members in groupby(table.rows, lambda row: row.labels[0] if grouped else "")
+    ]
+
+
+def _shown_section(number: int, section: Section, runs: Mapping[str, Any], svg: str) -> dict[str, Any]:
+    series = section.series
+    side_by_side = [runs[result.specification.run_id] for result in compared(section.results)]
+    return {
+        "anchor": f"series-{number}",
+        "series": series,
+        "svg": svg,
+        "sentences": headline(series),
+        "rows": [(cell, [entry(series, cell, task) for task in TASKS]) for cell in series.cells],
+        "remarks": _section_remarks(series),
+        "compared": side_by_side,
+        "has_data": any(run["has_data"] for run in side_by_side),
+        "has_examples": any(run["retrievals"] for run in side_by_side),
+        "has_curves": any(len(points) > 1 for run in side_by_side for points in run["curves"].values()),
+    }
+
+
+def _section_remarks(series: Series) -> list[str]:
+    discarded = any(cell.scheme == "SD" for cell in series.cells)
+    better = (
+        "★ the best at this share. Better strategy: keeping unpaired samples or discarding as many, with the "
+        "gain in mAP (at 100%, discarding leaves an untrained network)."
+    )
+    return [
+        remark
+        for remark in (better if discarded else "", spread_remark([series]), SIGNIFICANCE_REMARK)
+        if remark
+    ]
+
+
+def _setup(sections: Iterable[Section]) -> dict[str, Any]:
+    """What all series have in common, and what each has of its own."""
+    facts = [(section.series, _facts(section)) for section in sections]
+    common = {
+        name: value
+        for name, value in facts[0][1].items()
+        if all(other.get(name) == value for _, other in facts)
+    }
+    own = [
+        (series, {name: value for name, value in values.items() if name not in common})
+        for series, values in facts
+    ]
+    return {"common": common, "own": own}
+
+
+def _facts(section: Section) -> dict[str, str]:
+    results = section.results
+    first, spec = results[0], results[0].specification
+    seeds = sorted({result.specification.seed for result in results})
+    seconds = sum(result.seconds.get("training", 0) for result in results)
+    environment = first.environment
+    n_rows = first.training_pairs.get("rows", 0)
+    packages, threads = environment.get("packages"), environment.get("threads")
+    versions = [f"{name} {number}" for name, number in packages.items()] if isinstance(packages, dict) else []
+    return {
+        "measure": first.measure,
+        "epoch": SELECTION_TITLES[section.series.selection],
+        "change": "(mAP / mAP paired \N{MINUS SIGN} 1) \N{MULTIPLICATION SIGN} 100 (UMML paper, eq. 4)",
+        "unpairing": "the first p of every 100 training rows; for UIT the first p/2 lose their text and the "
+        "last p/2 their image; labels are kept",
+        "data": f"{spec.dataset}, digest {spec.data_digest[:16]}, {n_rows} training rows",
+        "method": f"{spec.method}{method_remark(spec.label)} {spec.method_version}, {spec.bits} bits, "
+        f"{spec.epochs} epochs, batch size {spec.batch_size or 'all rows'}",
+        "options": ", ".join(f"{name} {value}" for name, value in spec.options.items()),
+        "runs": f"{len(results)}, seeds {', '.join(map(str, seeds))}; {seconds:.0f} s of training altogether",
+        "software": ", ".join([f"Python {environment.get('python')}", *versions]),
+        "machine": f"{environment.get('platform')}, {environment.get('device')}, "
+        f"{threads} thread{'' if threads == 1 else 's'} a run",
+    }

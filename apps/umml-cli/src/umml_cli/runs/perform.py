@@ -188,6 +188,7 @@ class _Run:
             database=self._database,
             left_out=_left_out(dataset=self._dataset, codes=last_codes),
             published_data=published_name(self._dataset),
+            one_space=self._method.one_space,
             plan_digest=plan.digest,
             donors=None
             if self._donors is None

@@ -72,6 +72,7 @@ class RunResult(BaseModel):
             image or a text, items ranked by the other side, retrieval rows with neither.
         published_data: short name of the published data set that the data are, None where they are none:
             simulated, cut, or with other labels. Published numbers stand beside these only.
+        one_space: whether images and texts have codes in one space, so that an item's two can be compared.
         plan_digest: digest of the unpairing plan.
         donors: where missing items are completed, for "image" and "text" the rows that miss one, those
             without a donor, those with donors of the very same labels, and the median number of donors.
@@ -91,6 +92,7 @@ class RunResult(BaseModel):
     database: dict[str, dict[str, int]] | None = None
     left_out: dict[str, int] = Field(default_factory=dict)
     published_data: str | None = None
+    one_space: bool = True
     plan_digest: str
     donors: dict[str, dict[str, float]] | None = None
     environment: dict[str, JsonValue]

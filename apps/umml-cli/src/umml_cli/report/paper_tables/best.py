@@ -55,12 +55,12 @@ def best_tables(exhibited: Exhibited) -> list[PaperTable]:
                         note = len(notes)
                     printed.append(Entry() if known is None else Entry(str(known), known.gain, note=note))
             labels = (TASK_TITLES[task], line_label(method, bits, shown))
-            rows.append(Row(labels, "ours", tuple(ours), method))
+            rows.append(Row(labels, "ours", tuple(ours), method, bits))
             if any(entry.text != ABSENT for entry in printed):
-                rows.append(Row(labels, "published", tuple(printed), method))
+                rows.append(Row(labels, "published", tuple(printed), method, bits))
     columns = tuple((dataset, f"{percent:g}%") for dataset in datasets for percent in percents)
     remarks = (
-        *run_remarks(shown)[:2],
+        *run_remarks(shown)[:-2],
         "The best of UI, UT, UIT and SD at each share, and its gain over SD in percent.",
         "At 100% the gain is that over the untrained network.",
         SIGNIFICANCE_REMARK,

@@ -94,7 +94,7 @@ def cells_tables(exhibited: Exhibited) -> list[PaperTable]:
                         )
                     )
             rows += [
-                Row(labels, kind, tuple(of_kind), method) for kind, of_kind in entries.items()
+                Row(labels, kind, tuple(of_kind), method, bits) for kind, of_kind in entries.items()
                 if kind == "ours" or any(entry.value is not None for entry in of_kind)
             ]  # fmt: skip
     columns = tuple((dataset, cell.title) for dataset in datasets for cell in cells)

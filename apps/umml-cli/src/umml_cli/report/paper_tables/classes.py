@@ -66,7 +66,7 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
         counts = (scores.queries[label], scores.relevant[label])
         row = [Entry(str(count), float(count)) for count in counts]
         row += [_number(read(label), digits) for read, _, digits in numbers]
-        rows.append(Row((title,), "ours", tuple(row), series.method))
+        rows.append(Row((title,), "ours", tuple(row), series.method, series.bits))
         printed_row = published_classes().get(title.lower()) if is_papers else None
         if printed_row is not None:
             values = [float(printed_row[column]) for column in ("queries", "relevant")]
@@ -75,7 +75,7 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
                 _number(float(printed_row[column]) if column in printed_row else None, digits)
                 for _, column, digits in numbers
             ]
-            rows.append(Row((title,), "published", tuple(row), series.method))
+            rows.append(Row((title,), "published", tuple(row), series.method, series.bits))
     remarks = (
         f"{method_title(series.method)} on {series.dataset}, {series.bits} bits, mean over seeds.",
         f"Ours: {SELECTION_TITLES[series.selection]}.",

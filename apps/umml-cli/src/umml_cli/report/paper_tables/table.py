@@ -57,12 +57,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: what it is about, its kind of number, its entries, and its method where it has one."""
+    """One line: what it is about, its kind of number, its entries, its method and code length if any."""
 
     labels: tuple[str, ...]
     kind: RowKind
     entries: tuple[Entry, ...]
     method: str = ""
+    bits: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,13 @@ def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
             series.dataset for series in shown if series.dataset in PRINTED and not series.printed_dataset
         )
     ]
+    published = ["Published: one run, the best epoch on the test queries."]
+    if not any(series.printed_dataset in PRINTED for series in shown):
+        published = []
+    said = " ".join([*published, *missing])
     return (
         f"Ours: {SELECTION_TITLES[shown[0].selection]}; {counted}.{spread}",
-        " ".join(["Published: one run, the best epoch on the test queries.", *missing]),
+        *([said] if said else []),
         "Change: (mAP / mAP paired - 1) * 100. Bold: the best method of a column.",
         SIGNIFICANCE_REMARK,
     )

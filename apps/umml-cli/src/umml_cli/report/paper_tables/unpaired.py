@@ -67,15 +67,15 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
             )
             known.append(plain_entry(value))
             difference.append(difference_entry(score, value))
-        rows.append(Row(label, "ours", tuple(ours), method))
+        rows.append(Row(label, "ours", tuple(ours), method, bits))
         if any(entry.value is not None for entry in known):
             rows += [
-                Row(label, "published", tuple(known), method),
-                Row(label, "difference", tuple(difference), method),
+                Row(label, "published", tuple(known), method, bits),
+                Row(label, "difference", tuple(difference), method, bits),
             ]
     titles = tuple((dataset, TASK_TITLES[task]) for dataset, task in columns)
     remarks = (
-        *run_remarks(shown)[:2],
+        *run_remarks(shown)[:-2],
         "Ours: 50% of the images without text and 50% of the texts without image, so that no pair is left.",
         NOT_RUN,
         *([OWN_ROWS] if any(split_label(series.method)[1] for series in shown) else []),
