@@ -80,6 +80,13 @@ INSTEAD = {
         "minutes",
     ),
     (
+        "uv run umml reproduce docs/completion-reference.toml --data emoji --data wikipedia=wikipedia.npz "
+        "--validation 20"
+    ): (
+        "uv run umml reproduce docs/completion-reference.toml --data emoji --validation 20 --plan",
+        "minutes",
+    ),
+    (
         "uv run umml reproduce docs/completion-neighbours.toml --data emoji --data wikipedia=wikipedia.npz "
         "--validation 20"
     ): (
