@@ -1,4 +1,4 @@
-"""Every command of README.md and docs/*.md runs as written, in a clone, one document after another.
+"""Every command of README.md and docs/ runs as written, in a clone, one document after another.
 
 `uv run` finds the clone's workspace and takes the environment of these tests; nothing is fetched. A command
 that would take long, or needs what a test has not, is replaced below, with the reason.
@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import documents
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "apps" / "umml-cli" / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *documents(),
 ]
 PROGRAMS = ("cd ", "git ", "pip ", "python ", "umml ", "uv ", "uvx ")
 
@@ -26,9 +27,11 @@ RESULTS = (
     "umml reproduce table3 table4 table5 table6 table7 figure5 figure6 figure7 figure9 "
     "--data wikipedia=wikipedia.npz --data webnews=webnews.npz --seeds 3 --evaluate-every 10"
 )
+PAPER_DATA = "--data mirflickr25k=mir.h5 --data nuswide-tc21=nus.h5"
 CLUSTER = (
-    "umml reproduce all --executor ray:10.0.0.5:6379 --device cuda --gpus-per-run 0.5 --out /shared/paper ..."
+    "umml reproduce all --executor ray:10.0.0.5:6379 --device cuda --gpus-per-run 0.5 --out /shared/paper"
 )
+GPU = "umml train data.npz --preset small --device cuda --precision bf16"
 CPU = "uv pip install --torch-backend cpu --editable apps/umml-cli"
 COMPLETION = (
     "uv run umml reproduce docs/completion.toml --data wikipedia=wikipedia.npz --data webnews=webnews.npz "
@@ -45,6 +48,8 @@ GAPS = "uv run umml train photos.h5 --method dadh --preset small --bits 64 --see
 SMALL = "--set batch_size=16 --epochs 2"
 # As written -> (what runs in its place, why).
 INSTEAD = {
+    GPU: ("umml train --help", "needs a GPU"),
+    f"{CLUSTER} {PAPER_DATA}": ("true", "needs a cluster: test_ray has one"),
     "pip install uv": ("uv --version", "it is here, and tests fetch nothing"),
     "uv run umml quickstart": ("uv run umml quickstart --help", "minutes: as written in the slow test below"),
     "umml quickstart": ("umml quickstart --help", "as above"),
@@ -100,7 +105,7 @@ INSTEAD = {
     f"{PAPER} --device cuda": (f"{PAPER} --plan", "a day on a GPU"),
     "umml reproduce my-grid.toml --data emoji": ("true", "the reader's own grid: test_reproduce has some"),
     "pip install 'umml-cli[ray]'": ("true", "on no index yet"),
-    CLUSTER: ("true", "needs a cluster: test_ray has one"),
+    f"{CLUSTER} ...": ("true", "needs a cluster: test_ray has one"),
     f"umml data build hanzi {DEBS} --protocol hanzi --out hanzi.h5": (
         "true",
         "test_debian has small packages",
@@ -235,6 +240,11 @@ def test_every_command_runs_as_written(document, run, tmp_path):
         else:
             folder = folder or run.clone()
             run(INSTEAD.get(command, (command,))[0], folder)
+
+
+def test_a_command_that_does_not_run_is_caught(run, tmp_path):
+    with pytest.raises(AssertionError, match="umml evaluate --defintion all"):
+        run("umml evaluate --defintion all", tmp_path)
 
 
 def test_no_replacement_outlives_its_command():

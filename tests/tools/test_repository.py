@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from affected import package_folders
+from documents import documents as pages
 from release import newest_version
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +65,7 @@ def test_the_floors_hold_packages_only():
 def test_links_between_documents_lead_somewhere():
     documents = [
         *ROOT.glob("*.md"),
-        *ROOT.glob("docs/*.md"),
+        *pages(),
         *ROOT.glob("packages/*/*.md"),
         *ROOT.glob("apps/*/*.md"),
     ]
