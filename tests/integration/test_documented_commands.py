@@ -31,6 +31,8 @@ PAPER_DATA = "--data mirflickr25k=mir.h5 --data nuswide-tc21=nus.h5"
 CLUSTER = (
     "umml reproduce all --executor ray:10.0.0.5:6379 --device cuda --gpus-per-run 0.5 --out /shared/paper"
 )
+TUTORIAL = "uv run umml train emoji --preset small --epochs 10 --bits 64"
+TRAININGS = ("--out paired", "--unpaired-images 60 --out ui60", "--discard 60 --out sd60")
 GPU = "umml train data.npz --preset small --device cuda --precision bf16"
 CPU = "uv pip install --torch-backend cpu --editable apps/umml-cli"
 COMPLETION = (
@@ -48,6 +50,7 @@ GAPS = "uv run umml train photos.h5 --method dadh --preset small --bits 64 --see
 SMALL = "--set batch_size=16 --epochs 2"
 # As written -> (what runs in its place, why).
 INSTEAD = {
+    **{f"{TUTORIAL} {rest}": (f"{TUTORIAL} {rest} --epochs 1", "half a minute") for rest in TRAININGS},
     GPU: ("umml train --help", "needs a GPU"),
     f"{CLUSTER} {PAPER_DATA}": ("true", "needs a cluster: test_ray has one"),
     "pip install uv": ("uv --version", "it is here, and tests fetch nothing"),
