@@ -59,13 +59,11 @@ def sync(session: nox.Session, *arguments: str) -> None:
 
 
 def build(session: nox.Session, *packages: str) -> Path:
-    """Build the wheels of `packages` into an empty folder and return it."""
+    """Build the wheels of `packages`, without any of all of them, into an empty folder and return it."""
     folder = Path(session.create_tmp()) / "dist"
     shutil.rmtree(folder, ignore_errors=True)
-    for package in packages:
-        session.run(
-            "uv", "build", "--quiet", "--wheel", "--package", package, "--out-dir", str(folder), external=True
-        )
+    for what in [["--package", package] for package in packages] or [["--all-packages"]]:
+        session.run("uv", "build", "--quiet", "--wheel", *what, "--out-dir", str(folder), external=True)
     return folder
 
 
@@ -246,9 +244,16 @@ def build_all(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def rehearsal(session: nox.Session) -> None:
-    """Install each built package alone, run its README, measure size and import; `-- cmh-data` for one."""
+    """Install each built package alone from a local index and run its README; `-- cmh-data` for one."""
     packages = session.posargs or list(PACKAGES)
-    session.run("python", "tools/rehearse.py", str(build(session, *PACKAGES)), *packages)
+    session.run("python", "tools/rehearse.py", str(build(session)), *packages)
+
+
+@nox.session(python=PYTHONS[0])
+def footprint(session: nox.Session) -> None:
+    """Distributions, megabytes and import time of each package alone, into docs/footprint.md."""
+    packages = session.posargs or list(PACKAGES)
+    session.run("python", "tools/footprint.py", str(build(session)), *packages)
 
 
 @nox.session(python=PYTHONS[0])

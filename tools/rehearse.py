@@ -1,36 +1,94 @@
-"""Install each package alone from built wheels and run its README: `rehearse.py DIST PACKAGE...`.
+"""Install each package alone from a local index and run its README: `rehearse.py DIST PACKAGE...`.
 
-Each gets a fresh environment of the Python that runs this, outside of the repository; the wheels in DIST play
-the index that holds our packages. It prints a table with the number of distributions, their size on disk and
-the time of the import (the shortest of three, without the start of Python), and fails where a README does.
+The wheels in DIST become a package index in a folder, which is asked before all others, so that our packages
+come from it and from nowhere else. Each package gets a fresh environment of the Python that runs this,
+outside of the repository, by the command in its README: `uv pip install PACKAGE`. Then the README's Python
+runs there. It prints a line for each package, and the error of each README that fails.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
-import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from affected import package_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADING = ["| package | Python | distributions | MB | import, s | README |", "|---|---|---|---|---|---|"]
+HEADING = ["| package | Python | distributions | README |", "|---|---|---|---|"]
 
 
-def folder_megabytes(folder: Path) -> float:
-    """Return the size of all files below a folder."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+@dataclass(frozen=True)
+class Environment:
+    """A fresh environment with one package in it.
+
+    Attributes:
+        folder: an empty folder outside of the repository, with `environment/` in it.
+        distributions: what is installed, as "name==version".
+    """
+
+    folder: Path
+    distributions: list[str]
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.folder / "environment" / "bin" / "python"
+
+    @property
+    def libraries(self) -> Path:
+        """The folder of what is installed."""
+        (found,) = (self.folder / "environment" / "lib").glob("python*/site-packages")
+        return found
 
 
-def seconds(command: list[str], folder: Path) -> float:
-    """Return the shortest of three times of a command."""
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        subprocess.run(command, cwd=folder, check=True)
-        times.append(time.perf_counter() - start)
-    return min(times)
+def write_index(wheels: Path, folder: Path) -> Path:
+    """Lay wheels out as a package index (PEP 503) and return its folder.
+
+    Raises:
+        FileNotFoundError: there is no wheel.
+    """
+    built = sorted(wheels.glob("*.whl"))
+    if not built:
+        raise FileNotFoundError(f"{wheels} must hold wheels, but it holds none")
+    for wheel in built:
+        project = folder / wheel.name.split("-")[0].replace("_", "-").lower()
+        project.mkdir(parents=True, exist_ok=True)
+        (project / wheel.name).symlink_to(wheel.resolve())
+        links = sorted(f'<a href="{each.name}">{each.name}</a>' for each in project.glob("*.whl"))
+        (project / "index.html").write_text("\n".join(links), "utf-8")
+    return folder
+
+
+@contextmanager
+def installed_alone(package: str, wheels: Path, root: Path = ROOT) -> Iterator[Environment]:
+    """Install one package with what it needs, and nothing else, into a fresh environment.
+
+    Raises:
+        subprocess.CalledProcessError: it cannot be installed; uv has said why.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        index = write_index(wheels, Path(name) / "index")
+        made = Environment(Path(name), [])
+        command = ["uv", "venv", "--quiet", "--python", sys.executable, str(made.folder / "environment")]
+        subprocess.run(command, check=True)
+        # The pins of root/pyproject.toml hold; a wheel of this version that uv has kept does not.
+        command = ["uv", "pip", "install", "--quiet", "--python", str(made.python), "--index", str(index)]
+        ours = [f"--reinstall-package={each.name}" for each in index.iterdir()]
+        subprocess.run([*command, *ours, package], cwd=root, check=True)
+        command = ["uv", "pip", "freeze", "--quiet", "--python", str(made.python)]
+        frozen = subprocess.run(command, check=True, capture_output=True, text=True)
+        made.distributions.extend(frozen.stdout.splitlines())
+        yield made
 
 
 def readme_program(text: str) -> str:
@@ -38,41 +96,29 @@ def readme_program(text: str) -> str:
     return "\n".join(re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL))
 
 
-def rehearse(package: str, wheels: Path) -> tuple[str, bool]:
+def rehearse(package: str, wheels: Path, root: Path = ROOT) -> tuple[str, bool]:
     """Install one package and run its README; return its line of the table and whether that went well."""
-    (readme,) = ROOT.glob(f"*/{package}/README.md")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        environment, python = folder / "environment", folder / "environment" / "bin" / "python"
-        command = ["uv", "venv", "--quiet", "--python", sys.executable, str(environment)]
-        subprocess.run(command, check=True)
-        # Run in ROOT, so that the pins hold.
-        command = ["uv", "pip", "install", "--quiet", "--python", str(python), "--find-links", str(wheels)]
-        subprocess.run([*command, "--reinstall-package", package, package], cwd=ROOT, check=True)
-        command = ["uv", "pip", "list", "--quiet", "--format=freeze", "--python", str(python)]
-        listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        module = package.replace("-", "_")
-        bare = seconds([str(python), "-c", "pass"], folder)
-        spent = seconds([str(python), "-c", f"import {module}"], folder) - bare
-        program = folder / "readme.py"
-        program.write_text(readme_program(readme.read_text("utf-8")), "utf-8")
-        command = [str(python), str(program)]
-        went = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        verdict = "FAILS" if went.returncode else "runs"
-        size = f"{folder_megabytes(environment):.0f}"
-        cells = [package, version, str(len(listed)), size, f"{spent:.2f}", verdict]
-        if went.returncode:
-            print(went.stderr, file=sys.stderr)
-        return f"| {' | '.join(cells)} |", went.returncode == 0
+    program = readme_program((package_folders(root)[package] / "README.md").read_text("utf-8"))
+    with installed_alone(package, wheels, root) as made:
+        (made.folder / "readme.py").write_text(program, "utf-8")
+        command = [str(made.python), "readme.py"]
+        alone = os.environ | {"PYTHONPATH": ""}
+        went = subprocess.run(
+            command, cwd=made.folder, check=False, capture_output=True, text=True, env=alone
+        )
+    verdict = "fails" if went.returncode else "runs" if program else "has no Python"
+    if went.returncode:
+        print(went.stderr, file=sys.stderr)
+    cells = [package, f"{sys.version_info.major}.{sys.version_info.minor}", len(made.distributions), verdict]
+    return f"| {' | '.join(map(str, cells))} |", went.returncode == 0
 
 
-def main(wheels: str, *packages: str) -> int:
+def main(wheels: str, *packages: str, root: Path = ROOT) -> int:
     """Rehearse each package; print the table; return the exit status."""
     print("\n".join(HEADING), flush=True)
     status = 0
     for package in packages:
-        line, well = rehearse(package, Path(wheels).resolve())
+        line, well = rehearse(package, Path(wheels), root)
         print(line, flush=True)
         status |= not well
     return status
