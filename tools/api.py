@@ -5,14 +5,15 @@
 
 A line is a name (`rank`), a parameter (`rank codes`; `rank [bits]` where it may be left out; `keyword` where
 only its name can give it), a field or a member. A line that is gone, or a new parameter that must be given,
-breaks a caller; it needs a news fragment of kind `removal`. A package without `api.txt` was never released
-and may change freely. Only sources are read; nothing is imported.
+breaks a caller; it needs a news fragment of kind `removal` that names it. A package without `api.txt` was
+never released and may change freely. Only sources are read; nothing is imported.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -122,11 +123,20 @@ def breaks(before: list[str], after: list[str]) -> list[str]:
 
 
 def unannounced_breaks(folder: Path, package: str) -> list[str]:
-    """Return the breaks of a package since its record, where no `removal` fragment speaks of them."""
+    """Return the breaks of a package since its record that no `removal` fragment names.
+
+    A fragment names `Index.search k` where `Index.search`, `Index` or `search` is a word of it.
+    """
     record = folder / "api.txt"
-    if not record.exists() or list((folder / "news").glob("*.removal.md")):
+    if not record.exists():
         return []
-    return breaks(record.read_text("utf-8").splitlines(), public_lines(package, [folder / "src"]))
+    found = breaks(record.read_text("utf-8").splitlines(), public_lines(package, [folder / "src"]))
+    told = " ".join(path.read_text("utf-8") for path in sorted((folder / "news").glob("*.removal.md")))
+    words = set(re.findall(r"[\w.]*\w", told))
+    names = [each.split()[0] for each in found]
+    return [
+        each for each, name in zip(found, names, strict=True) if words.isdisjoint({name, *name.split(".")})
+    ]
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -143,7 +153,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     for folder in sorted(path.parent for path in root.glob("packages/*/pyproject.toml")):
         for each in unannounced_breaks(folder, folder.name.replace("-", "_")):
             print(
-                f"{folder.name}: {each} since the last release; say so in {folder.name}/news/NAME.removal.md"
+                f"{folder.name}: {each} since the last release; "
+                f"say so, with its name, in packages/{folder.name}/news/NAME.removal.md"
             )
             status = 1
     return status

@@ -73,8 +73,15 @@ def test_what_breaks_a_caller_is_named_unless_a_fragment_says_it(package, capsys
     assert old in SOURCE
     source.write_text(SOURCE.replace(old, new, 1))
     assert api.main([], root) == 1
-    assert f"fake: {message} since the last release" in capsys.readouterr().out
-    (root / "packages" / "fake" / "news" / "names.removal.md").write_text("It is gone.")
+    cure = "say so, with its name, in packages/fake/news/NAME.removal.md"
+    assert f"fake: {message} since the last release; {cure}" in capsys.readouterr().out
+    news = root / "packages" / "fake" / "news"
+    name = message.split()[0]
+    (news / "names.feature.md").write_text(f"`{name}` is better.")  # of another kind
+    assert api.main([], root) == 1
+    (news / "other.removal.md").write_text("`Other` is gone.")  # of another name
+    assert api.main([], root) == 1
+    (news / "names.removal.md").write_text(f"`{name}` has changed.")
     assert api.main([], root) == 0
 
 
