@@ -7,14 +7,13 @@ rehearsal. The table goes to the standard output and, where every package was me
 
 from __future__ import annotations
 
-import os
 import resource
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from affected import package_folders
-from rehearse import ROOT, Environment, installed_alone
+from rehearse import ROOT, Environment, installed_alone, run_alone, write_index
 
 PAGE = "docs/footprint.md"
 BEGIN, END = "<!-- written by `nox -s footprint` -->\n", "<!-- end -->\n"
@@ -30,8 +29,12 @@ def megabytes(folder: Path) -> float:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def processor_seconds(command: list[str], folder: Path) -> float:
-    """Return the least processor time of five runs of a command, which other programs disturb little."""
+def processor_seconds(made: Environment, program: str) -> float:
+    """Return the least processor time of five runs of a program, which other programs disturb little.
+
+    Raises:
+        RuntimeError: it fails; with its error.
+    """
 
     def spent() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -40,16 +43,16 @@ def processor_seconds(command: list[str], folder: Path) -> float:
     times = []
     for _ in range(5):
         before = spent()
-        subprocess.run(command, cwd=folder, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+        went = run_alone(made, "-c", program)
         times.append(spent() - before)
+        if went.returncode:
+            raise RuntimeError(went.stderr)
     return min(times)
 
 
 def measure(package: str, made: Environment) -> str:
     """Return a package's line of the table."""
-    bare = processor_seconds([str(made.python), "-c", "pass"], made.folder)
-    command = [str(made.python), "-c", f"import {package.replace('-', '_')}"]
-    spent = processor_seconds(command, made.folder) - bare
+    spent = processor_seconds(made, f"import {package.replace('-', '_')}") - processor_seconds(made, "pass")
     torch = sum(megabytes(made.libraries / name) for name in TORCH)
     cells = [
         f"`{package}`",
@@ -73,10 +76,12 @@ def main(wheels: str, *packages: str, root: Path = ROOT) -> int:
     """Measure each package; print the table and write the page; return the exit status."""
     lines = list(HEADING)
     print("\n".join(HEADING), flush=True)
-    for package in packages:
-        with installed_alone(package, Path(wheels), root) as made:
-            lines.append(measure(package, made))
-        print(lines[-1], flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        index = write_index(Path(wheels), Path(name) / "index")
+        for package in packages:
+            with installed_alone(package, index, Path(name), root) as made:
+                lines.append(measure(package, made))
+            print(lines[-1], flush=True)
     if {*packages} == {*package_folders(root)}:
         write_table(root / PAGE, lines)
     return 0

@@ -3,7 +3,8 @@
 Sets the next version, builds the changelog from `news/` with towncrier, raises the lowest version that its
 neighbours ask for, and records the public API. It commits nothing: look at `git diff`, then merge. A package
 whose newest changelog heading says "(unreleased)" was never out: its first release takes that version,
-whatever the part.
+whatever the part. Fragments of kind `misc` do not reach the changelog; nor do those of kind `removal` at a
+first release, before which there was nothing to remove.
 """
 
 from __future__ import annotations
@@ -80,6 +81,9 @@ def prepare(root: Path, name: str, part: str, *, date: str | None = None) -> str
         record = (folder / "api.txt").read_text("utf-8").splitlines()
         if found := api.breaks(record, api.public_lines(package, [folder / "src"])):
             raise ReleaseError(f"{name}: a patch must break nothing, but {found[0]}")
+    for kind in ("misc", "removal") if first else ("misc",):
+        for fragment in (folder / "news").glob(f"*.{kind}.md"):
+            fragment.unlink()
     where = ["--config", str(project), "--dir", str(folder)]
     command = ["towncrier", "build", "--yes", *where, "--version", version]
     command += ["--date", date] if date else []
@@ -111,6 +115,7 @@ def main() -> int:
     except ReleaseError as error:
         print(error)
         return 1
+    subprocess.run(["git", "add", "--intent-to-add", "packages", "apps"], cwd=ROOT, check=True)  # noqa: S607 - api.txt
     subprocess.run(["git", "--no-pager", "diff", "HEAD", "--stat", "--patch"], cwd=ROOT, check=True)  # noqa: S607
     print(f"{asked.package} {version} is prepared: commit and merge it, and it is published with its tag")
     return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,7 @@ class Environment:
     """A fresh environment with one package in it.
 
     Attributes:
-        folder: an empty folder outside of the repository, with `environment/` in it.
+        folder: a folder outside of the repository, with `environment/` in it.
         distributions: what is installed, as "name==version".
     """
 
@@ -70,16 +71,16 @@ def write_index(wheels: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def installed_alone(package: str, wheels: Path, root: Path = ROOT) -> Iterator[Environment]:
-    """Install one package with what it needs, and nothing else, into a fresh environment.
+def installed_alone(package: str, index: Path, folder: Path, root: Path = ROOT) -> Iterator[Environment]:
+    """Install one package with what it needs, and nothing else, into a fresh environment below a folder.
 
     Raises:
         subprocess.CalledProcessError: it cannot be installed; uv has said why.
     """
-    with tempfile.TemporaryDirectory() as name:
-        index = write_index(wheels, Path(name) / "index")
-        made = Environment(Path(name), [])
-        command = ["uv", "venv", "--quiet", "--python", sys.executable, str(made.folder / "environment")]
+    made = Environment(folder, [])
+    place = folder / "environment"
+    try:
+        command = ["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(place)]
         subprocess.run(command, check=True)
         # The pins of root/pyproject.toml hold; a wheel of this version that uv has kept does not.
         command = ["uv", "pip", "install", "--quiet", "--python", str(made.python), "--index", str(index)]
@@ -89,6 +90,18 @@ def installed_alone(package: str, wheels: Path, root: Path = ROOT) -> Iterator[E
         frozen = subprocess.run(command, check=True, capture_output=True, text=True)
         made.distributions.extend(frozen.stdout.splitlines())
         yield made
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def run_alone(made: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the environment's Python in its folder.
+
+    Bytecode is kept beside the environments: compiling PyTorch anew for each takes ten seconds.
+    """
+    alone = os.environ | {"PYTHONPATH": "", "PYTHONPYCACHEPREFIX": str(made.folder / "bytecode")}
+    command = [str(made.python), *arguments]
+    return subprocess.run(command, cwd=made.folder, check=False, capture_output=True, text=True, env=alone)
 
 
 def readme_program(text: str) -> str:
@@ -96,16 +109,12 @@ def readme_program(text: str) -> str:
     return "\n".join(re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL))
 
 
-def rehearse(package: str, wheels: Path, root: Path = ROOT) -> tuple[str, bool]:
+def rehearse(package: str, index: Path, folder: Path, root: Path = ROOT) -> tuple[str, bool]:
     """Install one package and run its README; return its line of the table and whether that went well."""
     program = readme_program((package_folders(root)[package] / "README.md").read_text("utf-8"))
-    with installed_alone(package, wheels, root) as made:
-        (made.folder / "readme.py").write_text(program, "utf-8")
-        command = [str(made.python), "readme.py"]
-        alone = os.environ | {"PYTHONPATH": ""}
-        went = subprocess.run(
-            command, cwd=made.folder, check=False, capture_output=True, text=True, env=alone
-        )
+    (folder / "readme.py").write_text(program, "utf-8")
+    with installed_alone(package, index, folder, root) as made:
+        went = run_alone(made, "readme.py")
     verdict = "fails" if went.returncode else "runs" if program else "has no Python"
     if went.returncode:
         print(went.stderr, file=sys.stderr)
@@ -117,10 +126,12 @@ def main(wheels: str, *packages: str, root: Path = ROOT) -> int:
     """Rehearse each package; print the table; return the exit status."""
     print("\n".join(HEADING), flush=True)
     status = 0
-    for package in packages:
-        line, well = rehearse(package, Path(wheels), root)
-        print(line, flush=True)
-        status |= not well
+    with tempfile.TemporaryDirectory() as name:
+        index = write_index(Path(wheels), Path(name) / "index")
+        for package in packages:
+            line, well = rehearse(package, index, Path(name), root)
+            print(line, flush=True)
+            status |= not well
     return status
 
 

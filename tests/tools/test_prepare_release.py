@@ -29,6 +29,8 @@ def root(tmp_path):
     (folder / "pyproject.toml").write_text('[project]\nname = "cmh-a"\nversion = "0.1.0"\n' + TOWNCRIER)
     (folder / "CHANGELOG.md").write_text(f"{CHANGELOG}## 0.1.0 (unreleased)\n\nFirst release.\n")
     (folder / "news" / "speed.feature.md").write_text("It is faster.\n")
+    (folder / "news" / "inside.misc.md").write_text("Nobody sees it.\n")
+    (folder / "news" / "old.removal.md").write_text("It was never out.\n")
     (folder / "README.md").write_text(
         "# cmh-a\n\n```\nuv pip install ./packages/cmh-a    # today, in a clone: it is on no index yet\n"
         "uv pip install cmh-a               # once it is on one\n```\n"
@@ -49,7 +51,7 @@ def test_the_first_release_takes_the_version_that_stands_there(root):
     assert prepare(root) == "0.1.0"
     text = (folder / "CHANGELOG.md").read_text()
     assert text.index("## 0.1.0 (2026-12-01)") < text.index("- It is faster.") < text.index("First release.")
-    assert "unreleased" not in text
+    assert not [word for word in ("unreleased", "Misc", "sees", "never out") if word in text]
     assert not list((folder / "news").glob("*.md"))
     assert (folder / "api.txt").read_text() == "rank\nrank codes\n"
     assert (folder / "README.md").read_text() == "# cmh-a\n\n```\nuv pip install cmh-a\n```\n"
@@ -68,6 +70,17 @@ def test_a_later_release_raises_version_and_bounds_and_waits_to_be_published(roo
     assert release.pending(root, {"cmh-a-v0.1.0"}) == [
         {"name": "cmh-a", "version": "0.2.0", "tag": "cmh-a-v0.2.0"}
     ]
+
+
+def test_a_later_release_says_what_was_removed(root):
+    folder = root / "packages" / "cmh-a"
+    prepare(root)
+    (folder / "news" / "inside.misc.md").write_text("Nobody sees it.\n")
+    (folder / "news" / "old.removal.md").write_text("`rank` is gone.\n")
+    prepare(root)
+    newest = (folder / "CHANGELOG.md").read_text().split("## ")[1:]
+    assert "Removals\n\n- `rank` is gone." in "## ".join(newest)
+    assert "Misc" not in "## ".join(newest)
 
 
 def test_nothing_new_is_nothing_to_release(root):
