@@ -114,10 +114,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def workflows(session: nox.Session) -> None:
-    """Actionlint (with shellcheck) and zizmor over the workflows, hadolint over the container, offline."""
+    """Linters of workflows, shell scripts and the container, offline."""
     sync(session, "--only-group", "workflows")
     session.run("actionlint")
     session.run("zizmor", "--offline", "--quiet", "--persona=pedantic", ".github")
+    session.run("shellcheck", ".ci/run", "containers/install.sh")
+    session.run("hadolint", "containers/Containerfile")
 
 
 @nox.session(python=PYTHONS[0])

@@ -105,6 +105,8 @@ def breaks(before: list[str], after: list[str]) -> list[str]:
     for line in sorted(gone):
         name, _, parameter = line.partition(" ")
         bare = parameter.removesuffix(" keyword")
+        if gone & {name.partition(".")[0], name} - {line}:
+            continue  # with what it belonged to
         # May now be left out, or be given by position too: no caller notices.
         easier = (
             {f"{name} [{bare}]", f"{name} {bare}"} if parameter.endswith(" keyword") else {f"{name} [{bare}]"}

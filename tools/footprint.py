@@ -30,7 +30,7 @@ def megabytes(folder: Path) -> float:
 
 
 def processor_seconds(made: Environment, program: str) -> float:
-    """Return the least processor time of five runs of a program, which other programs disturb little.
+    """Return the least processor time of three runs of a program, which other programs disturb little.
 
     Raises:
         RuntimeError: it fails; with its error.
@@ -41,7 +41,7 @@ def processor_seconds(made: Environment, program: str) -> float:
         return used.ru_utime + used.ru_stime
 
     times = []
-    for _ in range(5):
+    for _ in range(3):
         before = spent()
         went = run_alone(made, "-c", program)
         times.append(spent() - before)

@@ -74,7 +74,9 @@ def test_what_breaks_a_caller_is_named_unless_a_fragment_says_it(package, capsys
     source.write_text(SOURCE.replace(old, new, 1))
     assert api.main([], root) == 1
     cure = "say so, with its name, in packages/fake/news/NAME.removal.md"
-    assert f"fake: {message} since the last release; {cure}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"fake: {message} since the last release; {cure}\n" in said
+    assert said.count("is gone") <= 1  # what belonged to a name goes with it
     news = root / "packages" / "fake" / "news"
     name = message.split()[0]
     (news / "names.feature.md").write_text(f"`{name}` is better.")  # of another kind
