@@ -96,19 +96,22 @@ def test_training_finds_partners(options):
     assert distance[same].mean() < distance[~same].mean() - 2
 
 
-def test_steps_are_those_of_the_plain_loop():
+@pytest.mark.parametrize(("n", "batch_size", "bits"), [(48, 16, 16), (41, 13, 24), (30, 7, 128)])
+def test_steps_are_those_of_the_plain_loop(n, batch_size, bits):
     """The benchmark's baseline computes the same, and its epochs too."""
     generator = torch.Generator().manual_seed(5)
-    image = torch.rand(48, 12, generator=generator, dtype=torch.float64)
-    text = (torch.rand(48, 9, generator=generator) < 0.3).double()
+    image = torch.rand(n, 12, generator=generator, dtype=torch.float64)
+    text = (torch.rand(n, 9, generator=generator) < 0.3).double()
     torch.set_default_dtype(torch.float64)
     try:
         plain = plain_cagan.PlainLoop(
-            image, text, bits=16, widths=(32, 32), graph_widths=(24, 20), batch_size=16
+            image, text, bits=bits, widths=(32, 32), graph_widths=(24, 20), batch_size=batch_size
         )
     finally:
         torch.set_default_dtype(torch.float32)
-    method = built(DataSpec(n_train=48, image_shape=(12,), text_width=9)).double()
+    method = built(
+        DataSpec(n_train=n, image_shape=(12,), text_width=9), bits=bits, batch_size=batch_size
+    ).double()
     for ours, theirs in ((method.image_net, plain.image_net), (method.text_net, plain.text_net)):
         ours.load_state_dict(theirs.state_dict())
     for ours, theirs in ((method.image_graph, plain.image_graph), (method.text_graph, plain.text_graph)):
@@ -116,10 +119,10 @@ def test_steps_are_those_of_the_plain_loop():
         for parameter, weight in zip(ours.parameters(), (*weights, *theirs.linear.parameters()), strict=True):
             parameter.data.copy_(weight)
     for step in range(6):
-        rows = torch.arange(48)[16 * (step % 3) : 16 * (step % 3) + 16]
+        rows = torch.arange(n)[batch_size * (step % 3) :][:batch_size]
         epoch = step // 3
         method.begin_epoch(epoch)
-        batch = changed(one_batch(), image=image[rows], text=text[rows], index=rows)
+        batch = changed(one_batch(batch_size), image=image[rows], text=text[rows], index=rows)
         expected = plain.step(image[rows], text[rows], math.sqrt(epoch + 1))
         assert method.update(batch)["total"].item() == pytest.approx(expected, rel=1e-10)
 

@@ -89,25 +89,28 @@ def test_training_finds_partners(options):
     assert distance[same].mean() < distance[~same].mean() - 2
 
 
-def test_steps_are_those_of_the_plain_loop():
+@pytest.mark.parametrize(("n", "batch_size", "bits"), [(48, 16, 16), (41, 13, 24), (30, 7, 128)])
+def test_steps_are_those_of_the_plain_loop(n, batch_size, bits):
     """The benchmark's baseline computes the same, and its epochs too."""
     generator = torch.Generator().manual_seed(5)
-    image = torch.rand(48, 12, generator=generator, dtype=torch.float64)
-    text = (torch.rand(48, 9, generator=generator) < 0.3).double()
+    image = torch.rand(n, 12, generator=generator, dtype=torch.float64)
+    text = (torch.rand(n, 9, generator=generator) < 0.3).double()
     torch.set_default_dtype(torch.float64)
     try:
-        plain = plain_cfrh.PlainLoop(image, text, bits=16, width=24, batch_size=16)
+        plain = plain_cfrh.PlainLoop(image, text, bits=bits, width=24, batch_size=batch_size)
     finally:
         torch.set_default_dtype(torch.float32)
     widths = {"image_widths": (24,), "text_widths": (24,), "decoder_widths": (24,)}
-    method = built(DataSpec(n_train=48, image_shape=(12,), text_width=9), **widths).double()
+    method = built(
+        DataSpec(n_train=n, image_shape=(12,), text_width=9), **widths, bits=bits, batch_size=batch_size
+    ).double()
     for name in ("image_net", "text_net", "image_decoder", "text_decoder"):
         getattr(method, name).load_state_dict(getattr(plain, name).state_dict())
     for step in range(6):
-        rows = torch.arange(48)[16 * (step % 3) : 16 * (step % 3) + 16]
+        rows = torch.arange(n)[batch_size * (step % 3) :][:batch_size]
         epoch = step // 3
         method.begin_epoch(epoch)
-        batch = changed(one_batch(), image=image[rows], text=text[rows], index=rows)
+        batch = changed(one_batch(batch_size), image=image[rows], text=text[rows], index=rows)
         expected = plain.step(image[rows], text[rows], math.sqrt(epoch + 1))
         assert method.update(batch)["total"].item() == pytest.approx(expected, rel=1e-10)
 

@@ -14,23 +14,26 @@ def copy_weights(net, plain):
         net.choice_bias.copy_(torch.stack([bit.bias for bit in plain.bits]))
 
 
-def test_six_steps_of_the_plain_loop_are_ours():
+@pytest.mark.parametrize(
+    ("n", "batch_size", "n_label", "bits"), [(24, 8, 6, 16), (31, 7, 1, 24), (45, 13, 40, 128)]
+)
+def test_two_epochs_of_the_plain_loop_are_ours(n, batch_size, n_label, bits):
     generator = torch.Generator().manual_seed(3)
-    image, text = (torch.randn(24, width, generator=generator, dtype=torch.float64) for width in (10, 7))
-    label = (torch.rand(24, 6, generator=generator) < 0.3).double()
-    spec = DataSpec(n_train=24, image_shape=(10,), text_width=7, n_label=6)
-    config = DCHMTConfig(bits=8, batch_size=8, epochs=10, hidden_width=12, learning_rate=0.01)
+    image, text = (torch.randn(n, width, generator=generator, dtype=torch.float64) for width in (10, 7))
+    label = (torch.rand(n, n_label, generator=generator) < 0.3).double()
+    spec = DataSpec(n_train=n, image_shape=(10,), text_width=7, n_label=n_label)
+    config = DCHMTConfig(bits=bits, batch_size=batch_size, epochs=10, hidden_width=12, learning_rate=0.01)
     method = DCHMT(config, spec).double()
     torch.set_default_dtype(torch.float64)
     try:
-        plain = PlainLoop(10, 7, bits=8, hidden_width=12, lr=0.01, n_step=30)
+        plain = PlainLoop(10, 7, bits=bits, hidden_width=12, lr=0.01, n_step=10 * -(-n // batch_size))
     finally:
         torch.set_default_dtype(torch.float32)
     copy_weights(method.image_net, plain.nets[0])
     copy_weights(method.text_net, plain.nets[1])
-    here = torch.ones(8, dtype=torch.bool)
-    for _ in range(6):
-        index = torch.randperm(24, generator=generator)[:8]
+    order = torch.cat([torch.randperm(n, generator=generator) for _ in range(2)])
+    for index in order.split(batch_size):
+        here = torch.ones(len(index), dtype=torch.bool)
         batch = Batch(
             image=image[index],
             text=text[index],

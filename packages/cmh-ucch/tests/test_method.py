@@ -50,26 +50,29 @@ def test_training_finds_partners(options):
     assert distance[same].mean() < distance[~same].mean() - 1
 
 
-def test_steps_are_those_of_the_plain_loop():
+@pytest.mark.parametrize(("n", "batch_size", "bits"), [(48, 16, 16), (41, 13, 24), (30, 7, 128)])
+def test_steps_are_those_of_the_plain_loop(n, batch_size, bits):
     """The benchmark's baseline computes the same, in the warm-up and after it."""
     generator = torch.Generator().manual_seed(5)
-    image = torch.rand(48, 12, generator=generator, dtype=torch.float64)
-    text = (torch.rand(48, 9, generator=generator) < 0.3).double()
+    image = torch.rand(n, 12, generator=generator, dtype=torch.float64)
+    text = (torch.rand(n, 9, generator=generator) < 0.3).double()
     torch.set_default_dtype(torch.float64)
     try:
-        plain = plain_ucch.PlainLoop(image, text, bits=16, width=24, batch_size=16, negatives=20)
+        plain = plain_ucch.PlainLoop(image, text, bits=bits, width=24, batch_size=batch_size, negatives=20)
     finally:
         torch.set_default_dtype(torch.float32)
-    method = built(replace(SPEC, n_train=48), image_widths=(24, 24), text_widths=(24,)).double()
+    method = built(
+        replace(SPEC, n_train=n), image_widths=(24, 24), text_widths=(24,), bits=bits, batch_size=batch_size
+    ).double()
     for name in ("image_net", "text_net"):
         getattr(method, name).load_state_dict(getattr(plain, name).state_dict())
     method.memory.copy_(plain.memory)
     for step in range(6):
-        rows = torch.arange(48)[16 * (step % 3) : 16 * (step % 3) + 16]
-        drawn = torch.randint(48, (16, 20), generator=generator)
+        rows = torch.arange(n)[batch_size * (step % 3) :][:batch_size]
+        drawn = torch.randint(n, (batch_size, 20), generator=generator)
         method._draw_negatives = lambda _, drawn=drawn: drawn
         method.begin_epoch(step // 3)
-        batch = replace(one_batch(), image=image[rows], text=text[rows], index=rows)
+        batch = replace(one_batch(batch_size), image=image[rows], text=text[rows], index=rows)
         expected = plain.step(image[rows], text[rows], rows, drawn, warming_up=step < 3)
         assert method.update(batch)["total"].item() == pytest.approx(expected, rel=1e-10)
         torch.testing.assert_close(method.memory, plain.memory)
