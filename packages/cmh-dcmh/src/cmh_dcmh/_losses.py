@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch.nn.functional import softplus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import torch
 
 
 def step_losses(
@@ -38,19 +37,40 @@ def step_losses(
         of the outputs' sums.
 
     Example:
-        >>> import torch
         >>> outputs = torch.tensor([[2.0, 0.0]])
         >>> losses = step_losses(outputs, torch.zeros(2, 2), torch.ones(1, 2), outputs[0], torch.ones(2, 1))
         >>> {name: round(loss.item(), 3) for name, loss in losses.items()}  # both log odds are 0
         {'likelihood': 0.693, 'quantisation': 1.0, 'balance': 2.0}
     """
     entries = similar.numel()
-    log_odds = others @ outputs.T / 2  # Theta, (n_train, batch)
+    likelihood: torch.Tensor = _Likelihood.apply(outputs, others, similar)
     return {
-        "likelihood": (softplus(log_odds) - similar * log_odds).sum() / entries,
+        "likelihood": likelihood / entries,
         "quantisation": (codes - outputs).square().sum() / entries,
         "balance": column_sums.square().sum() / entries,
     }
+
+
+class _Likelihood(torch.autograd.Function):
+    """Minus the log likelihood and, at once, its gradient in closed form, as in the authors' program."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # torch's context, which has no public type
+        outputs: torch.Tensor,
+        others: torch.Tensor,
+        similar: torch.Tensor,
+    ) -> torch.Tensor:
+        log_odds = (others @ outputs.T).div_(2)  # Theta, (n_train, batch)
+        loss = softplus(log_odds).sum() - torch.dot(similar.flatten(), log_odds.flatten())
+        ctx.save_for_backward(log_odds.sigmoid_().sub_(similar).T @ others / 2)
+        return loss
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (of_outputs,) = ctx.saved_tensors
+        return gradient * of_outputs, None, None
 
 
 def total_loss(
@@ -67,7 +87,6 @@ def total_loss(
         A scalar, `()` floating point.
 
     Example:
-        >>> import torch
         >>> parts = dict.fromkeys(["likelihood", "quantisation", "balance"], torch.tensor(1.0))
         >>> total_loss(parts, balance_weight=0.5).item()
         2.5
