@@ -114,7 +114,27 @@ def test_evaluation_through_lists_stands_beside_the_exact_one(trained, model):
     assert "by codes" in done.output
     assert "faiss, 3" in done.output
     refused = run("evaluate", model, "--backend", "faiss")
-    assert "--backend are for searches in an index" in str(refused.exception)
+    assert "--backend is for searches in an index" in str(refused.exception)
+
+
+@pytest.mark.parametrize(
+    "option", [("--format", "json"), ("--out", "x.json"), ("--definition", "min@5"), ("--ties", "best")]
+)
+def test_options_that_no_scores_of_searches_have_are_refused(trained, model, option, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("evaluate", model, "--index", model / "index", "--data", trained[0], *option)
+    assert str(done.exception).startswith(f"{option[0]} is not for searches in an index")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", [("--combine", "mean"), ("--nprobe", "3")])
+def test_options_of_searches_are_refused_without_an_index(model, option):
+    said = str(run("evaluate", model, *option).exception)
+    assert said.startswith(f"{option[0]} is for searches in an index")
+
+
+def test_probes_need_lists(model):
+    assert "--nprobe is for --backend faiss" in str(run("search", model, "cat", "--nprobe", "3").exception)
 
 
 def test_labels_and_re_ranking(model):
@@ -312,7 +332,7 @@ def test_searches_in_an_index_are_scored(trained, model):
     half = run("evaluate", model, "--index", model / "index")
     assert "with a model, --index and --data" in str(half.exception)
     alone = run("evaluate", model, "--rerank", "2")
-    assert "--rerank, --label and --backend are for searches in an index" in str(alone.exception)
+    assert "--rerank is for searches in an index" in str(alone.exception)
 
 
 @pytest.mark.parametrize(

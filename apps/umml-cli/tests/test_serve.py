@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 import socket
 import threading
 import urllib.error
@@ -16,6 +17,7 @@ from cmh_search import CodeIndex, IndexWriter
 from PIL import Image
 from umml_cli.commands.serve import is_loopback
 from umml_cli.errors import UserError
+from umml_cli.search import api
 from umml_cli.search.limits import Limits, RateLimit
 from umml_cli.search.open_searcher import approximate_search
 from umml_cli.search.searcher import Query, Searcher
@@ -145,8 +147,9 @@ def test_the_page_names_no_other_address(client):
         ("/api/search", b"no picture", 422, "The picture is no image of the formats"),
         ("/api/search", b"", 422, "The picture is empty"),
         ("/api/search", b"x" * 5001, 413, "at most"),
-        ("/pictures/3", None, 404, "has no picture"),
-        ("/pictures/99", None, 404, "no such row"),
+        ("/picture?id=item%203", None, 404, "has no picture"),
+        ("/picture?id=nobody", None, 404, "no item with the id 'nobody'"),
+        ("/picture", None, 422, "id"),
     ],
 )
 def test_what_cannot_be_answered_is_said(client, path, body, status, says):
@@ -191,6 +194,42 @@ def test_what_a_writer_changes_is_found_without_a_new_start(client, index):
         writer.add(ids=["new"], text_codes=[[1, 1, 1, -1, -1, -1, -1, -1]])
     assert ids(client.json("/api/search?words=abc&k=2")) == ["new", "item 2"]
     assert client.json("/healthz")[1]["items"] == 9
+
+
+def test_a_picture_stays_that_of_its_item_when_rows_are_numbered_anew(tmp_path):
+    for colour in ("red", "blue"):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / f"{colour} &.png")
+    index = CodeIndex.create(tmp_path / "index", bits=8, remarks={"pictures": str(tmp_path)})
+    with IndexWriter(index.path) as writer:
+        writer.add(ids=["first"], text_codes=np.ones((1, 8)))
+        for colour in ("red", "blue"):
+            name = f"{colour} &.png"
+            writer.add(ids=[name], image_codes=np.ones((1, 8)), payload=[{"picture": name}])
+    with serving(make_app(ByLength(index.refresh(), None))) as client:
+        shown = {item["id"]: item["picture"] for item in client.json("/api/search?words=a")[1]["items"]}
+        with IndexWriter(index.path) as writer:
+            writer.delete(["first"])
+            writer.compact()
+        for name, channel in (("red &.png", 0), ("blue &.png", 2)):
+            with Image.open(io.BytesIO(client(shown[name])[2])) as picture:
+                pixel = picture.convert("RGB").getpixel((4, 4))
+            assert max(range(3), key=pixel.__getitem__) == channel
+
+
+def test_an_index_that_is_gone_is_said(index):
+    with serving(make_app(ByLength(index, None))) as client:
+        shutil.rmtree(index.path)
+        status, answer = client.json("/api/search?words=abc")
+        assert (status, "is gone; make the index anew" in answer["detail"]) == (422, True)
+
+
+def test_a_body_that_never_comes_is_given_up(index, monkeypatch):
+    monkeypatch.setattr(api, "_BODY_SECONDS", 0.2)
+    with serving(make_app(ByLength(index, None))) as client:
+        host, port = client.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(b"POST /api/search HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+            assert b" 408 " in connection.recv(200)
 
 
 def test_lists_are_told_and_left_when_the_index_changes(index):

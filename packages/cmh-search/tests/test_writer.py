@@ -30,6 +30,12 @@ def index(tmp_path):
     [
         ({"ids": []}, "ids must name at least one item"),
         ({"ids": ["c", 3]}, "ids must be strings, but one is 3"),
+        ({"ids": "c", "image_codes": codes(1)}, "ids must be a list of strings, but it is the string 'c'"),
+        ({"ids": ["caf\udce9"], "image_codes": codes(1)}, "ids must be texts that UTF-8 can write"),
+        (
+            {"ids": ["c"], "image_codes": codes(1), "payload": [[1]]},
+            "payload must be JSON objects, but one is",
+        ),
         ({"ids": ["c", "c"], "image_codes": codes(2)}, "'c' stands there twice"),
         ({"ids": ["a"], "image_codes": codes(1)}, "id 'a' is in the index already; use update"),
         ({"ids": ["c"]}, "item 'c' must have an image code or a text code"),
@@ -60,6 +66,21 @@ def test_values_are_asked_for_where_the_index_keeps_them(tmp_path):
         for values in (None, np.ones((1, 2)), np.full((1, 3), np.inf)):
             with pytest.raises(CodeIndexError, match="image_values must be finite numbers of shape"):
                 writer.add(ids=["a"], image_codes=codes(1), image_values=values)
+
+
+def test_a_string_is_no_list_of_ids(index):
+    with IndexWriter(index.path) as writer, pytest.raises(CodeIndexError, match="it is the string 'ab'"):
+        writer.delete("ab")  # both a and b are there
+    assert len(index.refresh()) == 2
+    assert index.search(codes(1), exclude="b").ids() == ["a"]
+    with pytest.raises(CodeIndexError, match="no item with the id 'ab'"):
+        index.search(codes(1), ids="ab")
+
+
+@pytest.mark.parametrize("radius", [float("nan"), -1])
+def test_a_radius_is_no_less_than_nothing(index, radius):
+    with pytest.raises(CodeIndexError, match="radius must be 0 or more"):
+        index.within(codes(1), radius=radius)
 
 
 @pytest.mark.parametrize("change", ["delete", "update"])
@@ -149,6 +170,7 @@ def edit(folder, **values):
     [
         ({"bits": 0}, "bits must be 1 to 1024"),
         ({"bits": 8, "label_names": ["a", "a"]}, "must be all different"),
+        ({"bits": 8, "label_names": "sea"}, "label_names must be a list of names"),
         ({"bits": 8, "value_width": -1}, "must not be negative"),
         ({"bits": 8, "value_width": 4, "value_type": "int4"}, "value_type must be float16 or int8"),
     ],

@@ -164,8 +164,10 @@ class FaissSearch:
         sides = counted_sides(combine, query_modality)
         queries = self.index.check_queries(query_codes)
         values = check_query_values(self.index.state, rerank, query_values, len(queries))
-        filters: dict[str, Any] = {name: None if given is None else list(given)
-                   for name, given in (("labels", labels), ("ids", ids), ("exclude", exclude))}  # fmt: skip
+        filters: dict[str, Any] = {"labels": labels, "ids": ids, "exclude": exclude}
+        for name, given in filters.items():  # read once, used twice
+            if given is not None:
+                filters[name] = [given] if isinstance(given, str) else list(given)
         mask = self._mask(filters)
         n_allowed = len(self.index) if mask is None else int(mask.sum())
         asked = min(k * (rerank or 1), n_allowed)

@@ -38,7 +38,7 @@ def allowed_rows(
     for names, keep in ((ids, True), (exclude, False)):
         if names is None:
             continue
-        rows = np.array(state.rows_of(list(names)), np.int64)
+        rows = np.array(state.rows_of([names] if isinstance(names, str) else list(names)), np.int64)
         for number, (segment, first_row) in enumerate(state):
             local = rows - first_row
             named = np.zeros(len(segment), bool)

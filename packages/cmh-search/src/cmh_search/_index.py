@@ -97,6 +97,8 @@ class CodeIndex:
             raise CodeIndexError(f"value_width must not be negative, but it is {value_width}")
         if value_type not in get_args(ValueType):
             raise CodeIndexError(f"value_type must be float16 or int8, but it is {value_type!r}")
+        if isinstance(label_names, str):
+            raise CodeIndexError(f"label_names must be a list of names, but it is the text {label_names!r}")
         if len(set(label_names)) < len(label_names):
             raise CodeIndexError("label_names must be all different")
         try:
@@ -264,6 +266,8 @@ class CodeIndex:
         """
         queries = self.check_queries(query_codes)
         sides = counted_sides(combine, query_modality)
+        if not radius >= 0:  # nor NaN
+            raise CodeIndexError(f"radius must be 0 or more bits, but it is {radius}")
         allowed = allowed_rows(self._state, labels=labels, ids=ids, exclude=exclude)
         results = []
         for number in range(len(queries)):

@@ -94,7 +94,9 @@ def group_rows(present: Mapping[Side, NDArray[np.bool_]]) -> dict[Group, NDArray
 
 def hash_ids(names: Sequence[str]) -> NDArray[np.uint64]:
     """Return 64 bits of the BLAKE2b hash of each id."""
-    digests = b"".join([hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names])
+    digests = b"".join(
+        [hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest() for name in names]
+    )
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 

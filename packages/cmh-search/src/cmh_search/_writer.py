@@ -6,6 +6,7 @@ import fcntl
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +31,7 @@ from cmh_search._state import open_segment
 from cmh_search._texts import Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from io import TextIOWrapper
     from os import PathLike
 
@@ -132,7 +133,7 @@ class IndexWriter:
         Raises:
             CodeIndexError: if an id is there already, an item has no code, or sizes do not fit the index.
         """
-        ids = list(ids)
+        ids = _names(ids)
         items = self._check(
             ids,
             {"image": image_codes, "text": text_codes},
@@ -158,7 +159,7 @@ class IndexWriter:
             CodeIndexError: if an id is not in the index, or as in `add`.
             TypeError: for an argument that `add` does not know.
         """
-        ids = list(ids)
+        ids = _names(ids)
         checked = self._check(
             ids,
             {side: items.pop(f"{side}_codes", None) for side in SIDES},
@@ -180,7 +181,7 @@ class IndexWriter:
         Raises:
             CodeIndexError: if an id is not in the index.
         """
-        names = list(ids)
+        names = _names(ids)
         self._publish(self._without(self._manifest, names, hash_ids(names)))
 
     def compact(self) -> None:
@@ -208,6 +209,10 @@ class IndexWriter:
             raise CodeIndexError("ids must name at least one item, but it is empty")
         if wrong := [name for name in ids if not isinstance(name, str)]:  # type: ignore[redundant-expr]
             raise CodeIndexError(f"ids must be strings, but one is {wrong[0]!r}")
+        if wrong := [name for name in ids if not _is_text(name)]:
+            raise CodeIndexError(
+                f"ids must be texts that UTF-8 can write, but one is {wrong[0]!r}; rename the item"
+            )
         if len(set(ids)) < n:
             twice = next(name for name, count in Counter(ids).items() if count > 1)
             raise CodeIndexError(f"ids must be all different, but {twice!r} stands there twice")
@@ -358,6 +363,21 @@ def _to_merge(sizes: Sequence[int]) -> int:
     return 0
 
 
+def _names(given: Iterable[str]) -> list[str]:
+    if isinstance(given, str):
+        raise CodeIndexError(f"ids must be a list of strings, but it is the string {given!r}")
+    return list(given)
+
+
+def _is_text(name: str) -> bool:
+    """Whether UTF-8 can write it: file names that are no text hold halves of characters."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _present(given: Any, has_codes: bool, n: int, side: Side) -> NDArray[np.bool_]:
     if given is None:
         return np.full(n, has_codes)
@@ -405,6 +425,8 @@ def _payload(given: Sequence[Mapping[str, Any]] | None, n: int) -> Texts:
         raise CodeIndexError(
             f"payload must have one object for each of the {n} items, but it has {len(given)}"
         )
+    if wrong := [one for one in given if not isinstance(one, Mapping)]:  # type: ignore[redundant-expr]
+        raise CodeIndexError(f"payload must be JSON objects, but one is {wrong[0]!r}")
     try:
         return Texts.of([json.dumps(one, ensure_ascii=False, allow_nan=False).encode() for one in given])
     except (TypeError, ValueError) as error:

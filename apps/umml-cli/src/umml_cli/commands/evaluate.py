@@ -144,7 +144,7 @@ def evaluate(
         list[str] | None, typer.Option(help="With --index: only items with this label; repeatable.")
     ] = None,
     backend: BackendOption = BackendChoice.EXACT,
-    nprobe: NprobeOption = 64,
+    nprobe: NprobeOption = None,
     versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
@@ -178,15 +178,24 @@ def evaluate(
             raise UserError(
                 "Searches are scored with a model, --index and --data, and without files of codes."
             )
+        others = {
+            "--definition": definition != "all", "--ties": ties, "--no-relevant": no_relevant,
+            "--code-values": code_values is not CodeValues.auto, "--threshold": threshold is not None,
+            "--packed": packed is not None, "--bitorder": bitorder is not BitOrder.little,
+            "--exclude-self": exclude_self, "--instance-recall": instance_recall, "--versus": versus,
+            "--format": format_ is not Format.table, "--out": out,
+        }  # fmt: skip
+        refuse(others, "is not for searches in an index; leave it away, or --index")
         show_search_scores(
             run, index, data,
             combine=combine.value, rerank=rerank, labels=label, backend=backend.value, nprobe=nprobe,
         )  # fmt: skip
         return
-    if rerank is not None or label or backend is not BackendChoice.EXACT:
-        raise UserError(
-            "--rerank, --label and --backend are for searches in an index; give --index and --data too."
-        )
+    searching = {
+        "--combine": combine is not CombineChoice.NEAREST, "--rerank": rerank, "--label": label,
+        "--backend": backend is not BackendChoice.EXACT, "--nprobe": nprobe,
+    }  # fmt: skip
+    refuse(searching, "is for searches in an index; give --index and --data too")
     if versus is not None and run is None:
         raise UserError("--versus compares two run folders; give the first one too.")
     named = Definition.parse(definition)
@@ -224,6 +233,14 @@ def evaluate(
     show(report, tests, format_)
 
 
+def refuse(options: dict[str, Any], reason: str) -> None:
+    """Refuse the first of these options that was given."""
+    from umml_cli.errors import UserError
+
+    if given := [option for option, is_given in options.items() if is_given]:
+        raise UserError(f"{given[0]} {reason}.")
+
+
 def show_search_scores(
     model: Path,
     index: Path,
@@ -233,7 +250,7 @@ def show_search_scores(
     rerank: int | None,
     labels: list[str] | None,
     backend: Any,
-    nprobe: int,
+    nprobe: int | None,
 ) -> None:
     """Print what searches in an index find for the query rows of a data set, beside the exact ranking."""
     from rich.table import Table

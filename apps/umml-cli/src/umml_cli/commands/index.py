@@ -45,7 +45,7 @@ def index(
         ),
     ] = None,
     backend: BackendOption = BackendChoice.EXACT,
-    nprobe: NprobeOption = 64,
+    nprobe: NprobeOption = None,
     split_seed: SplitSeedOption = None,
     queries: QueriesOption = None,
     training: TrainingOption = None,
@@ -63,9 +63,9 @@ def index(
     from umml_cli.inputs.data_sources import drawn_split
     from umml_cli.search.collection import open_collection
     from umml_cli.search.make_index import INDEX, make_index
-    from umml_cli.search.open_searcher import approximate_search, check_backend
+    from umml_cli.search.open_searcher import PROBES, approximate_search, check_backend
 
-    check_backend(backend.value)
+    check_backend(backend.value, nprobe)
     console = make_console()
     loaded = load_model(model)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
@@ -89,7 +89,7 @@ def index(
     console.print(f"{len(made)} items of {loaded.bits} bits: {sides}.\nIndex: {target}", soft_wrap=True)
     notes = []
     if backend is BackendChoice.FAISS:
-        notes.append(approximate_search(made, nprobe).says)
+        notes.append(approximate_search(made, nprobe or PROBES).says)
     if left_out := len(collection.rows) - len(made):
         notes.append(
             f"{left_out} items are not in the index: they have no image and no text that could be encoded."

@@ -32,7 +32,7 @@ def search(
     rerank: RerankOption = None,
     index: IndexOption = None,
     backend: BackendOption = BackendChoice.EXACT,
-    nprobe: NprobeOption = 64,
+    nprobe: NprobeOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     html: Annotated[
         Path | None, typer.Option(help="Also write what was found as a page, pictures included.")

@@ -82,7 +82,10 @@ BackendOption = Annotated[
     ),
 ]
 NprobeOption = Annotated[
-    int, typer.Option("--nprobe", min=1, help="With --backend faiss: into how many lists a search looks.")
+    int | None,
+    typer.Option(
+        "--nprobe", min=1, help="With --backend faiss: into how many lists a search looks, by default 64."
+    ),
 ]
 
 

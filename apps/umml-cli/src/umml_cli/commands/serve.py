@@ -27,7 +27,7 @@ def serve(
         float, typer.Option(min=0.1, help="Searches a second of one client, with twice as many at once.")
     ] = 20,
     backend: BackendOption = BackendChoice.EXACT,
-    nprobe: NprobeOption = 64,
+    nprobe: NprobeOption = None,
 ) -> None:
     """Serve a page on which an index is searched by words, by a picture, or by one of its items.
 

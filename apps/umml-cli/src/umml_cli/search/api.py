@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import quote
 
 import cmh_features
 import numpy as np
+from cmh_search import CodeIndexError
 from fastapi import HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from umml_cli.search.searcher import Searcher
 
 _SHOWN_AT_FIRST = 24
+_BODY_SECONDS = 30  # a client that sends nothing holds its connection no longer
 _PICTURE_BODY = {
     "requestBody": {
         "required": True,
@@ -33,6 +37,7 @@ _PICTURE_BODY = {
 
 Words = Annotated[str | None, Query(max_length=10_000, description="What to look for.")]
 Like = Annotated[str | None, Query(max_length=10_000, description="Id of an item of the index.")]
+ItemId = Annotated[str, Query(alias="id", max_length=10_000, description="Id of an item of the index.")]
 Number = Annotated[int, Query(ge=1, description="How many items.")]
 Labels = Annotated[list[str] | None, Query(description="Only items with one of these labels.")]
 Combine = Annotated[
@@ -69,7 +74,11 @@ class LiveSearcher:
         return self._searcher, self._pictures
 
     def _stamp(self) -> tuple[int, int]:
-        status = (self._searcher.index.path / "index.json").stat()
+        path = self._searcher.index.path
+        try:
+            status = (path / "index.json").stat()
+        except OSError:
+            raise UserError(f"{path} is gone; make the index anew and start the server again.") from None
         return status.st_mtime_ns, status.st_ino
 
 
@@ -98,9 +107,7 @@ class Api:
             summary="Search by a picture, which is the body of the request",
             openapi_extra=_PICTURE_BODY,
         )(self.search_by_picture)
-        app.get("/pictures/{row}", summary="A small picture of an item", response_class=Response)(
-            self.picture
-        )
+        app.get("/picture", summary="A small picture of an item", response_class=Response)(self.picture)
 
     def health(self) -> dict[str, Any]:
         """Answer with the number of items."""
@@ -182,12 +189,14 @@ class Api:
 
         return await run_in_threadpool(find)
 
-    def picture(self, row: int) -> Response:
-        """Return a small picture of an item."""
+    def picture(self, name: ItemId) -> Response:
+        """Return a small picture of an item; by its id, because a writer may number rows anew."""
         now, pictures = self._live.now()
-        if not np.isin(row, now.index.rows):
-            raise HTTPException(404, "there is no such row")
-        small = pictures.small({"id": now.index.id(row), "payload": now.index.payload(row)})
+        try:
+            row = now.index.row_of(name)
+        except CodeIndexError as error:
+            raise HTTPException(404, str(error)) from None
+        small = pictures.small({"id": name, "payload": now.index.payload(row)})
         if small is None:
             raise HTTPException(404, "this item has no picture that can be shown")
         return Response(small, media_type="image/webp", headers={"Cache-Control": "private, max-age=300"})
@@ -202,7 +211,7 @@ class Api:
 
 
 def _with_picture(item: dict[str, Any], pictures: Pictures) -> dict[str, Any]:
-    return {**item, "picture": f"/pictures/{item['row']}" if pictures.has(item) else None}
+    return {**item, "picture": f"/picture?id={quote(item['id'], safe='')}" if pictures.has(item) else None}
 
 
 async def _read(request: Request, limit: int) -> bytes:
@@ -212,8 +221,12 @@ async def _read(request: Request, limit: int) -> bytes:
         if int(request.headers.get("content-length", 0)) > limit:
             raise too_long
     content = bytearray()
-    async for piece in request.stream():
-        content += piece
-        if len(content) > limit:
-            raise too_long
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for piece in request.stream():
+                content += piece
+                if len(content) > limit:
+                    raise too_long
+    except TimeoutError:
+        raise HTTPException(408, f"The picture must arrive within {_BODY_SECONDS} seconds.") from None
     return bytes(content)

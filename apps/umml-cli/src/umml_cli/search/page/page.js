@@ -171,7 +171,9 @@ window.addEventListener("dragleave", (event) => { if (!event.relatedTarget) find
 window.addEventListener("drop", (event) => {
   event.preventDefault();
   find("drop").hidden = true;
-  searchByFile([...event.dataTransfer.files].find((file) => file.type.startsWith("image/")));
+  const picture = [...event.dataTransfer.files].find((file) => file.type.startsWith("image/"));
+  if (picture) searchByFile(picture);
+  else fail("What was dropped is no picture file.");
 });
 window.addEventListener("paste", (event) => searchByFile([...event.clipboardData.files][0]));
 
