@@ -124,6 +124,12 @@ def test_what_cannot_be_searched_is_said(index, how, says):
         FaissSearch(index).search(**{"query_codes": np.ones(20), **how})
 
 
+@pytest.mark.parametrize("lists", [0, -4, 2.5])
+def test_lists_are_at_least_one(index, lists):
+    with pytest.raises(CodeIndexError, match="lists must be at least 1"):
+        FaissSearch(index, lists=lists)
+
+
 def test_an_empty_index_is_refused(tmp_path):
     with pytest.raises(CodeIndexError, match="holds no items"):
         FaissSearch(CodeIndex.create(tmp_path / "index", bits=8))

@@ -278,7 +278,7 @@ def test_an_empty_index_finds_nothing(tmp_path):
     [
         ({"query_codes": np.ones(8)}, "must have 16 bits as the index has, but they have 8"),
         ({"query_codes": np.full(16, np.nan)}, "query_codes"),
-        ({"k": 0}, "k must be at least 1, but it is 0"),
+        ({"k": 0}, "k must be at least 1, a whole number, but it is 0"),
         ({"combine": "best"}, "combine must be nearest, mean or cross"),
         ({"combine": "cross"}, "must know query_modality"),
         ({"combine": "cross", "query_modality": "sound"}, "query_modality must be image or text"),

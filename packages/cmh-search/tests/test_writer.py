@@ -77,6 +77,19 @@ def test_a_string_is_no_list_of_ids(index):
         index.search(codes(1), ids="ab")
 
 
+@pytest.mark.parametrize("row", [-1, 2])
+def test_a_row_that_is_none_is_no_item(index, row):
+    for ask in (index.id, index.payload, index.labels):
+        with pytest.raises(CodeIndexError, match="row must be 0 to 1, but it is"):
+            ask(row)
+
+
+@pytest.mark.parametrize("k", [0, 2.5, "3", True])
+def test_a_number_of_items_is_a_whole_one(index, k):
+    with pytest.raises(CodeIndexError, match="k must be at least 1, a whole number"):
+        index.search(codes(1), k=k)
+
+
 @pytest.mark.parametrize("radius", [float("nan"), -1])
 def test_a_radius_is_no_less_than_nothing(index, radius):
     with pytest.raises(CodeIndexError, match="radius must be 0 or more"):
@@ -168,10 +181,14 @@ def edit(folder, **values):
 @pytest.mark.parametrize(
     ("how", "says"),
     [
-        ({"bits": 0}, "bits must be 1 to 1024"),
+        ({"bits": 0}, "bits must be at least 1"),
         ({"bits": 8, "label_names": ["a", "a"]}, "must be all different"),
         ({"bits": 8, "label_names": "sea"}, "label_names must be a list of names"),
-        ({"bits": 8, "value_width": -1}, "must not be negative"),
+        ({"bits": 2000}, "bits must be 1 to 1024"),
+        ({"bits": 8.0}, "bits must be at least 1, a whole number, but it is 8.0"),
+        ({"bits": 8, "label_names": [3]}, "label_names must be texts"),
+        ({"bits": 8, "value_width": -1}, "value_width must be at least 0"),
+        ({"bits": 8, "value_width": 2.5}, "value_width must be at least 0, a whole number"),
         ({"bits": 8, "value_width": 4, "value_type": "int4"}, "value_type must be float16 or int8"),
     ],
 )

@@ -13,7 +13,7 @@ import numpy as np
 from cmh_metrics import PackedCodes
 
 from cmh_search._combine import counted_sides
-from cmh_search._errors import CodeIndexError
+from cmh_search._errors import CodeIndexError, check_whole
 from cmh_search._exports.code_rows import padded_bits, sides_present
 from cmh_search._exports.engine import needed
 from cmh_search._filters import allowed_rows
@@ -87,6 +87,8 @@ class FaissSearch:
         self, index: CodeIndex, *, lists: int | None = None, folder: str | PathLike[str] | None = None
     ) -> None:
         self._faiss = needed("faiss", extra="faiss")
+        if lists is not None:
+            check_whole(lists, "lists")
         self.index = index
         self._parts: dict[str, _Part] = {}
         self._sample: list[PackedCodes] = []
@@ -158,9 +160,8 @@ class FaissSearch:
             raise CodeIndexError(
                 "combine must be nearest or cross here, but it is 'mean'; use the exact search"
             )
-        for name, value in (("k", k), ("probes", probes)):
-            if value < 1:
-                raise CodeIndexError(f"{name} must be at least 1, but it is {value}")
+        check_whole(k, "k")
+        check_whole(probes, "probes")
         sides = counted_sides(combine, query_modality)
         queries = self.index.check_queries(query_codes)
         values = check_query_values(self.index.state, rerank, query_values, len(queries))

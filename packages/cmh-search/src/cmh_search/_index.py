@@ -11,7 +11,7 @@ import numpy as np
 from cmh_metrics import PackedCodes, pack_codes
 
 from cmh_search._combine import counted_sides
-from cmh_search._errors import CodeIndexError
+from cmh_search._errors import CodeIndexError, check_whole
 from cmh_search._filters import allowed_rows
 from cmh_search._manifest import Manifest, ValueType
 from cmh_search._nearest import all_distances, nearest
@@ -91,14 +91,16 @@ class CodeIndex:
         folder = Path(path)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CodeIndexError(f"{path} is there already; choose another folder, or open it to add items")
-        if not 1 <= bits <= 1024:
+        check_whole(bits, "bits")
+        if bits > 1024:
             raise CodeIndexError(f"bits must be 1 to 1024, but it is {bits}")
-        if value_width < 0:
-            raise CodeIndexError(f"value_width must not be negative, but it is {value_width}")
+        check_whole(value_width, "value_width", least=0)
         if value_type not in get_args(ValueType):
             raise CodeIndexError(f"value_type must be float16 or int8, but it is {value_type!r}")
         if isinstance(label_names, str):
             raise CodeIndexError(f"label_names must be a list of names, but it is the text {label_names!r}")
+        if wrong := [name for name in label_names if not isinstance(name, str)]:  # type: ignore[redundant-expr]
+            raise CodeIndexError(f"label_names must be texts, but one is {wrong[0]!r}")
         if len(set(label_names)) < len(label_names):
             raise CodeIndexError("label_names must be all different")
         try:
@@ -107,9 +109,9 @@ class CodeIndex:
             raise CodeIndexError(f"remarks must be JSON values, but {error}") from None
         folder.mkdir(parents=True, exist_ok=True)
         Manifest(
-            bits=bits,
+            bits=int(bits),
             label_names=tuple(label_names),
-            value_width=value_width,
+            value_width=int(value_width),
             value_type=value_type,
             remarks=kept,
         ).write(folder)
@@ -220,8 +222,7 @@ class CodeIndex:
         """
         queries = self.check_queries(query_codes)
         sides = counted_sides(combine, query_modality)
-        if k < 1:
-            raise CodeIndexError(f"k must be at least 1, but it is {k}")
+        check_whole(k, "k")
         values = check_query_values(self._state, rerank, query_values, len(queries))
         asked = k * (rerank or 1)
         allowed = allowed_rows(self._state, labels=labels, ids=ids, exclude=exclude)
@@ -406,6 +407,9 @@ class CodeIndex:
 
         Returns:
             The id.
+
+        Raises:
+            CodeIndexError: if there is no such row.
         """
         segment, local = self._state.locate(row)
         return segment.id(local)
@@ -418,6 +422,9 @@ class CodeIndex:
 
         Returns:
             The JSON object that was given when it was added.
+
+        Raises:
+            CodeIndexError: if there is no such row.
         """
         segment, local = self._state.locate(row)
         return segment.payload(local)
@@ -430,6 +437,9 @@ class CodeIndex:
 
         Returns:
             Their names.
+
+        Raises:
+            CodeIndexError: if there is no such row.
         """
         segment, local = self._state.locate(row)
         bits = np.unpackbits(segment.labels[local], count=len(self.label_names))

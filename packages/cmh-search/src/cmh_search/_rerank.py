@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cmh_search._errors import CodeIndexError
+from cmh_search._errors import CodeIndexError, check_whole
 from cmh_search._segment import SIDES
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def check_query_values(
     """
     if rerank is None:
         return None
-    if rerank < 1:
-        raise CodeIndexError(f"rerank must be at least 1, but it is {rerank}")
+    check_whole(rerank, "rerank")
     width = state.manifest.value_width
     if not width:
         raise CodeIndexError("this index keeps no values to re-rank by; create it with value_width")

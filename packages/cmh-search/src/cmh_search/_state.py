@@ -63,7 +63,13 @@ class IndexState:
         return iter(zip(self.segments, map(int, self.first_row), strict=False))
 
     def locate(self, row: int) -> tuple[Segment, int]:
-        """Return the segment that holds a row, and the row counted from the segment's beginning."""
+        """Return the segment that holds a row, and the row counted from the segment's beginning.
+
+        Raises:
+            CodeIndexError: if there is no such row; -1 stands for no item.
+        """
+        if not 0 <= row < self.first_row[-1]:
+            raise CodeIndexError(f"row must be 0 to {self.first_row[-1] - 1}, but it is {row}")
         number = int(np.searchsorted(self.first_row, row, side="right")) - 1
         return self.segments[number], int(row - self.first_row[number])
 
@@ -74,6 +80,8 @@ class IndexState:
             CodeIndexError: if no item has one of the ids.
         """
         rows: dict[str, int] = {}
+        if wrong := [name for name in names if not isinstance(name, str)]:  # type: ignore[redundant-expr]
+            raise CodeIndexError(f"ids must be strings, but one is {wrong[0]!r}")
         hashes = hash_ids(names)
         for segment, first_row in self:
             rows |= {name: first_row + row for name, row in segment.find(names, hashes).items()}
