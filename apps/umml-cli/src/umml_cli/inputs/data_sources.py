@@ -20,13 +20,6 @@ BUILT_IN = ("emoji",)
 """Data sets that come with cmh-data."""
 
 
-NO_LABELS = (
-    "{} has images and texts but no labels: supervised methods learn from them, and the tables count them; "
-    "add an array labels of zeros and ones, a row for each item and a column for each class, or train an "
-    "unsupervised method with `umml train`."
-)
-
-
 @dataclass(frozen=True)
 class DataSource:
     """A data set and where another process finds it: the path, or the name of a built-in one."""
@@ -104,18 +97,53 @@ def open_data(
 
     try:
         dataset = cmh_data.load(location, split=split, first_row=first_row)
-    except cmh_data.MissingPartsError as error:
+    except cmh_data.DataError as error:
         with contextlib.suppress(cmh_data.DataError, OSError):
+            if said := _unequal_numbers(Path(location)):
+                raise UserError(said) from error
             parts = cmh_data.inspect(location).parts
             if needs_labels and {"image", "text"} <= parts.keys() and "labels" not in parts:
-                raise UserError(NO_LABELS.format(location)) from error
+                raise UserError(_no_labels(location)) from error
         raise
     if needs_labels and not dataset.label.shape[1]:
-        raise UserError(NO_LABELS.format(location))
+        raise UserError(_no_labels(location))
     if is_name(dataset.name):
         return dataset
     stem = Path(location).stem  # the file calls itself something that cannot be a name of ours
     return replace(dataset, name=stem if is_name(stem) else "data")
+
+
+def _no_labels(location: str) -> str:
+    from cmh_train import available_methods  # noqa: PLC0415 - brings torch
+
+    others = ", ".join(name for name, spec in available_methods().items() if not spec.supervised)
+    return (
+        f"{location} has images and texts but no labels: supervised methods learn from them, and the tables "
+        "count them; add an array labels of zeros and ones, a row for each item and a column for each class, "
+        f"or train a method that needs none ({others}) with `umml train`."
+    )
+
+
+def _unequal_numbers(path: Path) -> str:
+    """What is wrong with a file of more images than texts, or more texts than images; "" if it is none."""
+    from cmh_files import DataError, variables  # noqa: PLC0415 - only where a file was refused
+    from cmh_files.key_names import common_rows, find_role  # noqa: PLC0415 - likewise
+    from cmh_train import available_methods  # noqa: PLC0415 - brings torch
+
+    found = {variable.key: variable for variable in variables(path)}
+    image, text = find_role(found, "image"), find_role(found, "text")
+    if image is None or text is None:
+        return ""
+    try:
+        common_rows({"image": image, "text": text})
+    except DataError:
+        others = ", ".join(name for name, spec in available_methods().items() if not spec.needs_pairs)
+        return (
+            f"{path} holds other numbers of images and texts, {image} and {text}, so its rows are no pairs; "
+            f"methods that need no pairs ({others}) train on it once every image and every text has a row "
+            "of its own, with arrays image_present and text_present that say which row has which."
+        )
+    return ""
 
 
 def without_incomplete(dataset: PairedDataset) -> tuple[PairedDataset, int]:

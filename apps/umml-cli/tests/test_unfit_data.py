@@ -1,0 +1,96 @@
+"""Data files that do not fit a method: the sentence names the methods that they do fit."""
+
+import numpy as np
+import pytest
+from cmh_train import available_methods
+from typer.testing import CliRunner
+from umml_cli.errors import UserError
+from umml_cli.inputs.data_sources import open_data
+from umml_cli.main import app
+
+
+def named(test):
+    return ", ".join(name for name, spec in available_methods().items() if test(spec))
+
+
+def save(path, *, n_image=40, n_text=40, labels=True):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "image": rng.normal(size=(n_image, 6)).astype(np.float32),
+        "text": rng.normal(size=(n_text, 5)).astype(np.float32),
+    }
+    if labels:
+        arrays["labels"] = np.eye(4, dtype=np.uint8)[np.arange(n_image) % 4]
+    if path.suffix == ".npz":
+        np.savez(path, **arrays, train=np.arange(20), query=np.arange(20, 30))
+    else:
+        import h5py
+
+        with h5py.File(path, "w") as file:
+            for key, values in arrays.items():
+                file[key] = values
+    return path
+
+
+def refusal(*arguments):
+    done = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert isinstance(done.exception, UserError), done.output
+    return str(done.exception)
+
+
+@pytest.mark.parametrize("name", ["some.npz", "some.h5"])
+@pytest.mark.parametrize("labels", [True, False])
+def test_unequal_numbers_of_images_and_texts_name_the_methods_that_need_no_pairs(tmp_path, name, labels):
+    path = save(tmp_path / name, n_text=33, labels=labels)
+    said = refusal("train", path, "--method", "dadh", "--out", tmp_path / "runs")
+    assert said.startswith(
+        f"{path} holds other numbers of images and texts, image (40, 6) float32 and text (33, 5)"
+    )
+    assert f"methods that need no pairs ({named(lambda spec: not spec.needs_pairs)})" in said
+    assert "amsh" in said
+    assert not (tmp_path / "runs").exists()
+    assert refusal("reproduce", "table3", "--data", f"mine={path}", "--out", tmp_path / "out") == said
+
+
+def test_what_the_sentence_says_can_be_done(tmp_path):
+    """Every image and every text in a row of its own: AMSH trains on 20 images and 13 texts."""
+    rng = np.random.default_rng(0)
+    is_image = np.arange(63) < 30
+    path = tmp_path / "own-rows.npz"
+    np.savez(
+        path,
+        image=rng.normal(size=(63, 6)).astype(np.float32) * is_image[:, None],
+        text=rng.normal(size=(63, 5)).astype(np.float32) * ~is_image[:, None],
+        labels=np.eye(3, dtype=np.uint8)[np.arange(63) % 3],
+        image_present=is_image,
+        text_present=~is_image,
+        train=np.r_[0:20, 30:43],
+        query=np.r_[20:30, 43:63],
+    )
+    done = CliRunner().invoke(
+        app,
+        ["train", str(path), "--method", "amsh", "--bits", "8", "--epochs", "1", "--set", "anchors=10",
+         "--out", str(tmp_path / "runs")],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output or done.exception
+    assert "image → text" in done.output
+
+
+def test_data_without_labels_name_the_methods_that_need_none(tmp_path):
+    path = save(tmp_path / "some.npz", labels=False)
+    unsupervised = named(lambda spec: not spec.supervised)
+    said = refusal("train", path, "--method", "DADH", "--out", tmp_path / "runs")
+    assert said.startswith("dadh learns from labels, but some has none")
+    assert f"--method {unsupervised}" in said
+    said = refusal("reproduce", "table3", "--data", f"mine={path}", "--out", tmp_path / "out")
+    assert "has images and texts but no labels" in said
+    assert f"a method that needs none ({unsupervised})" in said
+
+
+def test_files_with_other_faults_keep_their_own_sentence(tmp_path):
+    path = tmp_path / "some.npz"
+    np.savez(path, image=np.ones((40, 6)), labels=np.eye(40, dtype=np.uint8))
+    with pytest.raises(Exception, match="text"):
+        open_data(str(path))
+    with pytest.raises(Exception, match=r"no.*such|not found|There is no"):
+        open_data(str(tmp_path / "absent.npz"))
