@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 from umml_cli.grid.planning import RunState
-from umml_cli.report.run_details import _differing, compare_runs, locked_folder
+from umml_cli.main import app
+from umml_cli.report.run_details import compare_runs, describe_run, locked_folder
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.store import RunStore
@@ -54,9 +56,20 @@ def test_only_runs_on_the_same_data_are_paired(tmp_path, result):
     assert "significant" not in other
 
 
-def test_options_of_either_run_alone_are_shown():
-    first, second = {"bits": 64, "epochs": 3, "old": 1}, {"bits": 64, "epochs": 4, "new": None}
-    assert _differing(first, second) == ({"epochs": 3, "old": 1}, {"epochs": 4, "new": None})
+def test_options_of_either_run_alone_are_shown(tmp_path, result):
+    first = store_run(tmp_path, result, options={"margin": 0.5, "old": [1, 2]})
+    second = store_run(tmp_path, result, options={"margin": 0.25, "new": None}, cell={"unpaired_images": 20})
+    lines = printed(compare_runs(first, second)).splitlines()
+    rows = {
+        line.split("│")[1].strip(): [part.strip() for part in line.split("│")[2:4]]
+        for line in lines
+        if "│" in line
+    }
+    assert rows["margin"] == ["0.5", "0.25"]
+    assert rows["old"] == ["1, 2", ""]
+    assert rows["new"] == ["", "-"]
+    assert rows["training pairs"] == ["paired", "UI 20%"]
+    assert "bits" not in rows
 
 
 def test_the_lock_of_a_grid_is_found_from_its_runs(tmp_path, monkeypatch):
@@ -82,3 +95,80 @@ def test_a_file_that_vanishes_beside_a_live_grid_weighs_nothing(tmp_path, result
     size = RunState.of(folder.read_specification(), folder).size
     (folder.path / ".codes.host.7.tmp.npz").symlink_to(tmp_path / "renamed meanwhile")
     assert RunState.of(folder.read_specification(), folder).size == size > 0
+
+
+def invoke(*arguments):
+    done = CliRunner().invoke(app, [str(one) for one in arguments], env={"COLUMNS": "80"})
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_list_of_runs_fits_80_columns_and_says_what_differs(tmp_path, result):
+    for bits in (16, 32):
+        for cell in ({}, {"unpaired_images": 30, "unpaired_text": 30}):
+            store_run(tmp_path, result, bits=bits, cell=cell, dataset="wikipedia", options={"margin": 0.4})
+    store_run(tmp_path, result, bits=16, dataset="wikipedia", options={"margin": 0.5})
+    listed = invoke("runs", "list", "--out", tmp_path)
+    assert max(map(len, listed.splitlines())) <= 80
+    assert "All: method dadh, data set wikipedia, seed 0" in listed
+    assert "…" not in listed
+    assert listed.count("done") == 5
+    rows = [line.split() for line in listed.splitlines() if "done" in line]
+    assert sorted(row[1] for row in rows) == ["16", "16", "16", "32", "32"]
+    assert sum("UIT 60%" in line for line in listed.splitlines()) == 2
+    assert [line for line in listed.splitlines() if "margin 0.5" in line] != []
+    assert sum("margin 0.4" in line for line in listed.splitlines()) == 1  # of the one with the same name
+
+
+def test_a_run_is_shown_as_tables_without_python_dictionaries(tmp_path, result):
+    options = {"layer_widths": [64, 32], "image_widths": None, "fine": True, "margin": 0.4}
+    folder = store_run(tmp_path, result, options=options, cell={"unpaired_images": 20})
+    shown = invoke("runs", "show", folder.path.name[:6], "--out", tmp_path)
+    assert not set("{}[]'") & set(shown)
+    for line in ("layer_widths 64, 32", "image_widths -", "fine yes", "training pairs UI 20%", "bits 64"):
+        assert line in " ".join(shown.split())
+    assert "best evaluated epoch 1: image → text 0.5000, text → image 0.5000" in " ".join(shown.split())
+
+
+def test_an_incomplete_run_says_so_and_why(tmp_path, result):
+    folder = store_run(tmp_path, result)
+    folder.result.unlink()
+    folder.failure.write_text("out of luck")
+    shown = " ".join(printed(describe_run(folder)).split())
+    assert "state not complete" in shown
+    assert "failed out of luck" in shown
+
+
+def test_what_train_wrote_is_found_from_beside_it(tmp_path, result, monkeypatch):
+    store_run(tmp_path / "runs", result)
+    monkeypatch.chdir(tmp_path)
+    assert "done" in invoke("runs", "list")
+
+
+def test_methods_fit_80_columns_and_take_any_case():
+    shown = invoke("methods", "DADH")
+    assert max(map(len, shown.splitlines())) <= 110  # its title is one line
+    table = shown[shown.index("option") :]
+    assert max(map(len, table.splitlines())) <= 80
+    assert "small: 512, 256, 128" in " ".join(table.split())
+    done = CliRunner().invoke(app, ["methods", "dahd"])
+    assert "did you mean 'dadh'?" in str(done.exception)
+
+
+def test_a_long_plan_names_conditions_and_a_short_one_every_run(tmp_path):
+    def planned(*arguments):
+        return invoke(
+            "reproduce", "table3", "--data", "emoji", "--plan", "--out", tmp_path / "none", *arguments
+        )
+
+    short = planned("--method", "DADH")
+    assert short.count("to do") == 6
+    both = planned("--method", "dadh", "--bits", 16, "--bits", 32)
+    assert both.count("· 32 bits  to do") == 6
+    long = planned("--seeds", 3)
+    assert "to do" not in long
+    said = " ".join(long.split())
+    assert "Training pairs: paired; UI 20%; UI 40%; UI 60%; UI 80%; UI 100%. Seeds 0 to 2." in said
+    assert "54 runs, 0 done" in said
+    assert "known after the first epochs" in said
+    assert not (tmp_path / "none").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -36,6 +36,27 @@ def make_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
         The console; what is to be bold is a `rich.text.Text`.
     """
     return Console(stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False)
+
+
+def as_text(value: Any) -> str:
+    """Return a value of JSON as people write it: lists with commas, no brackets or quotes.
+
+    Example:
+        >>> as_text([512, 256]), as_text(None), as_text({"i2t": 0.5}), as_text(1e-06), as_text(True)
+        ('512, 256', '-', 'i2t 0.5', '1e-06', 'yes')
+    """
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{name} {as_text(one)}" for name, one in value.items())
+        case list() | tuple():
+            return ", ".join(map(as_text, value))
+        case float():
+            return f"{value:.6g}"
+    return str(value)
 
 
 def print_notes(console: Console, notes: Iterable[str]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 
-from umml_cli.console import make_console
+from umml_cli.console import as_text, make_console
 
 if TYPE_CHECKING:
     from cmh_train import MethodSpec
@@ -27,9 +28,9 @@ def methods(
 
     Example: umml methods dadh
     """
-    from cmh_train import available_methods, broken_methods, find_method
+    from cmh_train import available_methods, broken_methods
 
-    from umml_cli.inputs.method_options import method_version
+    from umml_cli.inputs.method_options import method_version, named_method
 
     console = make_console()
     if name is None:
@@ -42,19 +43,22 @@ def methods(
                 _title(method),
             )
     else:
-        method = find_method(name)
+        method = named_method(name)
         console.print(f"{_title(method)}, version {method_version(method.name)}", soft_wrap=True)
         console.print(f"Presets: {', '.join(method.presets)}", soft_wrap=True)
-        table = Table("option", "default", "where a preset differs", "meaning")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        table.add_column("option", no_wrap=True)
+        table.add_column("default; where a preset differs", max_width=24)
+        table.add_column("meaning", ratio=1)
         default = method.config_type()
         for option, field in method.config_type.model_fields.items():
-            usual = str(getattr(default, option))
+            usual = as_text(getattr(default, option))
             others: dict[str, list[str]] = {}
             for title, preset in method.presets.items():
-                if (value := str(getattr(preset, option))) != usual:
+                if (value := as_text(getattr(preset, option))) != usual:
                     others.setdefault(value, []).append(title)
-            differing = "\n".join(f"{value}: {', '.join(titles)}" for value, titles in others.items())
-            table.add_row(option, usual, differing, field.description or "")
+            differing = (f"{', '.join(titles)}: {value}" for value, titles in others.items())
+            table.add_row(option, "\n".join([usual, *differing]), field.description or "")
     console.print(table)
     if name is None:
         for error in broken_methods().values():

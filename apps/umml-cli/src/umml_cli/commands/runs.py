@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from umml_cli.commands.parser import Command, Group
 from umml_cli.console import make_console
@@ -35,20 +34,13 @@ def list_(out: Folder = None) -> None:
     """
     from umml_cli.grid.planning import RunState
     from umml_cli.report.run_details import open_store
-    from umml_cli.terms import TASKS
+    from umml_cli.report.run_lists import runs_table
 
-    console = make_console()
-    table = Table(
-        "run", "method", "data set", "training pairs", "seed", "image → text", "text → image", "state"
-    )
+    found = {}
     for folder in open_store(out).folders():
-        spec, result = folder.read_specification(), folder.read_result()
-        maps = ["", ""] if result is None else [f"{result.map[task]:.4f}" for task in TASKS]
-        state = str(RunState.of(spec, folder))
-        table.add_row(
-            folder.path.name, spec.label, spec.dataset, spec.cell.title, str(spec.seed), *maps, state
-        )
-    console.print(table)
+        spec = folder.read_specification()
+        found[folder.path.name] = (spec, folder.read_result(), str(RunState.of(spec, folder)))
+    make_console().print(runs_table(found))
 
 
 @runs.command(cls=Command)
@@ -67,8 +59,7 @@ def show(
     result = folder.read_result()
     if result is not None:
         console.print(result_table(result))
-    for name, value in describe_run(folder):
-        console.print(f"{name}: {value}", soft_wrap=True)
+    console.print(describe_run(folder))
 
 
 @runs.command(cls=Command)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from umml_cli.runs.specification import RunSpecification
     from umml_cli.runs.store import RunFolder
 
+LISTED = 30
+"""Up to so many runs a plan names one by one."""
+
 Kind = tuple[str, str]  # method, data set: what an epoch costs depends on
 
 
@@ -121,28 +124,45 @@ def outline(experiments: Mapping[str, Experiment]) -> Table:
     return table
 
 
+def _line(state: RunState, *, with_bits: bool) -> str:
+    spec = state.specification
+    bits = f" · {spec.bits} bits" if with_bits else ""
+    return f"{spec.run_id}  {spec.title}{bits}  {state}"
+
+
+def _conditions(states: Sequence[RunState]) -> str:
+    """In place of many runs: what is done to the training pairs, and the seeds."""
+    cells = dict.fromkeys(state.specification.cell.title for state in states)
+    seeds = sorted({state.specification.seed for state in states})
+    over = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    return f"Training pairs: {'; '.join(cells)}. {over.capitalize()}."
+
+
 def plan_table(reproduction: Reproduction, *, out: Path, n_workers: int) -> Group:
-    """Every run with its state, and what each method on each data set still takes."""
+    """The runs with their states, where there are few; and what each method on each data set still takes."""
     store = RunStore(out / RUNS)
     states = [RunState.of(spec, store.folder(spec)) for spec in reproduction.specifications]
-    lines = Text(
-        "\n".join(f"{state.specification.run_id}  {state.specification.title}  {state}" for state in states)
-    )
-    table = Table("method", "data set", "runs", "done", "epochs left", "time left")
+    lengths = {state.specification.bits for state in states}
+    lines = [_line(state, with_bits=len(lengths) > 1) for state in states]
+    if len(states) > LISTED:
+        lines = [_conditions(states)]
+    table = Table("method", "data set", "bits", "runs", "done", "epochs left", "time left")
     kinds = dict.fromkeys(state.kind for state in states)
     for kind in kinds:
         alike = [state for state in states if state.kind == kind]
         left = seconds_left(states, kind, n_workers)
         table.add_row(
             *kind,
+            ", ".join(map(str, sorted({state.specification.bits for state in alike}))),
             str(len(alike)),
             str(sum(state.complete for state in alike)),
             f"{sum(state.work_left for state in alike):.0f}",
             "not measured yet" if left is None else format_seconds(left),
         )
     times = [seconds_left(states, kind, n_workers) for kind in kinds]
-    known = sum(time for time in times if time is not None)
-    unknown = " and what is not measured yet" if None in times else ""
+    known = [time for time in times if time is not None]
+    in_all = format_seconds(sum(known)) if known else "known after the first epochs"
+    unknown = " and what is not measured yet" if known and None in times else ""
     done = [state for state in states if state.complete]
     size = sum(state.size for state in done) / len(done) if done else None
     folder = next(path for path in (out, *out.resolve().parents) if path.exists())
@@ -158,10 +178,10 @@ def plan_table(reproduction: Reproduction, *, out: Path, n_workers: int) -> Grou
         for experiment in reproduction.experiments.values()
     )
     return Group(
-        lines,
+        Text("\n".join(lines)),
         table,
         Text(
             f"{len(states)} runs, {len(done)} done; {shared} cells are shown. "
-            f"Time left with {n_workers} at a time: {format_seconds(known)}{unknown}. Disk: {disk}."
+            f"Time left with {n_workers} at a time: {in_all}{unknown}. Disk: {disk}."
         ),
     )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from umml_cli.errors import UserError
+from umml_cli.report.run_lists import named_values, settings_of
 from umml_cli.results.intervals import difference_interval
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.store import RUNS, RunFolder, RunStore
 from umml_cli.terms import TASK_TITLES, TASKS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 DEFAULT_FOLDERS = (Path("umml-reproduce"), Path("umml-quickstart"), Path("runs"))
 """Where `umml reproduce`, `umml quickstart` and `umml train` write if nothing else is said."""
@@ -62,19 +61,26 @@ def find_run(store: RunStore, name: str) -> RunFolder:
     return found[0]
 
 
-def describe_run(folder: RunFolder) -> Iterator[tuple[str, Any]]:
-    """Name and value of everything that is known of a run."""
+def describe_run(folder: RunFolder) -> Group:
+    """What is known of a run: its settings, the options of its method, times and environment, as tables."""
     spec, result = folder.read_specification(), folder.read_result()
-    yield "folder", folder.path
-    yield from spec.model_dump(mode="json").items()
+    settings = settings_of(spec)
+    run = {
+        "folder": str(folder.path),
+        **{name: settings[name] for name in settings if name not in spec.options},
+    }
     if folder.failure.exists():
-        yield "failed", folder.failure.read_text(encoding="utf-8").strip()
+        run["failed"] = folder.failure.read_text(encoding="utf-8").strip()
+    parts: dict[str, dict[str, Any]] = {"Run": run, f"Options of {spec.method}": spec.options}
     if result is None:
-        yield "state", "not complete"
-        return
-    yield "best evaluated epoch", f"{result.best.epoch}, mAP {result.best.map}"
-    yield "seconds", {name: round(value, 2) for name, value in result.seconds.items()}
-    yield "environment", result.environment
+        run["state"] = "not complete"
+    else:
+        maps = ", ".join(f"{TASK_TITLES[task]} {result.best.map[task]:.4f}" for task in TASKS)
+        run["best evaluated epoch"] = f"{result.best.epoch}: {maps}"
+        parts["Seconds"] = {name: f"{value:.2f}" for name, value in result.seconds.items()}
+        parts["Environment"] = dict(result.environment)
+    tables = [(Text(f"\n{title}", style="bold"), named_values(rows)) for title, rows in parts.items() if rows]
+    return Group(*(one for pair in tables for one in pair))
 
 
 def compare_runs(first: RunFolder, second: RunFolder) -> Table:
@@ -82,17 +88,16 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Table:
 
     Runs on data that differ have no common queries, so that the difference has no interval.
     """
-    results = [first.read_result(), second.read_result()]
-    if None in results:
+    if any(folder.read_result() is None for folder in (first, second)):
         raise UserError("One of the two runs is not complete; only complete runs can be compared.")
-    specs = [folder.read_specification().model_dump(mode="json") for folder in (first, second)]
-    table = Table("", first.path.name, second.path.name, "difference (95% CI)")
-    for name in specs[0]:
-        ours, theirs = (spec[name] for spec in specs)
-        if ours != theirs:
-            table.add_row(name, *map(str, _differing(ours, theirs)), "")
+    specs = [folder.read_specification() for folder in (first, second)]
+    ours, theirs = (settings_of(spec) for spec in specs)
+    table = Table("", first.path.name[:8], second.path.name[:8], "difference (95% CI)")
+    for name in {**ours, **theirs}:
+        if ours.get(name) != theirs.get(name):
+            table.add_row(name, ours.get(name, ""), theirs.get(name, ""), "")
     table.add_section()
-    same_queries = specs[0]["data_digest"] == specs[1]["data_digest"]
+    same_queries = specs[0].data_digest == specs[1].data_digest
     loaded = [RunPrecision.load(folder.precision) for folder in (first, second)]
     for task in TASKS:
         one, other = (precision.task(task, "last") for precision in loaded)
@@ -104,18 +109,6 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Table:
             said += " (other data)"
         table.add_row(TASK_TITLES[task], f"{np.nanmean(one):.4f}", f"{np.nanmean(other):.4f}", said)
     return table
-
-
-def _differing(first: Any, second: Any) -> tuple[Any, Any]:
-    """Only those entries of two mappings that differ."""
-    if not isinstance(first, dict):
-        return first, second
-    names = [
-        name for name in {**first, **second}
-        if name not in first or name not in second or first[name] != second[name]
-    ]  # fmt: skip
-    ours, theirs = ({name: one[name] for name in names if name in one} for one in (first, second))
-    return ours, theirs
 
 
 def leftovers(store: RunStore) -> list[Path]:
