@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 from cmh_mtfh import METHOD
-from cmh_mtfh._hash_functions import fit_logistic, gaussian_kernel, kernel_width
+from cmh_mtfh._hash_functions import fit_logistic, kernel_width
 from cmh_mtfh._rounds import Codes, Settings, one_round, sign
 from cmh_testing import benchmark_parser, peak_memory, time_ways, timing_options
-from cmh_train import TrainingData, build_method, fit
+from cmh_train import TrainingData, build_method, fit, gaussian_kernel
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import plain_mtfh

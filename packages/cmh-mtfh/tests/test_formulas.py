@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from cmh_mtfh._hash_functions import fit_logistic, gaussian_kernel, kernel_width
+from cmh_mtfh._hash_functions import fit_logistic, kernel_width
 from cmh_mtfh._rounds import Codes, Settings, losses, new_signs, one_round, sign
+from cmh_train import gaussian_kernel
 from hypothesis import given
 from hypothesis import strategies as st
 

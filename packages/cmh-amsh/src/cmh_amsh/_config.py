@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from cmh_train import FullBatchConfig
+from cmh_train import KernelHashingConfig
 from pydantic import Field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class AMSHConfig(FullBatchConfig):
+class AMSHConfig(KernelHashingConfig):
     """Options of AMSH; the defaults are those of the authors' program, but for `database`.
 
     Example:
@@ -22,12 +22,6 @@ class AMSHConfig(FullBatchConfig):
 
     bits: int = Field(default=64, ge=8, le=512, description="code length k; program: 8 to 128")
     epochs: int = Field(default=15, ge=1, description="rounds over the training set; program")
-    database: Literal["encoded", "learned"] = Field(
-        default="encoded",
-        description="codes of the items that are ranked; encoded: by the hash function, as a new item's "
-        "(ours, fair beside other methods); learned: those that training made from the items' own labels "
-        "(program)",
-    )
     anchors: int = Field(
         default=1500,
         ge=1,

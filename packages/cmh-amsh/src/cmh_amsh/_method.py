@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from cmh_train import (
     Batch,
     DataSpec,
     HashingMethod,
+    KernelHashingMethod,
     MethodConfig,
     MethodSpec,
     Modality,
     TrainingRows,
-    at_least_float32,
     full_precision,
     zero_as_bit_0,
 )
@@ -35,7 +35,7 @@ from cmh_amsh._rounds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _MODALITIES: tuple[Modality, ...] = ("image", "text")
 
@@ -49,7 +49,7 @@ class _Side:
     labels: Labels
 
 
-class AMSH(HashingMethod):
+class AMSH(KernelHashingMethod):
     """Shallow, supervised, closed-form hashing that needs no pairs: only labels join the modalities.
 
     Codes of the training items are learned from their labels in rounds (`update`), then a hash function of
@@ -71,32 +71,18 @@ class AMSH(HashingMethod):
         torch.Size([5, 16])
     """
 
-    full_batch: ClassVar[bool] = True
     config: AMSHConfig
-    data_spec: DataSpec
     image_kernel_width: torch.Tensor
 
     def __init__(self, config: AMSHConfig, data_spec: DataSpec) -> None:
         super().__init__(config, data_spec)
-        if len(data_spec.image_shape) != 1:
-            raise ValueError(
-                f"images of AMSH must be features (d,), but they have shape {data_spec.image_shape}; "
-                "encode them first"
-            )
-        if data_spec.n_label == 0:
-            raise ValueError("AMSH learns from labels, but the data have none; give label=... to the data")
         n, anchors = data_spec.n_train, min(config.anchors, data_spec.n_train)
-        for modality, width in zip(_MODALITIES, (*data_spec.image_shape, data_spec.text_width), strict=True):
-            self.register_buffer(f"{modality}_anchors", torch.zeros(anchors, width))
-            self.register_buffer(f"{modality}_kernel_width", torch.ones(()))
+        for modality in _MODALITIES:
             self.register_buffer(f"{modality}_kernel_mean", torch.zeros(anchors))
             self.register_buffer(f"{modality}_factors", torch.zeros(n, config.bits))  # V
             self.register_buffer(f"{modality}_codes", torch.zeros(n, config.bits))  # B
             self.register_buffer(f"{modality}_slack", torch.zeros(n, data_spec.n_label))  # E
-            function = torch.nn.Parameter(torch.randn(anchors, config.bits), requires_grad=False)  # F^T
-            self.register_parameter(f"{modality}_function", function)
         self._sides: dict[Modality, _Side] = {}
-        self._codes_moved = False
 
     @torch.no_grad()
     def begin_training(self, rows: TrainingRows) -> None:
@@ -236,60 +222,22 @@ class AMSH(HashingMethod):
             kept[rows] = getattr(state, name).to(kept)
         self._codes_moved = True
 
-    @torch.no_grad()
-    def prepare_encoding(self) -> None:
-        """Fit the hash functions, if rounds have moved the codes since they were fitted."""
-        if not self._codes_moved:
-            return
-        for modality, side in self._sides.items():
-            with full_precision(side.kernel):
-                function = fit_hash_function(
-                    side.kernel,
-                    getattr(self, f"{modality}_codes")[side.rows],
-                    rounds=self.config.hash_rounds,
-                    ridge=self.config.hash_ridge,
-                )
-            stored = getattr(self, f"{modality}_function")
-            stored.zero_()
-            stored[: len(function)] = function
-        self._codes_moved = False
+    def _fitted_modalities(self) -> Iterable[Modality]:
+        return self._sides
 
-    def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
-        """Map raw features to what the hash function says of them, each row for itself.
+    def _fit_function(self, modality: Modality) -> torch.Tensor:
+        side = self._sides[modality]
+        codes = getattr(self, f"{modality}_codes")[side.rows]
+        return fit_hash_function(
+            side.kernel, codes, rounds=self.config.hash_rounds, ridge=self.config.hash_ridge
+        )
 
-        Args:
-            modality: "image" or "text".
-            features: `(n, d_image)` or `(n, text_width)` floating point.
+    def _score(self, modality: Modality, kernel: torch.Tensor) -> torch.Tensor:
+        scores = super()._score(modality, kernel - getattr(self, f"{modality}_kernel_mean"))
+        return zero_as_bit_0(scores)  # program
 
-        Returns:
-            `(n, bits)` of the weights' dtype.
-
-        Raises:
-            ValueError: for features of another shape than the method was built for.
-        """
-        self._check_input(modality, features)
-        function = getattr(self, f"{modality}_function")
-        with full_precision(features):
-            distances = squared_distances(
-                at_least_float32(features).to(function), getattr(self, f"{modality}_anchors")
-            )
-            kernel = gaussian(distances, getattr(self, f"{modality}_kernel_width"))
-            codes: torch.Tensor = (kernel - getattr(self, f"{modality}_kernel_mean")) @ function
-        return zero_as_bit_0(codes)  # program
-
-    def learned_codes(self, modality: Modality) -> torch.Tensor | None:
-        """Return the codes of the training items, with `database="learned"`.
-
-        Args:
-            modality: "image" or "text".
-
-        Returns:
-            `(n_train, bits)` floating point, -1 and 1; rows without the modality mean nothing. None with
-            `database="encoded"`.
-        """
-        if self.config.database == "encoded":
-            return None
-        return zero_as_bit_0(getattr(self, f"{modality}_codes")).sign()  # program
+    def _sign(self, codes: torch.Tensor) -> torch.Tensor:
+        return zero_as_bit_0(codes).sign()  # program
 
 
 def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:

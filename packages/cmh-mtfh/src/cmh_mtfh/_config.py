@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from cmh_train import FullBatchConfig
+from cmh_train import KernelHashingConfig
 from pydantic import Field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class MTFHConfig(FullBatchConfig):
+class MTFHConfig(KernelHashingConfig):
     """Options of MTFH; the defaults are those of the authors' program, but for `database`.
 
     Example:
@@ -30,12 +30,6 @@ class MTFHConfig(FullBatchConfig):
         default=50,
         ge=1,
         description="rounds at most; the program stops by smallest_fall alone, and so do most runs here",
-    )
-    database: Literal["encoded", "learned"] = Field(
-        default="encoded",
-        description="codes of the items that are ranked; encoded: by the hash function, as a new item's "
-        "(ours, fair beside other methods); learned: those that training made from the items' own labels "
-        "(program)",
     )
     image_share: float = Field(
         default=0.5, ge=0, le=1, description="alpha: weight of the images' code space; program"
@@ -55,11 +49,6 @@ class MTFHConfig(FullBatchConfig):
     )
     smallest_fall: float = Field(
         default=1.0, ge=0, description="rounds end when the objective falls by less; program"
-    )
-    anchors: int = Field(
-        default=500,
-        ge=1,
-        description="anchor rows of each kernel, or all rows where there are fewer; program",
     )
     logistic_ridge: float = Field(
         default=0.01, gt=0, description="ridge of the hash functions' logistic regression; program"

@@ -10,11 +10,6 @@ _CURVATURE = 0.05  # of the logistic loss at a row: at most 1/4, less where a ro
 _GRADIENT = 1e-5  # largest entry at which L-BFGS ends
 
 
-def gaussian_kernel(rows: torch.Tensor, anchors: torch.Tensor, width: torch.Tensor) -> torch.Tensor:
-    """Return exp(-||a - b||^2 / width), `(n, a)`."""
-    return torch.cdist(rows, anchors).square_().div_(-width).exp_()
-
-
 def kernel_width(rows: torch.Tensor) -> torch.Tensor:
     """Return the mean squared distance of all pairs of rows, each row with itself included."""
     width: torch.Tensor = 2 * (rows - rows.mean(dim=0)).square().sum(dim=1).mean()

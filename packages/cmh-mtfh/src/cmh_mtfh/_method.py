@@ -9,16 +9,17 @@ from cmh_train import (
     Batch,
     DataSpec,
     HashingMethod,
+    KernelHashingMethod,
     MethodConfig,
     MethodSpec,
     Modality,
     TrainingRows,
-    at_least_float32,
     full_precision,
+    gaussian_kernel,
 )
 
 from cmh_mtfh._config import PRESETS, MTFHConfig
-from cmh_mtfh._hash_functions import fit_logistic, gaussian_kernel, kernel_width
+from cmh_mtfh._hash_functions import fit_logistic, kernel_width
 from cmh_mtfh._rounds import Codes, Settings, losses, one_round, sign
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _CODES: dict[str, tuple[Modality, Modality]] = {
 }
 
 
-class MTFH(HashingMethod):
+class MTFH(KernelHashingMethod):
     """Matrix tri-factorization hashing: shallow, supervised, for unpaired data and codes of two lengths.
 
     Images and texts have code spaces of their own. Rounds (`update`) learn the codes of the training items in
@@ -61,10 +62,8 @@ class MTFH(HashingMethod):
         torch.Size([5, 24])
     """
 
-    full_batch: ClassVar[bool] = True
     one_space: ClassVar[bool] = False
     config: MTFHConfig
-    data_spec: DataSpec
     image_mapping: torch.Tensor  # H1
     text_mapping: torch.Tensor  # H2
     last_objective: torch.Tensor
@@ -72,29 +71,15 @@ class MTFH(HashingMethod):
 
     def __init__(self, config: MTFHConfig, data_spec: DataSpec) -> None:
         super().__init__(config, data_spec)
-        if len(data_spec.image_shape) != 1:
-            raise ValueError(
-                f"images of MTFH must be features (d,), but they have shape {data_spec.image_shape}; "
-                "encode them first"
-            )
-        if data_spec.n_label == 0:
-            raise ValueError("MTFH learns from labels, but the data have none; give label=... to the data")
-        n, anchors = data_spec.n_train, min(config.anchors, data_spec.n_train)
         lengths = {modality: self.code_length(modality) for modality in _MODALITIES}
-        for modality, width in zip(_MODALITIES, (*data_spec.image_shape, data_spec.text_width), strict=True):
-            self.register_buffer(f"{modality}_anchors", torch.zeros(anchors, width))
-            self.register_buffer(f"{modality}_kernel_width", torch.ones(()))
-            function = torch.nn.Parameter(torch.randn(anchors, lengths[modality]), requires_grad=False)
-            self.register_parameter(f"{modality}_function", function)
         for name, (_, space) in _CODES.items():
-            self.register_buffer(f"{name}_codes", torch.zeros(n, lengths[space]))
+            self.register_buffer(f"{name}_codes", torch.zeros(data_spec.n_train, lengths[space]))
         self.register_buffer("image_mapping", torch.randn(lengths["image"], lengths["text"]))
         self.register_buffer("text_mapping", torch.randn(lengths["image"], lengths["text"]))
         self.register_buffer("last_objective", torch.zeros(()))
         self.register_buffer("finished", torch.zeros((), dtype=torch.bool))
         self._rows: TrainingRows | None = None
         self._there: dict[Modality, torch.Tensor] = {}
-        self._codes_moved = False
 
     def code_length(self, modality: Modality) -> int:
         """Return the bits of the codes by which items of a modality are ranked.
@@ -201,31 +186,21 @@ class MTFH(HashingMethod):
         self.text_mapping.copy_(codes.text_mapping)
         self._codes_moved = True
 
-    @torch.no_grad()
-    def prepare_encoding(self) -> None:
-        """Fit the hash functions, if rounds have moved the codes since they were fitted."""
-        if not self._codes_moved:
-            return
+    def _fitted_modalities(self) -> Iterable[Modality]:
+        return [modality for modality, there in self._there.items() if len(there)]
+
+    def _fit_function(self, modality: Modality) -> torch.Tensor:
         assert self._rows is not None
-        for modality, there in self._there.items():
-            if not len(there):
-                continue
-            used = min(self.config.anchors, len(there))
-            anchors = getattr(self, f"{modality}_anchors")[:used]
-            width = getattr(self, f"{modality}_kernel_width")
-            with full_precision(anchors):
-                kernel = gaussian_kernel(getattr(self._rows, modality)[there].to(anchors), anchors, width)
-                function = fit_logistic(
-                    kernel,
-                    gaussian_kernel(anchors, anchors, width),
-                    getattr(self, f"{modality}_codes")[there],
-                    ridge=self.config.logistic_ridge,
-                    iterations=self.config.logistic_iterations,
-                )
-            stored = getattr(self, f"{modality}_function")
-            stored.zero_()
-            stored[:used] = function
-        self._codes_moved = False
+        there = self._there[modality]
+        anchors = getattr(self, f"{modality}_anchors")[: len(there)]
+        width = getattr(self, f"{modality}_kernel_width")
+        return fit_logistic(
+            gaussian_kernel(getattr(self._rows, modality)[there].to(anchors), anchors, width),
+            gaussian_kernel(anchors, anchors, width),
+            getattr(self, f"{modality}_codes")[there],
+            ridge=self.config.logistic_ridge,
+            iterations=self.config.logistic_iterations,
+        )
 
     def encode(self, modality: Modality, features: torch.Tensor) -> torch.Tensor:
         """Map raw features to codes of queries, in the space of the items that they are compared with.
@@ -257,30 +232,7 @@ class MTFH(HashingMethod):
         Raises:
             ValueError: for features of another shape than the method was built for.
         """
-        self._check_input(modality, features)
-        function = getattr(self, f"{modality}_function")
-        with full_precision(features):
-            kernel = gaussian_kernel(
-                at_least_float32(features).to(function),
-                getattr(self, f"{modality}_anchors"),
-                getattr(self, f"{modality}_kernel_width"),
-            )
-            scores: torch.Tensor = kernel @ function
-        return scores
-
-    def learned_codes(self, modality: Modality) -> torch.Tensor | None:
-        """Return the codes of the training items, with `database="learned"`.
-
-        Args:
-            modality: "image" or "text".
-
-        Returns:
-            `(n_train, bits)` floating point, -1 and 1; rows without the modality mean nothing. None with
-            `database="encoded"`.
-        """
-        if self.config.database == "encoded":
-            return None
-        return sign(getattr(self, f"{modality}_codes"))
+        return super().encode(modality, features)
 
 
 def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:

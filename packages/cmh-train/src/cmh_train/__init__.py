@@ -19,6 +19,7 @@ from cmh_train._device import Precision, at_least_float32, full_precision
 from cmh_train._encode import block_rows, encode_dataset, encode_rows
 from cmh_train._fit import TrainingDivergedError, fit, prepare_untrained
 from cmh_train._gradients import gradient_penalty, input_gradient
+from cmh_train._kernel_hashing import KernelHashingConfig, KernelHashingMethod, gaussian_kernel
 from cmh_train._model import (
     ItemEncoder,
     Model,
@@ -74,6 +75,8 @@ __all__ = [
     "HashingMethod",
     "ImageViews",
     "ItemEncoder",
+    "KernelHashingConfig",
+    "KernelHashingMethod",
     "MethodConfig",
     "MethodSpec",
     "Modality",
@@ -108,6 +111,7 @@ __all__ = [
     "full_precision",
     "fuse_affinities",
     "fuse_known_affinities",
+    "gaussian_kernel",
     "gradient_penalty",
     "image_feature_width",
     "image_statistics",
