@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
+from cmh_train import find_model, load_model
 from umml_cli.search.open_searcher import open_searcher
 
 WORDS = (
@@ -43,6 +44,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10)
     arguments = parser.parse_args()
+    texts = load_model(find_model(arguments.model)).description.encoders.get("text", {})
+    print(f"words are read by {texts.get('name', 'nothing')}")
     alone(arguments.model)
     umml = Path(sys.executable).with_name("umml")
     server = subprocess.Popen(
@@ -75,7 +78,8 @@ def alone(model: Path) -> None:
 def loaded(port: int, clients: int, seconds: float) -> None:
     """Ask the server from several threads until the time is over."""
     times, failed = [], []
-    end = time.perf_counter() + seconds
+    begin = time.perf_counter()
+    end = begin + seconds
 
     def ask(first: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -95,7 +99,7 @@ def loaded(port: int, clients: int, seconds: float) -> None:
     for thread in threads:
         thread.join()
     p50, p95 = np.quantile(times, [0.5, 0.95])
-    rate = len(times) / seconds
+    rate = len(times) / (time.perf_counter() - begin)
     print(f"{clients} clients, {len(times)} answers, {len(failed)} refused: {rate:.0f} requests/s")
     print(f"p50 {1000 * p50:.1f} ms, p95 {1000 * p95:.1f} ms")
 

@@ -161,6 +161,7 @@ def test_unknown_words_are_named(model):
     [
         (["zebra"], "None of the words of 'zebra' is among the 8 that this model knows, for example cat"),
         (["  "], "The query is empty"),
+        (["\t\x01"], "The query is empty"),
         ([], "Give one thing to look for"),
         (["cat", "--like", "3"], "Give one thing to look for"),
         (["--like", "nobody"], "no item with the id 'nobody'"),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from cmh_metrics import PackedCodes, hamming_distances, hamming_topk, pack_codes
+from cmh_metrics._backends import search
 from cmh_metrics._inputs.ranking_inputs import SLAB_ROWS
 
 
@@ -55,7 +56,8 @@ def test_nearest_items_over_several_slabs(excess):
 
 @pytest.mark.parametrize("bits", [9, 128, 200])
 @pytest.mark.parametrize("k", [3, SLAB_ROWS + 5, 10**6])
-def test_threads_share_the_database_where_queries_are_few(bits, k):
+def test_threads_share_the_database_where_queries_are_few(bits, k, monkeypatch):
+    monkeypatch.setattr(search, "SHARED_ROWS", SLAB_ROWS // 2)
     rng = np.random.default_rng(0)
     database = PackedCodes.from_bytes(
         rng.integers(4, size=(2 * SLAB_ROWS + 3, -(-bits // 8)), dtype=np.uint8)

@@ -31,7 +31,7 @@ def encode_words(model: Model, words: str) -> tuple[NDArray[np.float32], str | N
     Raises:
         UserError: for an empty query, one without a known word, or a model that takes no words.
     """
-    if not words.strip():
+    if not any(character.isprintable() and not character.isspace() for character in words):
         raise UserError("The query is empty; give words, for example a boat on the sea.")
     if len(words) > LONGEST_QUERY:
         raise UserError(f"The query has {len(words)} characters; give at most {LONGEST_QUERY}.")

@@ -37,7 +37,13 @@ _HEADERS = {
 
 
 def warm_up(searcher: Searcher) -> dict[str, str | None]:
-    """Load the encoders; return for "text" and "image" why they cannot be asked for, None where they can."""
+    """Load the encoders and the search, so that no one waits for them.
+
+    Returns:
+        For "text" and "image" why they cannot be asked for, None where they can.
+    """
+    if len(searcher.index):
+        searcher.search(searcher.like(searcher.index.id(int(searcher.index.rows[0]))), k=1)
     blank = cmh_features.open_image(np.full((32, 32, 3), 255, np.uint8))
     return {
         "text": _reason(searcher, "text", lambda: searcher.words("a")),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cmh_metrics._inputs.code_values import CodeValues
     from cmh_metrics._inputs.packing import Words
 
+SHARED_ROWS = 500_000  # a thread that takes fewer rows of one query costs more than it spares
+
 
 @shared_arguments()
 def hamming_distances(
@@ -90,7 +92,7 @@ def nearest(
     k = min(k, len(database))
     parts = 1
     if len(query_words) < threads and database.reading is None:  # the threads share the database instead
-        parts = min(threads, -(-len(database) // SLAB_ROWS))
+        parts = max(1, min(threads, len(database) // SHARED_ROWS))
     if parts == 1:
         return _nearest_in(query_words, database, 0, len(database), k=k, threads=threads)
     edges = [len(database) * part // parts for part in range(parts + 1)]
