@@ -21,8 +21,9 @@ def test_tables_numbers_and_report_are_written(undisturbed):
     out, printed = undisturbed
     assert f"[{N_RUNS}/{N_RUNS}]" in printed
     table = (out / "tables" / "grid.md").read_text()
-    assert "| image → text | DADH | ours |" in table
-    assert "2 seeds." in table
+    assert "| image → text | DADH | mAP |" in table
+    assert "mean over 2 seeds ± standard deviation." in table
+    assert re.search(r"^DADH +\d\.\d{3} ±\d\.\d{3}", printed, re.MULTILINE)
     assert sorted(path.suffix for path in (out / "tables").iterdir()) == [".csv", ".md", ".tex"]
     rows = read_rows(out / "runs.csv")
     assert len(rows) == N_RUNS
@@ -108,6 +109,7 @@ def test_experiments_of_one_folder_keep_their_own_options_and_runs(umml, tmp_pat
     umml("reproduce", "second.toml", *data)
     assert (out / "tables" / "first.md").read_bytes() == alone
     assert b"1 seed." in alone
+    assert b"best evaluated epoch" in alone
     rows = read_rows(out / "summary.csv")
     assert {(row["variant"], row["seeds"], row["selection"]) for row in rows} == {
         ("margin 0.1", "1", "paper"), ("margin 0.9", "1", "paper"),

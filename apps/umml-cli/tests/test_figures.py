@@ -183,7 +183,10 @@ def test_the_legend_speaks_of_every_panel():
 
 @pytest.mark.parametrize(
     ("spread", "half", "said"),
-    [("sd", 0.1, "standard deviation over seeds"), ("interval", 4.303 * 0.1 / 3**0.5, "95% CI over seeds")],
+    [
+        ("sd", 0.1, "standard deviation over seeds"),
+        ("interval", 4.303 * 0.1 / 3**0.5, "95% CI (Student's t) over seeds"),
+    ],
 )
 def test_bars_are_what_the_figure_says(spread, half, said):
     (series,) = many_series(1)

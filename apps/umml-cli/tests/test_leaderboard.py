@@ -15,6 +15,7 @@ from umml_cli.runs.files import write_json
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.store import BestEpoch, RunResult, RunStore
+from umml_cli.terms import NOT_SIGNIFICANT
 
 N_QUERY = 200
 CELLS = {"paired": (0,), "UIT": (60,)}
@@ -84,12 +85,12 @@ def test_a_table_for_each_code_length_with_the_best_in_bold_and_who_is_level_wit
     assert dadh["training, s"].text == "20"
     jdsh, row = row_of(table, "JDSH")
     assert row.labels[1:] == ("no", "no")
-    assert jdsh["image → text paired"].text.endswith("≈")
+    assert jdsh["image → text paired"].text.endswith(NOT_SIGNIFICANT)
     assert not jdsh["image → text paired"].bold
     dcmh, row = row_of(table, "DCMH")
     assert row.labels[2].startswith("yes (")
     assert dcmh["image → text paired"].text.endswith(" (2)")
-    assert "≈" not in dcmh["image → text paired"].text
+    assert NOT_SIGNIFICANT not in dcmh["image → text paired"].text
     amsh, row = row_of(table, "AMSH")
     assert row.labels[1] == "yes, the ranked items' too"
     assert amsh["text → image UIT 60%"].text.endswith(" (1)")

@@ -1,13 +1,16 @@
 import csv
+from itertools import product
 from typing import get_args
 
 import numpy as np
 import pytest
 from cmh_metrics import pack_codes
-from umml_cli.grid.experiment import TableKind, built_in_experiment, find_experiments
+from umml_cli.grid.experiment import MethodChoice, TableKind, built_in_experiment, find_experiments
 from umml_cli.report.figures import draw_figures
+from umml_cli.report.latex_table import to_latex
+from umml_cli.report.latex_text import escape
 from umml_cli.report.paper_tables import KINDS, paper_tables
-from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
+from umml_cli.report.table_formats import minus_signs, to_csv, to_markdown
 from umml_cli.results.published import published_maps
 from umml_cli.results.series import Score, Series, collect
 from umml_cli.runs.cells import Cell
@@ -63,6 +66,106 @@ def test_the_best_method_of_a_column_is_bold():
     assert bold == ["DADH"]
 
 
+def own_table(name, shown):
+    """The table of an experiment like a built-in one, with whatever methods and code lengths there are."""
+    methods = {series.method: MethodChoice() for series in shown}
+    experiment = built_in_experiment(name).model_copy(update={"methods": methods, "bits": ()})
+    (table,) = paper_tables(name, experiment, shown, label_names={})
+    return table
+
+
+def scored(method, bits, paired, untrained, **others):
+    scores = {}
+    for task in ("i2t", "t2i"):
+        scores |= {
+            (Cell.of("paired"), task): Score.of([paired]),
+            (Cell.of("untrained"), task): Score.of([untrained]),
+        }
+    return Series("mine", method, bits, scores, **others)
+
+
+def bold_of(shown):
+    table = own_table("table6", shown)
+    return {
+        (row.labels[1], title)
+        for row in table.rows
+        for (_, title), entry in zip(table.columns, row.entries, strict=True)
+        if entry.bold
+    }
+
+
+def test_bold_compares_like_with_like():
+    both = [scored("dadh", bits, 0.5 + bits / 100, 0.1) for bits in (16, 32)]
+    assert bold_of(both) == set()  # one method at two code lengths: nothing to compare
+    four = [*both, *(scored("jdsh", bits, 0.7 + bits / 1000, 0.2) for bits in (16, 32))]
+    assert bold_of(four) == {("DADH 32 bits", "paired"), ("JDSH 16 bits", "paired")}  # never an untrained one
+    learned = [scored("amsh-learned", 16, 0.9, 0.1), scored("dadh", 16, 0.5, 0.1)]
+    assert bold_of(learned) == set()  # its database was coded from its own labels
+
+
+def test_methods_on_other_data_of_the_same_name_are_not_compared():
+    def of(method, digest, value):
+        spec = RunSpecification(
+            dataset="mine", data_digest=digest, method=method, method_version="1", bits=16, epochs=1,
+            batch_size=8, options={}, cell=Cell.of("paired"), seed=0,
+        )  # fmt: skip
+        result = result_of(spec, value)
+        return Series(
+            "mine", method, 16, {(spec.cell, task): Score.of([value]) for task in ("i2t", "t2i")}, [result]
+        )
+
+    assert bold_of([of("dadh", "0", 0.5), of("jdsh", "0", 0.6)]) == {("JDSH", "paired")}
+    assert bold_of([of("dadh", "0", 0.5), of("jdsh", "1", 0.6)]) == set()
+
+
+def test_variants_of_one_method_have_lines_of_their_own():
+    shown = [scored("dadh", 16, value, 0.1, variant=f"margin {value}") for value in (0.4, 0.5)]
+    table = own_table("table6", shown)
+    assert [row.labels[1] for row in table.rows if row.kind == "ours"][:2] == [
+        "DADH (margin 0.4)", "DADH (margin 0.5)",
+    ]  # fmt: skip
+
+
+def test_a_plug_in_is_called_by_the_title_that_its_package_gives_it():
+    spec = RunSpecification(
+        dataset="mine", data_digest="0", method="myhash", method_version="1", bits=64, epochs=1, batch_size=8,
+        options={}, cell=Cell.of("paired"), seed=0,
+    )  # fmt: skip
+    shown = collect([result_of(spec, 0.5).model_copy(update={"method_title": "MyHash"})])
+    assert shown[0].title == "MyHash on mine, 64 bits"
+    assert {row.labels[1] for row in own_table("table3", shown).rows} == {"MyHash"}
+
+
+def result_of(spec, value, **others):
+    return RunResult(
+        specification=spec, map={"i2t": value, "t2i": value},
+        best=BestEpoch(epoch=1, map={"i2t": value, "t2i": value}), definition="all, ties expected", epochs=1,
+        seconds={}, training_pairs={}, plan_digest="0", environment={}, **others,
+    )  # fmt: skip
+
+
+def test_no_published_number_stands_beside_queries_that_were_held_out_of_training():
+    spec = RunSpecification(
+        dataset="mirflickr25k", data_digest="0", method="dadh", method_version="1", bits=64, epochs=1,
+        batch_size=8, options={}, cell=Cell.of("paired"), seed=0, validation=10,
+    )  # fmt: skip
+    shown = collect([result_of(spec, 0.5, published_data="mirflickr25k")])
+    table = table_of("table3", shown)
+    assert {row.kind for row in table.rows} == {"ours"}
+    assert (
+        "No published numbers beside mirflickr25k: the queries are rows that were held out of training."
+        in table.remarks
+    )
+
+
+def test_one_seed_marks_nothing_as_not_significant_and_says_so():
+    table = table_of("table3", published_series())
+    assert not [entry for row in table.rows for entry in row.entries if NOT_SIGNIFICANT in entry.text]
+    assert any(
+        remark.startswith("One seed: the spread between trainings is not known") for remark in table.remarks
+    )
+
+
 def test_a_single_method_is_not_the_best_of_anything():
     table = table_of("table3", [series for series in published_series() if series.method == "agah"])
     assert not any(entry.bold for row in table.rows for entry in row.entries)
@@ -110,7 +213,7 @@ def test_no_published_number_stands_beside_data_that_only_have_the_name(name):
     assert [series.printed_dataset for series in own] == [""]
     for table in paper_tables(name, experiment, own, label_names={}):
         assert {row.kind for row in table.rows} <= {"ours", "change"}
-        assert any("None beside mirflickr25k" in remark for remark in table.remarks)
+        assert any("No published numbers beside mirflickr25k" in remark for remark in table.remarks)
     if experiment.figure:
         ((_, figure),) = draw_figures("curves", own, label_names={})
         assert not any("published" in label.get_text() for label in figure.legends[0].get_texts())
@@ -149,7 +252,7 @@ def test_data_that_the_paper_does_not_have_shows_ours_alone():
     }
     table = table_of("table3", [Series("wikipedia", "dadh", 64, scores)])
     assert {row.kind for row in table.rows} == {"ours", "change"}
-    assert entries(table, "image → text", "DADH", kind="ours")["wikipedia UI 20%"].text == "0.550 ±0.635"
+    assert entries(table, "image → text", "DADH", kind="ours")["wikipedia UI 20%"].text == "0.550 ±0.071"
 
 
 def test_a_difference_to_the_paper_is_marked_where_our_interval_holds_the_published_number():
@@ -181,12 +284,11 @@ def test_markdown_csv_and_latex_say_the_same():
     assert {len(row) for row in rows} == {len(head)}
     for row in rows:
         for text in row:
-            assert text in markdown
-            assert text.replace("%", r"\%").replace("→", r"$\to$") in latex
+            assert minus_signs(text) in markdown
+            assert escape(text) in latex
     number = table.notes.index("printed UT +26.61; the paper's Tables 3 to 6 give UT +33.40") + 1
-    assert f"UT +26.61$^{{{number}}}$" in latex
+    assert rf"UT +26.61\textsuperscript{{{number}}}" in latex
     assert f"UT +26.61 [{number}]" in markdown
-    assert latex.count("{") == latex.count("}")
     assert markdown.count("\n[") == 13
 
 
@@ -202,17 +304,20 @@ RETRIEVAL_LABELS = np.array([[1, 0], [1, 1], [1, 0]], dtype=np.uint8)
 
 @pytest.fixture
 def stored(tmp_path):
-    """Runs on disk whose average precision is given by query; images and texts alike."""
+    """Runs on disk whose average precision is given by query; images and texts alike, and two seeds too."""
     store = RunStore(tmp_path)
     results = []
-    for cell, precision in (
-        (Cell.of("paired"), [0.5, 0.7, 0.9, 0.8]),
-        (Cell.of("UI", 80), [0.4, 0.6, 0.8, 0.7]),
-        (Cell.of("UT", 80), [0.6, 0.6, 1.0, 0.7]),
+    for seed, (cell, precision) in product(
+        (0, 1),
+        (
+            (Cell.of("paired"), [0.5, 0.7, 0.9, 0.8]),
+            (Cell.of("UI", 80), [0.4, 0.6, 0.8, 0.7]),
+            (Cell.of("UT", 80), [0.6, 0.6, 1.0, 0.7]),
+        ),
     ):
         spec = RunSpecification(
             dataset="mirflickr25k", data_digest="0", method="dadh", method_version="1",
-            bits=64, epochs=1, batch_size=8, options={}, cell=cell, seed=0,
+            bits=64, epochs=1, batch_size=8, options={}, cell=cell, seed=seed,
         )  # fmt: skip
         folder = store.open(spec)
         values = np.array(precision)
@@ -252,10 +357,10 @@ def test_table_9_averages_over_the_queries_of_a_class(stored):
     assert (sea[" queries"].text, sea[" relevant"].text) == ("2", "3")
     assert sea["paired image → text"].text == "0.600"
     assert sea["UI 80% text → image"].text == "0.500"
-    assert sea["UI 80%, change % image → text"].text == "-16.67"
+    assert sea["UI 80%, change (%) image → text"].text == "-16.67"
     printed = entries(table, "Sea", kind="published")
     assert (printed[" queries"].text, printed["UT 80% text → image"].text) == ("87", "0.769")
-    assert printed["UI 80%, change % image → text"].text == "-10.31"
+    assert printed["UI 80%, change (%) image → text"].text == "-10.31"
     assert [row.kind for row in table.rows if row.labels == ("odd",)] == ["ours"]
 
 

@@ -11,10 +11,9 @@ TASKS = ("i2t", "t2i")
 
 
 TASK_TITLES = {"i2t": "image → text", "t2i": "text → image", "both": "both"}
-NOT_SIGNIFICANT = "≈"
+NOT_SIGNIFICANT = " n.s."
 SIGNIFICANCE_REMARK = (
-    f"{NOT_SIGNIFICANT} marks a difference that is not significant: its 95% CI over queries and seeds "
-    "includes zero."
+    "n.s.: a difference that is not significant, its 95% CI over queries and seeds includes zero."
 )
 
 BaseScheme = Literal["paired", "UI", "UT", "UIT", "SD", "mixed", "untrained"]
@@ -114,10 +113,13 @@ SELECTION_TITLES: dict[Selection, str] = {
 
 Spread = Literal["sd", "interval"]
 SPREAD_TITLES: dict[Spread, str] = {
-    "sd": "standard deviation over seeds",
-    "interval": "95% CI over seeds (Student's t)",
+    "sd": "standard deviation",
+    "interval": "95% CI (Student's t)",
 }
 """What stands behind ± and the bars of a figure."""
+
+LatexWidth = Literal["column", "page"]
+"""What a LaTeX table fits: one column of a paper with two, or its whole width."""
 
 FigureKind = Literal["curves", "bits", "precision-recall", "top-n", "radius-2", "classes"]
 FIGURE_TITLES: dict[FigureKind, str] = {

@@ -56,7 +56,7 @@ def quickstart(
             raise failed
         results = list(RunStore(out / RUNS).results(specifications))
         datasets = {name: source.dataset for name, source in sources.items()}
-        for series in write_outputs(experiment.title, results, datasets=datasets, out=out):
+        for series in write_outputs(experiment.title, results, datasets=datasets, out=out).series:
             for table in series_tables(series, console.width):
                 console.print(table)
     console.print(

@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
+from umml_cli.commands.showing_options import (
+    FigureOption,
+    LatexWidthOption,
+    SelectionOption,
+    SpreadOption,
+    figure_kinds,
+)
 from umml_cli.console import make_console, print_notes
-from umml_cli.terms import Selection
 
 
 def report(
@@ -18,13 +24,10 @@ def report(
             help="Output folder of umml reproduce, quickstart or train; if not given, the one that is here."
         ),
     ] = None,
-    selection: Annotated[
-        Selection | None,
-        typer.Option(
-            help="Which epoch stands in the tables: the last, or as in the paper the best on the queries; "
-            "if not given, the choice last used in this folder."
-        ),
-    ] = None,
+    selection: SelectionOption = None,
+    spread: SpreadOption = None,
+    figure: FigureOption = None,
+    latex_width: LatexWidthOption = None,
     leaderboard: Annotated[
         Path | None,
         typer.Option(
@@ -38,7 +41,9 @@ def report(
 
     Data sets are read again for sample retrievals; one that is missing or has changed is skipped.
 
-    Example: umml report umml-reproduce --selection paper
+    Example: umml report umml-reproduce --selection paper --spread interval
+
+    Example: umml report runs --figure precision-recall --figure top-n
 
     Example: umml report umml-reproduce --leaderboard leaderboard.md
     """
@@ -52,5 +57,9 @@ def report(
         n_complete, n_runs = write_leaderboard(folder, leaderboard, selection)
         console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)
         return
-    print_notes(console, rewrite_outputs(folder, selection))
-    console.print(f"Tables: {folder / 'tables'}    Report: {folder / 'report.html'}", soft_wrap=True)
+    shown = {"selection": selection, "spread": spread, "latex_width": latex_width}
+    print_notes(console, rewrite_outputs(folder, shown, figures=figure_kinds(figure)))
+    console.print(
+        f"Tables: {folder / 'tables'}    Figures: {folder / 'figures'}    Report: {folder / 'report.html'}",
+        soft_wrap=True,
+    )

@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from umml_cli.commands.data_options import ValidationOption
+from umml_cli.commands.showing_options import (
+    FigureOption,
+    LatexWidthOption,
+    SelectionOption,
+    SpreadOption,
+    figure_kinds,
+)
 from umml_cli.console import make_console, print_notes
-from umml_cli.terms import CompletionChoice, Device, Precision, Selection
+from umml_cli.terms import CompletionChoice, Device, Precision
 
 
 def reproduce(
@@ -25,7 +32,11 @@ def reproduce(
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", "--methods", help="Only this method. Repeatable; also dadh,agah."),
+        typer.Option(
+            "--method",
+            "--methods",
+            help="Only this method, also one that the experiment does not have: dadh,mine. Repeatable.",
+        ),
     ] = None,
     bits: Annotated[list[int] | None, typer.Option(min=1, help="Code length. Repeatable.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions, seeds 0, 1, ...")] = None,
@@ -36,13 +47,10 @@ def reproduce(
             "--set", metavar="[METHOD.]NAME=VALUE", help="Change an option of every method, or of one."
         ),
     ] = None,
-    selection: Annotated[
-        Selection | None,
-        typer.Option(
-            help="Which epoch stands in the tables: the last, or as in the paper the best on the queries; "
-            "if not given, the choice last used in this folder."
-        ),
-    ] = None,
+    selection: SelectionOption = None,
+    spread: SpreadOption = None,
+    figure: FigureOption = None,
+    latex_width: LatexWidthOption = None,
     evaluate_every: Annotated[
         int | None, typer.Option(min=0, help="Epochs between two evaluations; 0: only after the last.")
     ] = None,
@@ -82,6 +90,8 @@ def reproduce(
     Cells that several tables show are trained once. Interrupted at any moment and started again, it continues
     and ends with the same tables.
 
+    Example: umml reproduce table3 --methods dadh,mine --data emoji --figure precision-recall --figure top-n
+
     Example: umml reproduce table3 table7 --data mirflickr25k=mir.h5 --data nuswide-tc21=nus.h5 --seeds 3
     """
     from umml_cli.errors import UserError
@@ -90,10 +100,11 @@ def reproduce(
     from umml_cli.grid.experiment import find_experiments
     from umml_cli.grid.planning import outline, plan_table
     from umml_cli.grid.reproduction import Reproduction
-    from umml_cli.grid.specify import refuse_unused, without_learned
+    from umml_cli.grid.specify import refuse_unused, with_own_methods, without_learned
     from umml_cli.inputs.data_sources import open_sources
     from umml_cli.inputs.method_options import named_label, parse_method_options
     from umml_cli.report.outputs import write_reproduction
+    from umml_cli.report.terminal_paper_table import print_tables
     from umml_cli.runs.files import folder_lock
 
     console = make_console()
@@ -101,13 +112,11 @@ def reproduce(
     found = find_experiments(names)
     sources = open_sources(data or [])
     overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
-    refuse_unused(found, methods=methods, overrides=overrides, data=sources)
+    refuse_unused(with_own_methods(found, methods), methods=methods, overrides=overrides, data=sources)
     chosen = {
-        name: each
-        for name, experiment in found.items()
-        if (
-            each := experiment.choose(methods=methods, seeds=seeds, bits=bits or ()).completed(complete)
-        ).methods
+        name: each.completed(complete).with_figures(figure_kinds(figure))
+        for name, experiment in with_own_methods(found, methods).items()
+        if (each := experiment.choose(methods=methods, seeds=seeds, bits=bits or ())).methods
     }
     if not sources:
         needed = dict.fromkeys(each for experiment in found.values() for each in experiment.data)
@@ -126,7 +135,6 @@ def reproduce(
         precision=precision,
         evaluate_every=evaluate_every,
         validation=validation,
-        selection=selection or "last",
     )
     print_notes(
         console, (f"{name}: {note}" for name, source in sources.items() for note in source.dataset.findings)
@@ -142,7 +150,9 @@ def reproduce(
         console.print(plan_table(reproduction, out=out, n_workers=where.n_workers))
         return
     with folder_lock(out):
-        folder = reproduction.beside(out, keep_selection=selection is None)
+        folder = reproduction.beside(out).shown_as(
+            selection=selection, spread=spread, latex_width=latex_width
+        )
         folder.save(out)
         failed = run_grid(
             reproduction.specifications,
@@ -155,7 +165,8 @@ def reproduce(
         )
         datasets, notes = folder.open_data({name: source.dataset for name, source in sources.items()})
         print_notes(console, notes)
-        write_reproduction(folder, out, datasets)
+        tables = write_reproduction(folder, out, datasets).tables
+    print_tables(console, [table for name in chosen for table in tables[name]])
     console.print(
         f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}",
         soft_wrap=True,

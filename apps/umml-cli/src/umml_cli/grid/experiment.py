@@ -138,7 +138,7 @@ class Experiment(BaseModel):
                 "the figures curves and classes show what UI, UT, UIT or SD change; add at least one of them "
                 "to the cells"
             )
-        if "bits" in figures and len(set(self.bits)) == 1:
+        if "bits" in figures and len(set(self.bits)) < 2:
             raise ValueError(
                 "the figure bits needs two code lengths or more; add them, as bits = [16, 32, 64]"
             )
@@ -166,6 +166,18 @@ class Experiment(BaseModel):
         return self.model_copy(
             update={"methods": kept, "seeds": seeds or self.seeds, "bits": bits or self.bits}
         )
+
+    def with_figures(self, kinds: Iterable[FigureKind]) -> Experiment:
+        """The same experiment with more kinds of figure.
+
+        Raises:
+            UserError: it cannot give one of its kinds.
+        """
+        figures = tuple(dict.fromkeys([*(self.figure or ()), *kinds]))
+        try:
+            return type(self).model_validate({**self.model_dump(), "figure": figures or None})
+        except ValidationError as error:
+            raise UserError(f"--figure: {describe_validation(error)}.") from error
 
     def completed(self, complete: CompletionChoice) -> Experiment:
         """The same experiment with completed cells beside those that miss items."""

@@ -16,10 +16,10 @@ from umml_cli.names import Name
 from umml_cli.runs.files import read_json, write_json
 from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.store import RUNS, RunStore
-from umml_cli.terms import Selection
+from umml_cli.terms import FigureKind, LatexWidth, Selection, Spread
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -38,6 +38,8 @@ class Reproduction(BaseModel):
         locations: data set to where it was loaded from.
         specifications: every run, once.
         selection: which epoch stands in the tables.
+        spread: what stands behind ± and the bars of figures.
+        latex_width: what the LaTeX tables fit.
         settings: experiment to the settings of its runs; two may train the same method with other options.
     """
 
@@ -47,6 +49,8 @@ class Reproduction(BaseModel):
     locations: dict[Name, str]
     specifications: tuple[RunSpecification, ...]
     selection: Selection = "last"
+    spread: Spread = "sd"
+    latex_width: LatexWidth = "page"
     settings: dict[str, tuple[str, ...]]
 
     @model_validator(mode="after")
@@ -69,7 +73,6 @@ class Reproduction(BaseModel):
         precision: str = "float32",
         evaluate_every: int | None = None,
         validation: float = 0,
-        selection: str = "last",
     ) -> Self:
         """Plan the runs of experiments; those that several share come once.
 
@@ -81,7 +84,6 @@ class Reproduction(BaseModel):
             precision: floating-point type of training.
             evaluate_every: epochs between two evaluations; None: as the experiments say.
             validation: percentage of the training rows that are held out as queries.
-            selection: "last" or "paper".
         """
         runs = {
             name: list(
@@ -102,7 +104,6 @@ class Reproduction(BaseModel):
                 "experiments": experiments,
                 "locations": {name: source.location for name, source in sources.items()},
                 "specifications": unite(chain.from_iterable(runs.values())),
-                "selection": selection,
                 "settings": {
                     name: tuple(dict.fromkeys(spec.setting_id for spec in specs))
                     for name, specs in runs.items()
@@ -126,14 +127,31 @@ class Reproduction(BaseModel):
         """Write `grid.json`."""
         write_json(out / FILE, self.model_dump(mode="json"))
 
-    def beside(self, out: Path, *, keep_selection: bool = False) -> Self:
-        """This reproduction together with the experiments that the folder holds already, if any.
-
-        They keep their runs, whatever settings this one has; those named again are replaced.
+    def shown_as(
+        self, *, selection: str | None = None, spread: str | None = None, latex_width: str | None = None
+    ) -> Self:
+        """The same runs, shown in another way where one is named.
 
         Args:
-            out: the folder.
-            keep_selection: show the epochs that the folder shows.
+            selection: "last" or "paper".
+            spread: "sd" or "interval".
+            latex_width: "column" or "page".
+        """
+        given = {"selection": selection, "spread": spread, "latex_width": latex_width}
+        return self.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+    def with_figures(self, kinds: Iterable[FigureKind]) -> Self:
+        """The same, with more kinds of figure of every experiment."""
+        kinds = tuple(kinds)
+        return self.model_copy(
+            update={"experiments": {name: one.with_figures(kinds) for name, one in self.experiments.items()}}
+        )
+
+    def beside(self, out: Path) -> Self:
+        """This reproduction together with the experiments that the folder holds already, if any.
+
+        They keep their runs, whatever settings this one has; those named again are replaced. All are shown as
+        the folder's were.
         """
         if not (out / FILE).exists():
             return self
@@ -154,7 +172,7 @@ class Reproduction(BaseModel):
                 "locations": {name: place for name, place in locations.items() if name in shown},
                 "specifications": tuple(specifications),
                 "settings": {**before.settings, **self.settings},
-                "selection": before.selection if keep_selection else self.selection,
+                **{name: getattr(before, name) for name in ("selection", "spread", "latex_width")},
             }
         )
 

@@ -6,8 +6,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError
-from umml_cli.grid.experiment import selects
-from umml_cli.inputs.method_options import labelled_options, method_config, method_version
+from umml_cli.grid.experiment import MethodChoice, selects
+from umml_cli.inputs.method_options import labelled_options, method_config, method_version, named_method
 from umml_cli.runs.completion import choose_completion
 from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.validation import rows_of_run
@@ -60,6 +60,29 @@ def refuse_unused(
             f"None of these experiments shows {', '.join(unused)} beside {', '.join(shown)}; data of "
             "your own take the place of those that an experiment names: give them in a command of their own."
         )
+
+
+def with_own_methods(experiments: Mapping[str, Experiment], methods: Iterable[str]) -> dict[str, Experiment]:
+    """The experiments with those methods added that none of them has: beside the paper's, a new one.
+
+    A preset with the name of a data set is taken for it, else "small" where there is one.
+
+    Args:
+        experiments: as in their files.
+        methods: labels of installed methods.
+    """
+    known = {name for each in experiments.values() for name in each.methods}
+    more = {}
+    for label in methods:
+        if not any(selects([label], one) for one in known):
+            presets = named_method(labelled_options(label)[0]).presets
+            more[label] = MethodChoice(
+                preset="small" if "small" in presets else None, presets={name: name for name in presets}
+            )
+    return {
+        name: each.model_copy(update={"methods": {**each.methods, **more}}) if more else each
+        for name, each in experiments.items()
+    }
 
 
 def specify(

@@ -47,7 +47,7 @@ def write_leaderboard(folder: Path, to: Path, selection: Selection | None = None
     tables: list[PaperTable] = []
     for name, experiment in reproduction.experiments.items():
         own = _own_results(results, experiment, reproduction.settings[name])
-        shown = experiment.shown(collect(own, selection=shown_epoch, store=store))
+        shown = experiment.shown(collect(own, selection=shown_epoch, spread=reproduction.spread, store=store))
         tables += leaderboard_tables(Exhibited(name, experiment, _in_order(shown, experiment), {}))
     write_text(to, _page(tables, n_complete=len(results), n_runs=len(reproduction.specifications)))
     return len(results), len(reproduction.specifications)

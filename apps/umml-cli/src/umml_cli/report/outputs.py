@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from cmh_files import remove_leftovers
 
@@ -12,9 +13,10 @@ from umml_cli.grid.reproduction import FILE, Reproduction
 from umml_cli.inputs.data_sources import BUILT_IN, open_data
 from umml_cli.report.figures import draw_figures, save_figure, share_figure
 from umml_cli.report.figures.compared import slug
-from umml_cli.report.paper_tables import paper_tables
+from umml_cli.report.latex_table import to_latex
+from umml_cli.report.paper_tables import cells_tables_of, paper_tables
 from umml_cli.report.run_details import open_store
-from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
+from umml_cli.report.table_formats import to_csv, to_markdown
 from umml_cli.results.paper_claims import find, findings_markdown
 from umml_cli.results.series import collect, data_of, runs_csv, summary_csv
 from umml_cli.runs.files import write_text
@@ -22,16 +24,17 @@ from umml_cli.runs.store import RUNS, RunStore
 from umml_cli.terms import FIGURE_TITLES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from cmh_data import PairedDataset
 
     from umml_cli.grid.experiment import Experiment, TableKind
     from umml_cli.report.page import Exhibit
+    from umml_cli.report.paper_tables.table import PaperTable
     from umml_cli.results.series import Series
     from umml_cli.runs.store import RunResult
-    from umml_cli.terms import Selection
+    from umml_cli.terms import FigureKind, LatexWidth, Selection, Spread
 
 TITLE = "Unpaired training of cross-modal hashing: the UMML paper's experiments"
 TABLE_TITLES: Mapping[TableKind, str] = {
@@ -44,6 +47,19 @@ TABLE_TITLES: Mapping[TableKind, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Written:
+    """What was written, for whoever wants to print it.
+
+    Args:
+        series: one for each data set, method and setting.
+        tables: experiment to its tables; of one that shows figures alone, what they are drawn from.
+    """
+
+    series: list[Series]
+    tables: dict[str, list[PaperTable]]
+
+
 def write_outputs(
     title: str,
     results: Sequence[RunResult],
@@ -52,8 +68,11 @@ def write_outputs(
     out: Path,
     exhibited: Mapping[str, tuple[Experiment, Collection[str]]] | None = None,
     selection: Selection = "last",
+    spread: Spread = "sd",
+    latex_width: LatexWidth = "page",
+    figures: Iterable[FigureKind] = (),
     store: RunStore | None = None,
-) -> list[Series]:
+) -> Written:
     """Write numbers, tables and figures of experiments, and the report, from the runs that are complete.
 
     Args:
@@ -63,19 +82,20 @@ def write_outputs(
         out: output folder.
         exhibited: name to an experiment to show in the paper's layout, and the settings of its runs.
         selection: which epoch stands in tables and figures.
+        spread: what stands behind ± and bars.
+        latex_width: what the LaTeX tables fit.
+        figures: kinds of figure to draw of all runs together, whatever experiment they are of.
         store: where the runs lie; None: in `out/runs`.
-
-    Returns:
-        The series, one for each data set, method and setting.
     """
-    from umml_cli.report.page import Section, render_report  # noqa: PLC0415 - templates only when there is something to show
+    from umml_cli.report.page import Exhibit, Section, render_report  # noqa: PLC0415 - templates only when there is something to show
     from umml_cli.report.run_pages import RunPages  # noqa: PLC0415 - as above
 
     for folder in (out, out / "tables", out / "figures"):
         remove_leftovers(folder)
     store = store or RunStore(out / RUNS)
-    exhibits = []
-    all_series = collect(results, selection=selection, store=store)
+    exhibits: list[Exhibit] = []
+    tables: dict[str, list[PaperTable]] = {}
+    all_series = collect(results, selection=selection, spread=spread, store=store)
     exhibited = exhibited or {}
     for name, (experiment, settings) in exhibited.items():
         own = [
@@ -83,9 +103,22 @@ def write_outputs(
             for series in all_series if series.setting_id in settings
             for result in series.results if result.specification.seed < experiment.seeds
         ]  # fmt: skip
-        own_series = collect(own, selection=selection, store=store)
+        own_series = collect(own, selection=selection, spread=spread, store=store)
+        label_names = _label_names(own_series, datasets)
+        tables[name] = paper_tables(name, experiment, own_series, label_names=label_names)
+        for table in tables[name]:
+            _write_table(table, out / "tables", latex_width)
         heads = "" if is_of_paper(name, experiment) or len(exhibited) == 1 else f"{experiment.title}: "
-        exhibits += _write_exhibit(name, experiment, own_series, datasets=datasets, out=out, heads=heads)
+        exhibits += [
+            *_table_exhibits(name, experiment, tables[name], heads),
+            *_figure_exhibits(name, experiment, own_series, label_names, out=out, heads=heads),
+        ]
+        tables[name] = tables[name] or cells_tables_of(name, experiment, own_series)
+    for kind in figures:
+        names = _label_names(all_series, datasets)
+        for suffix, figure in draw_figures(kind, all_series, label_names=names):
+            svg = save_figure(figure, out / "figures" / slug(kind, suffix))
+            exhibits.append(Exhibit(_figure_title(kind, suffix), figure_svg=svg))
     sections, pages = [], RunPages()
     taken: set[str] = set()
     for series in all_series:
@@ -105,23 +138,25 @@ def write_outputs(
     write_text(out / "report.html", report)
     write_text(out / "summary.csv", summary_csv(all_series))
     write_text(out / "runs.csv", runs_csv(results))
-    return all_series
+    return Written(all_series, tables)
 
 
-def rewrite_outputs(folder: Path, selection: Selection | None) -> list[str]:
+def rewrite_outputs(
+    folder: Path, shown: Mapping[str, Any], *, figures: Iterable[FigureKind] = ()
+) -> list[str]:
     """Write the outputs of a folder again, from its runs that are complete.
 
     Args:
         folder: of `umml reproduce`, which knows its experiments; or any other with runs.
-        selection: which epoch to show; None: as before.
+        shown: "selection", "spread" and "latex_width" to what they are from now on; None: as before.
+        figures: more kinds of figure.
 
     Returns:
         A sentence for each data set that is skipped.
     """
     if (folder / FILE).exists():
-        reproduction = Reproduction.load(folder)
-        if selection is not None:
-            reproduction = reproduction.model_copy(update={"selection": selection})
+        reproduction = Reproduction.load(folder).shown_as(**shown).with_figures(figures)
+        reproduction.save(folder)
         datasets, notes = reproduction.open_data({})
         write_reproduction(reproduction, folder, datasets)
         return notes
@@ -136,8 +171,9 @@ def rewrite_outputs(folder: Path, selection: Selection | None) -> list[str]:
         results,
         datasets=datasets,
         out=folder,
-        selection=selection or "last",
+        figures=figures,
         store=store,
+        **{name: value for name, value in shown.items() if value is not None},
     )
     return [
         f"no retrievals of {name}: the runs do not say where it lies."
@@ -148,7 +184,7 @@ def rewrite_outputs(folder: Path, selection: Selection | None) -> list[str]:
 
 def write_reproduction(
     reproduction: Reproduction, out: Path, datasets: Mapping[str, PairedDataset]
-) -> list[Series]:
+) -> Written:
     """Write numbers, tables, figures and report of a reproduction from its runs that are complete.
 
     Args:
@@ -167,6 +203,8 @@ def write_reproduction(
             for name, experiment in reproduction.experiments.items()
         },
         selection=reproduction.selection,
+        spread=reproduction.spread,
+        latex_width=reproduction.latex_width,
     )
 
 
@@ -175,50 +213,66 @@ def is_of_paper(name: str, experiment: Experiment) -> bool:
     return name in paper_names() and experiment.title == built_in_experiment(name).title
 
 
-def _write_exhibit(
-    name: str,
-    experiment: Experiment,
-    all_series: Sequence[Series],
-    *,
-    datasets: Mapping[str, PairedDataset],
-    out: Path,
-    heads: str,
-) -> list[Exhibit]:
-    """Write the tables and figures of one experiment, and return them for the report.
-
-    Args:
-        name: the experiment's name.
-        experiment: what to show.
-        all_series: the numbers of its runs.
-        datasets: data sets by name.
-        out: output folder.
-        heads: what the headings begin with; a paper's experiment is headed by its own title.
-    """
-    from umml_cli.report.page import Exhibit  # noqa: PLC0415 - as above
-
-    label_names = {
+def _label_names(
+    all_series: Iterable[Series], datasets: Mapping[str, PairedDataset]
+) -> dict[str, Sequence[str]]:
+    """Data set to the names of its labels, of those that are there as the runs saw them."""
+    return {
         series.dataset: dataset.label_names
         for series in all_series
         if (dataset := data_of(series, datasets)) is not None
     }
 
-    def head(kind: str, *, several: bool = False) -> str:
-        if is_of_paper(name, experiment):
-            return f"{experiment.title}: {kind}" if several else experiment.title
-        return heads + (kind if heads or kind.startswith("mAP") else kind[0].upper() + kind[1:])
 
-    exhibits = []
-    for table in paper_tables(name, experiment, all_series, label_names=label_names):
-        for suffix, render in ((".md", to_markdown), (".csv", to_csv), (".tex", to_latex)):
-            write_text(out / "tables" / f"{table.name}{suffix}", render(table))
-        title = head(TABLE_TITLES[experiment.table or "cells"])
-        exhibits.append(Exhibit(title + table.title.removeprefix(experiment.title), table=table))
+def _write_table(table: PaperTable, folder: Path, latex_width: LatexWidth) -> None:
+    written = {".md": to_markdown(table), ".csv": to_csv(table), ".tex": to_latex(table, latex_width)}
+    for suffix, text in written.items():
+        write_text(folder / f"{table.name}{suffix}", text)
+
+
+def _head(name: str, experiment: Experiment, kind: str, heads: str, *, several: bool = False) -> str:
+    """The heading of a table or figure; a paper's experiment is headed by its own title."""
+    if is_of_paper(name, experiment):
+        return f"{experiment.title}: {kind}" if several else experiment.title
+    return heads + (kind if heads or kind.startswith("mAP") else kind[0].upper() + kind[1:])
+
+
+def _table_exhibits(
+    name: str, experiment: Experiment, tables: Iterable[PaperTable], heads: str
+) -> Iterator[Exhibit]:
+    from umml_cli.report.page import Exhibit  # noqa: PLC0415 - as above
+
+    for table in tables:
+        title = _head(name, experiment, TABLE_TITLES[experiment.table or "cells"], heads)
+        yield Exhibit(title + table.title.removeprefix(experiment.title), table=table)
+
+
+def _figure_title(kind: FigureKind, suffix: str) -> str:
+    return f"{FIGURE_TITLES[kind]} ({suffix})" if suffix else FIGURE_TITLES[kind]
+
+
+def _figure_exhibits(
+    name: str,
+    experiment: Experiment,
+    all_series: Sequence[Series],
+    label_names: Mapping[str, Sequence[str]],
+    *,
+    out: Path,
+    heads: str,
+) -> Iterator[Exhibit]:
+    """Write the figures of an experiment; "curves" or "classes" alone has the experiment's name."""
+    from umml_cli.report.page import Exhibit  # noqa: PLC0415 - as above
+
     shown = experiment.shown(all_series)
     kinds = experiment.figure or ()
+    of_the_paper = {"curves", "classes"}
     for kind in kinds if shown else ():
-        for suffix, figure in draw_figures(kind, shown, label_names=label_names):
-            file_name = slug(name, kind if len(kinds) > 1 else "", suffix)
-            svg = save_figure(figure, out / "figures" / file_name)
-            title = head(FIGURE_TITLES[kind], several=len(kinds) > 1)
-            exhibits.append(Exhibit(f"{title} ({suffix})" if suffix else title, figure_svg=svg))
-    return exhibits
+        alone = kind in of_the_paper and len(of_the_paper.intersection(kinds)) == 1
+        try:
+            figures = draw_figures(kind, shown, label_names=label_names)
+        except UserError:  # later runs may make it possible
+            continue
+        for suffix, figure in figures:
+            svg = save_figure(figure, out / "figures" / slug(name, "" if alone else kind, suffix))
+            title = _head(name, experiment, FIGURE_TITLES[kind], heads, several=len(kinds) > 1)
+            yield Exhibit(f"{title} ({suffix})" if suffix else title, figure_svg=svg)

@@ -13,11 +13,10 @@ from umml_cli.report.run_pages import compared
 from umml_cli.report.summary import headline, result_sentence
 from umml_cli.report.terminal_tables import entry
 from umml_cli.results.paper_claims import REMARKS, TITLES
-from umml_cli.results.series import spread_remark
+from umml_cli.results.series import significance_remark, spread_remark
 from umml_cli.terms import (
     SCHEME_TITLES,
     SELECTION_TITLES,
-    SIGNIFICANCE_REMARK,
     TASKS,
     method_remark,
     method_title,
@@ -265,7 +264,7 @@ def _section_remarks(series: Series) -> list[str]:
     )
     return [
         remark
-        for remark in (better if discarded else "", spread_remark([series]), SIGNIFICANCE_REMARK)
+        for remark in (better if discarded else "", spread_remark([series]), significance_remark([series]))
         if remark
     ]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from umml_cli.results.series import discarded_cell, spread_remark
+from umml_cli.results.series import discarded_cell, significance_remark, spread_remark
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import NOT_SIGNIFICANT, SIGNIFICANCE_REMARK, TASK_TITLES, TASKS
+from umml_cli.terms import NOT_SIGNIFICANT, TASK_TITLES, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def entry(series: Series, cell: Cell, task: str) -> SeriesEntry:
     return SeriesEntry(
         score=series.scores[cell, task].text(series.spread),
         change="" if change is None else f"{change:+.1f}%{mark(Cell.of('paired'))}",
-        times_untrained="" if times is None or not cell.trained else f"{times:.2f} x",
+        times_untrained="" if times is None or not cell.trained else f"{times:.2f}×",
         against_discarding=""
         if gain is None
         else f"{'unpaired' if gain >= 0 else 'discarded'} {gain:+.0f}%{mark(discarded_cell(cell.percent))}",
@@ -49,8 +49,9 @@ def entry(series: Series, cell: Cell, task: str) -> SeriesEntry:
     )
 
 
+BETTER = "better strategy"
 WIDE = 142
-"""Columns that a table of both tasks needs."""
+"""Characters that a table of both tasks needs."""
 
 
 def series_tables(series: Series, width: int) -> list[Table]:
@@ -60,20 +61,19 @@ def series_tables(series: Series, width: int) -> list[Table]:
     )
     tables[-1].caption_justify = "left"
     tables[-1].caption = (
-        "★ best at this share. Unpaired or discarded: which is better for as many samples, and what keeping "
-        f"them gains (100% discarded is an untrained network). {spread_remark([series])}"
-        f"{SIGNIFICANCE_REMARK}"
+        "★ best at this share. Better strategy: unpaired samples kept or discarded, and what keeping gains "
+        f"(100% discarded is an untrained network). {spread_remark([series])}{significance_remark([series])}"
     )
     return tables
 
 
 def _tasks_table(series: Series, tasks: Sequence[str]) -> Table:
     title = f"{series.title}: mAP"
-    table = Table("training pairs", title=title, title_justify="left")
+    table = Table("training pairs", title=title, title_justify="left", pad_edge=False)
     for task in tasks:
         table.add_column(TASK_TITLES[task], justify="right", no_wrap=True)
-        for name in ("vs. paired", "x untrained", "unpaired or discarded"):
-            table.add_column(name, justify="right", style="dim", no_wrap=name != "unpaired or discarded")
+        for name in ("vs. paired", "×\nuntrained", BETTER):
+            table.add_column(name, justify="right", style="dim", no_wrap=name != BETTER)
     previous = None
     for cell in series.cells:
         if previous is not None and cell.scheme != previous:

@@ -14,7 +14,16 @@ from umml_cli.results.intervals import combination_half_width, difference_interv
 from umml_cli.results.retrieval_curves import run_curves
 from umml_cli.runs.cells import Cell
 from umml_cli.runs.query_scores import RunPrecision
-from umml_cli.terms import SPREAD_TITLES, TASKS, UNPAIRED, Selection, Spread, method_title
+from umml_cli.terms import (
+    SIGNIFICANCE_REMARK,
+    SPREAD_TITLES,
+    TASKS,
+    UNPAIRED,
+    Selection,
+    Spread,
+    method_remark,
+    method_title,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -96,16 +105,25 @@ class Series:
     )
 
     @property
+    def method_title(self) -> str:
+        """The method as its package calls it, and what must stand behind its name."""
+        known = self.results[0].method_title if self.results else None
+        return f"{known}{method_remark(self.method)}" if known else method_title(self.method)
+
+    @property
     def title(self) -> str:
         """The series in a heading."""
         variant = f" ({self.variant})" if self.variant else ""
         remark = self.results[0].specification.rows_remark if self.results else ""
-        return f"{method_title(self.method)} on {self.dataset}{remark}, {self.bits} bits{variant}"
+        return f"{self.method_title} on {self.dataset}{remark}, {self.bits} bits{variant}"
 
     @property
     def printed_dataset(self) -> str:
         """The name, if these are the published data of that name; else empty: no published number fits."""
-        known = all(result.published_data == self.dataset for result in self.results)
+        known = all(
+            result.published_data == self.dataset and not result.specification.validation
+            for result in self.results
+        )
         return self.dataset if known else ""
 
     @property
@@ -174,18 +192,19 @@ class Series:
         return [by_task[task] for by_task in self._curves[cell]]
 
     def half_width(self, weights: Mapping[tuple[Cell, str], float]) -> float | None:
-        """Half of the 95% CI of a weighted sum of mAPs, from queries and seeds.
+        """Half of the 95% CI of a weighted sum of mAPs, from queries and seeds; None for single seeds.
 
         Args:
             weights: (cell, task) of cells that were run to the weight of its mAP.
         """
-        if self.store is None:
+        if self.store is None or any(self.scores[key].seeds < 2 for key in weights if key in self.scores):
             return None
         return combination_half_width([(weight, self.precision(*key)) for key, weight in weights.items()])
 
     def is_not_significant(self, cell: Cell, other: Cell, task: str) -> bool:
-        """Whether the 95% CI of the difference of two cells that were run includes zero."""
-        if self.store is None:
+        """Whether the 95% CI of the difference of two cells includes zero; never known of single seeds."""
+        seeds = [score.seeds for (one, _), score in self.scores.items() if one in {cell, other}]
+        if self.store is None or min(seeds) < 2:
             return False
         low, high = difference_interval(self.precision(cell, task), self.precision(other, task))
         return low <= 0 <= high
@@ -202,7 +221,16 @@ class Series:
 def spread_remark(all_series: Iterable[Series]) -> str:
     """What stands behind ± and bars; empty for single seeds."""
     several = {series.spread for series in all_series for score in series.scores.values() if score.seeds > 1}
-    return "".join(f"±: {SPREAD_TITLES[spread]}. " for spread in sorted(several))
+    return "".join(f"±: {SPREAD_TITLES[spread]} over seeds. " for spread in sorted(several))
+
+
+def significance_remark(all_series: Iterable[Series]) -> str:
+    """What "n.s." means, or why it stands nowhere."""
+    seeds = [score.seeds for series in all_series for score in series.scores.values()]
+    if max(seeds, default=1) < 2:
+        return "One seed: the spread between trainings is not known, so no difference is marked as n.s."
+    single = " Differences of single seeds are not marked." if min(seeds) < 2 else ""
+    return f"{SIGNIFICANCE_REMARK}{single}"
 
 
 def data_of(series: Series, datasets: Mapping[str, PairedDataset]) -> PairedDataset | None:

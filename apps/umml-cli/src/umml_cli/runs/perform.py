@@ -21,6 +21,7 @@ from cmh_train import (
     ModelDescription,
     build_method,
     encode_rows,
+    find_method,
     fit,
     prepare_untrained,
 )
@@ -197,6 +198,7 @@ class _Run:
                 for side, counts in self._donors.report().items()
             },
             environment=describe_environment(spec.device),
+            method_title=find_method(spec.method).title.partition(":")[0].strip() or None,
         )
         write_json(folder.result, result.model_dump(mode="json"))
         folder.checkpoint.unlink(missing_ok=True)

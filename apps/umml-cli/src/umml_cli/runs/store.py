@@ -77,6 +77,7 @@ class RunResult(BaseModel):
         donors: where missing items are completed, for "image" and "text" the rows that miss one, those
             without a donor, those with donors of the very same labels, and the median number of donors.
         environment: versions, device and threads.
+        method_title: short name that the method's package gives it, for tables and figures.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -96,6 +97,7 @@ class RunResult(BaseModel):
     plan_digest: str
     donors: dict[str, dict[str, float]] | None = None
     environment: dict[str, JsonValue]
+    method_title: str | None = None
 
     @property
     def measure(self) -> str:

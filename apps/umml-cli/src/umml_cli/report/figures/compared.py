@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from umml_cli.terms import method_title
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -56,10 +54,11 @@ def entrants(shown: Sequence[Series]) -> list[Entrant]:
     found: dict[tuple[str, str], dict[int, Series]] = {}
     for series in shown:
         found.setdefault((series.method, series.variant), {})[series.bits] = series
-    return [
-        Entrant(f"{method_title(method)}{f' ({variant})' if variant else ''}", by_bits)
-        for (method, variant), by_bits in found.items()
-    ]
+    return [Entrant(_label(next(iter(by_bits.values()))), by_bits) for by_bits in found.values()]
+
+
+def _label(series: Series) -> str:
+    return f"{series.method_title} ({series.variant})" if series.variant else series.method_title
 
 
 def by_dataset(shown: Sequence[Series]) -> dict[str, list[Series]]:

@@ -96,20 +96,21 @@ def line_figure(
         bars: what the bars are, said above the legend.
     """
     entries = {line.label: line for row in rows for line in row.lines}
+    tasks = list(dict.fromkeys(task for row in rows for line in row.lines for task in line.curves))
+    tasks.sort(key=lambda task: TASKS.index(task) if task in TASKS else 0)
     columns = max(1, int((WIDTH - 0.1) / (0.42 + 0.055 * max(map(len, entries), default=1))))
     n_lines = -(-len(entries) // columns) + bool(bars)
     several = len(rows) > 1
     height = PANEL_HEIGHT * len(rows) + 0.25 + LEGEND_LINE * n_lines
     with new_figure(height) as figure:
-        grid = figure.subplots(len(rows), len(TASKS), sharey="row", sharex=True, squeeze=False)
+        grid = figure.subplots(len(rows), len(tasks), sharey="row", sharex=True, squeeze=False)
         for axes, row in zip(grid, rows, strict=True):
-            for ax, task in zip(axes, TASKS, strict=True):
+            for ax, task in zip(axes, tasks, strict=True):
+                title = TASK_TITLES.get(task, task)
                 for line in row.lines:
                     if task in line.curves:
                         _plot(ax, line.curves[task], line)
-                ax.set_title(
-                    f"{row.title}\n{TASK_TITLES[task]}" if several and row.title else TASK_TITLES[task]
-                )
+                ax.set_title(f"{row.title}\n{title}" if several and row.title else title)
                 ax.grid(visible=True, alpha=0.3, linewidth=0.4)
                 ax.spines[["top", "right"]].set_visible(False)
                 ax.margins(x=0.04)

@@ -50,7 +50,11 @@ def radius_value(series: Series, cell: Cell, task: str) -> tuple[float, float | 
 def bars_remark(shown: Iterable[Series]) -> str:
     """What the bars of a figure are; empty for single seeds."""
     several = {series.spread for series in shown for score in series.scores.values() if score.seeds > 1}
-    return f"Bars: {', '.join(SPREAD_TITLES[spread] for spread in sorted(several))}" if several else ""
+    return (
+        f"Bars: {', '.join(SPREAD_TITLES[spread] for spread in sorted(several))} over seeds"
+        if several
+        else ""
+    )
 
 
 def curves_through(points: Iterable[tuple[float, Series, Cell]], value: Value) -> dict[str, Curve]:

@@ -32,6 +32,18 @@ KINDS: Mapping[TableKind, Callable[[Exhibited], list[PaperTable]]] = {
 }
 
 
+def cells_tables_of(name: str, experiment: Experiment, all_series: Sequence[Series]) -> list[PaperTable]:
+    """Return the numbers behind the figures of an experiment, a column for each cell.
+
+    Args:
+        name: the experiment's name.
+        experiment: what to show.
+        all_series: the numbers.
+    """
+    shown = experiment.shown(all_series)
+    return cells_tables(Exhibited(name, experiment, shown, {})) if shown else []
+
+
 def paper_tables(
     name: str,
     experiment: Experiment,

@@ -12,6 +12,7 @@ from umml_cli.report.paper_tables.table import (
     Row,
     database_remarks,
     line_label,
+    line_of,
     run_remarks,
     table_lines,
 )
@@ -22,9 +23,9 @@ from umml_cli.results.published import (
     published_best,
     rivals,
 )
-from umml_cli.results.series import discarded_cell
+from umml_cli.results.series import discarded_cell, significance_remark
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import NOT_SIGNIFICANT, SIGNIFICANCE_REMARK, TASK_TITLES, TASKS
+from umml_cli.terms import NOT_SIGNIFICANT, TASK_TITLES, TASKS
 
 if TYPE_CHECKING:
     from umml_cli.results.series import Series
@@ -35,15 +36,16 @@ def best_tables(exhibited: Exhibited) -> list[PaperTable]:
     name, experiment, shown = exhibited.name, exhibited.experiment, exhibited.shown
     datasets = list(dict.fromkeys(series.dataset for series in shown))
     percents = sorted({cell.percent for cell in experiment.grid() if cell.percent > 0})
-    by_key = {(series.dataset, series.method, series.bits): series for series in shown}
+    by_key = {(series.dataset, line_of(series)): series for series in shown}
     rows: list[Row] = []
     notes: list[str] = []
     for task in (*TASKS, "both"):
-        for method, bits in table_lines(shown):
+        for line in table_lines(shown):
+            method, _, bits = line
             ours, printed = [], []
             for dataset in datasets:
                 for percent in percents:
-                    series = by_key.get((dataset, method, bits))
+                    series = by_key.get((dataset, line))
                     ours.append(_best_entry(series, percent, task))
                     key = ("" if series is None else series.printed_dataset, method, percent, task)
                     known = published_best().get(key) if bits == BITS else None
@@ -54,16 +56,16 @@ def best_tables(exhibited: Exhibited) -> list[PaperTable]:
                         )
                         note = len(notes)
                     printed.append(Entry() if known is None else Entry(str(known), known.gain, note=note))
-            labels = (TASK_TITLES[task], line_label(method, bits, shown))
+            labels = (TASK_TITLES[task], line_label(line, shown))
             rows.append(Row(labels, "ours", tuple(ours), method, bits))
             if any(entry.text != ABSENT for entry in printed):
                 rows.append(Row(labels, "published", tuple(printed), method, bits))
     columns = tuple((dataset, f"{percent:g}%") for dataset in datasets for percent in percents)
     remarks = (
-        *run_remarks(shown)[:-2],
+        *run_remarks(shown),
         "The best of UI, UT, UIT and SD at each share, and its gain over SD in percent.",
         "At 100% the gain is that over the untrained network.",
-        SIGNIFICANCE_REMARK,
+        significance_remark(shown),
         *database_remarks(shown),
     )
     return [

@@ -20,7 +20,7 @@ from umml_cli.results.published import (
     published_classes,
 )
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import SELECTION_TITLES, TASK_TITLES, TASKS, method_title
+from umml_cli.terms import SELECTION_TITLES, TASK_TITLES, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
             numbers.append((_reader(scores.maps.get((cell, task))), printed, 3))
     for cell in changed:
         for task in TASKS:
-            columns.append((f"{cell.title}, change %", TASK_TITLES[task]))
+            columns.append((f"{cell.title}, change (%)", TASK_TITLES[task]))
             known = all(key in scores.maps for key in ((cell, task), (Cell.of("paired"), task)))
             numbers.append(
                 (_reader(scores.change(cell, task) if known else None), f"d{cell.scheme}_{task}%", 2)
@@ -77,8 +77,7 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
             ]
             rows.append(Row((title,), "published", tuple(row), series.method, series.bits))
     remarks = (
-        f"{method_title(series.method)} on {series.dataset}, {series.bits} bits, mean over seeds.",
-        f"Ours: {SELECTION_TITLES[series.selection]}.",
+        f"{series.title}: mAP, mean over seeds; {SELECTION_TITLES[series.selection]}.",
         "The mean runs over the queries that carry a class; any shared label makes an item relevant.",
         *database_remarks([series]),
     )

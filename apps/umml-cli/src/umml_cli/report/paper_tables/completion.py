@@ -10,17 +10,20 @@ from umml_cli.report.paper_tables.table import (
     Exhibited,
     PaperTable,
     Row,
-    interval_text,
     line_label,
+    line_of,
     run_remarks,
+    score_entry,
     table_lines,
 )
+from umml_cli.results.series import significance_remark
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import NOT_SIGNIFICANT, SIGNIFICANCE_REMARK, TASK_TITLES, TASKS, UNPAIRED
+from umml_cli.terms import NOT_SIGNIFICANT, TASK_TITLES, TASKS, UNPAIRED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from umml_cli.report.paper_tables.table import Line
     from umml_cli.results.series import Series
 
 LARGE_SHARE = 60
@@ -32,7 +35,7 @@ def completion_tables(exhibited: Exhibited) -> list[PaperTable]:
     shown = exhibited.shown
     rows: list[Row] = []
     for series in shown:
-        label = line_label(series.method, series.bits, shown)
+        label = line_label(line_of(series), shown)
         for cell in _completed_cells(series):
             entries = [entry for task in TASKS for entry in _task_entries(series, cell, task)]
             entries += [
@@ -52,8 +55,8 @@ def completion_tables(exhibited: Exhibited) -> list[PaperTable]:
         run_remarks(shown)[0],
         "Change: mAP completed minus mAP with zeros; against discarding: minus mAP without as many pairs.",
         "Both: mean of the two tasks. Recovered: what the change is of the mAP that zeros lose.",
-        SIGNIFICANCE_REMARK,
-        *(_summary(method, bits, shown) for method, bits in table_lines(shown)),
+        significance_remark(shown),
+        *(_summary(line, shown) for line in table_lines(shown)),
     )
     labels = ("method", "data", "condition")
     return [PaperTable(exhibited.name, exhibited.experiment.title, labels, columns, tuple(rows), (), remarks)]
@@ -83,9 +86,8 @@ def _mean(series: Series, cell: Cell, task: str) -> float:
 
 
 def _task_entries(series: Series, cell: Cell, task: str) -> list[Entry]:
-    scores = [series.scores[one, task] for one in (_zero_filled(cell), cell)]
     return [
-        *(Entry(interval_text(score.mean, score.half_width), score.mean) for score in scores),
+        *(score_entry(series, one, task) for one in (_zero_filled(cell), cell)),
         _difference(series, cell, _zero_filled(cell), task),
     ]
 
@@ -109,12 +111,12 @@ def _recovered(series: Series, cell: Cell) -> Entry:
     return Entry(f"{share:.0f}", share)
 
 
-def _summary(method: str, bits: int, shown: Sequence[Series]) -> str:
+def _summary(line: Line, shown: Sequence[Series]) -> str:
     """How much a method gained over all conditions with a large share, and where least."""
     changes: dict[str, float] = {}
     discarded: dict[str, float] = {}
     for series in shown:
-        if (series.method, series.bits) != (method, bits):
+        if line_of(series) != line:
             continue
         for cell in _completed_cells(series):
             if cell.percent < LARGE_SHARE:
@@ -125,7 +127,7 @@ def _summary(method: str, bits: int, shown: Sequence[Series]) -> str:
             other = _discarded(series, cell)
             if other is not None:
                 discarded[where] = own - _mean(series, other, "both")
-    label = line_label(method, bits, shown)
+    label = line_label(line, shown)
     if not changes:
         return f"{label}: no condition of {LARGE_SHARE}% and more was trained both ways."
     text = f"{label}, {LARGE_SHARE}% and more: {_spread(changes)} against zeros"

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from statistics import fmean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from umml_cli.report.paper_tables.table import Entry, Exhibited, PaperTable, Row, database_remarks
+from umml_cli.report.paper_tables.table import (
+    Entry,
+    Exhibited,
+    PaperTable,
+    Row,
+    competition,
+    database_remarks,
+)
 from umml_cli.results.intervals import difference_interval
 from umml_cli.terms import (
     METHOD_REMARKS,
     NOT_SIGNIFICANT,
     SELECTION_TITLES,
+    SPREAD_TITLES,
     TASK_TITLES,
     TASKS,
     split_label,
@@ -32,7 +39,7 @@ _FROZEN = "frozen features"
 COLUMNS = ("method", "learns from labels", _FROZEN)
 REMARKS = (
     "Empty: not run yet; (n): n of these seeds are there.",
-    f"Bold: the best of a column. {NOT_SIGNIFICANT}: not significantly behind it, the 95% CI includes zero.",
+    "Bold: the best of a column; n.s.: not significantly behind it, the 95% CI includes zero.",
     "Sorted by the mean of both tasks under the first way of training that was run.",
     "Training, s: median over seeds of the paired training, beside whatever else the machine did.",
     "Frozen features: the published numbers come from a network that is trained further.",
@@ -87,11 +94,13 @@ class _Column:
     cell: Cell
     shown: Sequence[Series]
 
-    @cached_property
-    def best(self) -> Series | None:
-        """The method with the highest mean; None where only one was run."""
-        there = [series for series in self.shown if (self.cell, self.task) in series.scores]
-        if len(there) < 2:
+    def best_of(self, key: tuple[Any, ...] | None) -> Series | None:
+        """The method with the highest mean in a competition; None where only one was run."""
+        there = [
+            series for series in self.shown
+            if (self.cell, self.task) in series.scores and competition(series, self.cell) == key
+        ]  # fmt: skip
+        if key is None or len(there) < 2:
             return None
         return max(there, key=lambda series: series.scores[self.cell, self.task].mean)
 
@@ -99,19 +108,18 @@ class _Column:
         score = series.scores.get((self.cell, self.task))
         if score is None:
             return Entry("")
-        text = f"{score.mean:.3f}"
-        if score.half_width is not None:
-            text += f" ±{score.half_width:.3f}"
-        if self._is_level(series):
+        text = score.text(series.spread)
+        best = self.best_of(competition(series, self.cell))
+        if best is not None and self._is_level(series, best):
             text += NOT_SIGNIFICANT
         if score.seeds < seeds:
             text += f" ({score.seeds})"
-        return Entry(text, score.mean, bold=series is self.best)
+        return Entry(text, score.mean, bold=series is best)
 
-    def _is_level(self, series: Series) -> bool:
-        """Whether the 95% CI of its difference to the best includes zero."""
-        best = self.best
-        if best is None or series is best or best.store is None or series.store is None:
+    def _is_level(self, series: Series, best: Series) -> bool:
+        """Whether the 95% CI of its difference to the best includes zero; never known of single seeds."""
+        single = any(one.scores[self.cell, self.task].seeds < 2 for one in (series, best))
+        if series is best or single or best.store is None or series.store is None:
             return False
         ours, theirs = (one.precision(self.cell, self.task) for one in (best, series))
         if ours.shape[1] != theirs.shape[1]:
@@ -173,7 +181,7 @@ def _without_run(experiment: Experiment, shown: Sequence[Series]) -> Iterator[st
 
 def _remarks(exhibited: Exhibited, shown: Sequence[Series]) -> tuple[str, ...]:
     seeds = exhibited.experiment.seeds
-    over = f"mean over {seeds} seeds, ± half of its 95% CI (Student's t)" if seeds > 1 else "1 seed"
+    over = f"mean over {seeds} seeds ± {SPREAD_TITLES[shown[0].spread]}" if seeds > 1 else "1 seed"
     return (
         f"mAP: {SELECTION_TITLES[shown[0].selection]}; {over}.",
         *REMARKS,

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from umml_cli.results.published import PRINTED
 from umml_cli.terms import (
     DATABASE_REMARK,
     NOT_SIGNIFICANT,
     SELECTION_TITLES,
-    SIGNIFICANCE_REMARK,
-    method_title,
+    SPREAD_TITLES,
     split_label,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from umml_cli.grid.experiment import Experiment
     from umml_cli.results.series import Score, Series
+    from umml_cli.runs.cells import Cell
 
 
-PUBLISHED_REMARK = (
-    f"{NOT_SIGNIFICANT} of a difference: the published number lies inside our 95% CI over seeds."
-)
+PUBLISHED_REMARK = "n.s. of a difference: the published number lies inside the 95% CI over seeds."
+BOLD_REMARK = "Bold: the best method of a column, among trained ones of the same code length and data."
+CHANGE_REMARK = "Change, in percent: 100 · (mAP / mAP paired − 1)."
 ABSENT = "-"
 
 RowKind = Literal["ours", "published", "difference", "change", "published change"]
 ROW_TITLES: dict[RowKind, str] = {
-    "ours": "ours",
+    "ours": "reproduced",
+    "change": "change (%)",
     "published": "published",
+    "published change": "change (%), published",
     "difference": "difference",
-    "change": "ours, change %",
-    "published change": "published, change %",
 }
 
 
@@ -88,6 +88,11 @@ class PaperTable:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = field(default=())
 
+    def row_title(self, kind: RowKind) -> str:
+        """What a kind of row is called: "reproduced" beside published numbers, else "mAP"."""
+        published = any(row.kind == "published" for row in self.rows)
+        return "mAP" if kind == "ours" and not published else ROW_TITLES[kind]
+
     @property
     def groups(self) -> list[tuple[str, int]]:
         """Headings above the columns, and how many columns each spans."""
@@ -119,26 +124,27 @@ def one_of(name: str, series: Series, shown: Sequence[Series]) -> str:
 
 
 def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
-    """Say what ours and the published numbers are."""
+    """Say what the numbers are, and what the published ones are or why there are none."""
     seeds = sorted({score.seeds for series in shown for score in series.scores.values()})
-    counted = f"{' or '.join(map(str, seeds))} seed{'s' if seeds[-1] > 1 else ''}"
-    spread = " ±: 95% CI over seeds (Student's t)." if seeds[-1] > 1 else ""
-    missing = [
-        f"None beside {name}: by its sizes and labels it is not the published data."
-        for name in dict.fromkeys(
-            series.dataset for series in shown if series.dataset in PRINTED and not series.printed_dataset
-        )
-    ]
-    published = ["Published: one run, the best epoch on the test queries."]
-    if not any(series.printed_dataset in PRINTED for series in shown):
-        published = []
-    said = " ".join([*published, *missing])
-    return (
-        f"Ours: {SELECTION_TITLES[shown[0].selection]}; {counted}.{spread}",
-        *([said] if said else []),
-        "Change: (mAP / mAP paired - 1) * 100. Bold: the best method of a column.",
-        SIGNIFICANCE_REMARK,
-    )
+    if seeds[-1] > 1:
+        counted = f"mean over {' or '.join(map(str, seeds))} seeds ± {SPREAD_TITLES[shown[0].spread]}"
+    else:
+        counted = "1 seed"
+    said = [f"mAP: {SELECTION_TITLES[shown[0].selection]}; {counted}."]
+    if any(series.printed_dataset in PRINTED for series in shown):
+        said.append("Published: one run, the best epoch on the test queries.")
+    return (*said, *dict.fromkeys(filter(None, map(without_published, shown))))
+
+
+def without_published(series: Series) -> str:
+    """Why no published number stands beside data with the name of a published set; "" for other names."""
+    if series.dataset not in PRINTED or series.printed_dataset:
+        return ""
+    if any(result.specification.validation for result in series.results):
+        reason = "the queries are rows that were held out of training"
+    else:
+        reason = "by its sizes and labels it is not the published data"
+    return f"No published numbers beside {series.dataset}: {reason}."
 
 
 def database_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
@@ -153,7 +159,7 @@ def database_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
                 if learned < ranked:
                     cell = result.specification.cell.title
                     said[series.method, series.dataset, cell, side] = (
-                        f"{method_title(series.method)} on {series.dataset}, {cell}: {learned} of {ranked} "
+                        f"{series.method_title} on {series.dataset}, {cell}: {learned} of {ranked} "
                         f"ranked {side}s have learned codes, the others were no training items and "
                         "are encoded."
                     )
@@ -186,20 +192,59 @@ def change_entry(value: float | None, *, not_significant: bool = False) -> Entry
     )
 
 
-def table_lines(shown: Sequence[Series]) -> list[tuple[str, int]]:
-    """(method, bits): the lines of a table, in order."""
-    return list(dict.fromkeys((series.method, series.bits) for series in shown))
+Line = tuple[str, str, int]
+"""Method, variant and code length: what a line of a table is about."""
 
 
-def line_label(method: str, bits: int, shown: Sequence[Series]) -> str:
-    """The method, and its code length where the table has several."""
+def line_of(series: Series) -> Line:
+    """The line of a table that a series stands in."""
+    return (series.method, series.variant, series.bits)
+
+
+def table_lines(shown: Sequence[Series]) -> list[Line]:
+    """The lines of a table, in order."""
+    return list(dict.fromkeys(map(line_of, shown)))
+
+
+def line_label(line: Line, shown: Sequence[Series]) -> str:
+    """The method, its variant if it has one, and its code length where the table has several."""
+    method, variant, bits = line
     several = len({series.bits for series in shown}) > 1
-    return f"{method_title(method)} {bits} bits" if several else method_title(method)
+    title = next(series.method_title for series in shown if series.method == method)
+    return f"{title}{f' ({variant})' if variant else ''}{f' {bits} bits' if several else ''}"
 
 
-def interval_text(mean: float, half: float | None) -> str:
-    """A mean and half of its interval."""
-    return f"{mean:.3f}" if half is None else f"{mean:.3f} ±{half:.3f}"
+def score_entry(series: Series | None, cell: Cell, task: str, *, bold: bool = False) -> Entry:
+    """The mAP of a cell and its spread; open where it was not run."""
+    score = None if series is None else series.scores.get((cell, task))
+    if series is None or score is None:
+        return Entry()
+    return Entry(score.text(series.spread), score.mean, bold=bold)
+
+
+def competition(series: Series, cell: Cell) -> tuple[Any, ...] | None:
+    """What methods have in common where the best of them is marked; None for an untrained network.
+
+    Code length, data, training condition, and whether the database's own labels were known.
+    """
+    if not cell.trained:
+        return None
+    data = {(one.specification.data_digest, one.specification.validation) for one in series.results}
+    learned = split_label(series.method)[1] == "learned"
+    return (series.dataset, tuple(sorted(data)), series.bits, cell, learned)
+
+
+def best_values(values: Iterable[tuple[tuple[Any, ...] | None, float]]) -> dict[tuple[Any, ...], float]:
+    """The highest value of each competition that has two entrants or more.
+
+    Args:
+        values: competition, None for none, and value of each entrant.
+    """
+    found: dict[tuple[Any, ...], list[float]] = {}
+    for key, value in values:
+        if key is not None:
+            found.setdefault(key, []).append(value)
+    return {key: max(those) for key, those in found.items() if len(those) > 1}
 
 
 def plain_entry(value: float | None) -> Entry:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from umml_cli.report.paper_tables.table import (
-    Entry,
     Exhibited,
     PaperTable,
     Row,
     database_remarks,
     difference_entry,
-    interval_text,
     line_label,
+    line_of,
     plain_entry,
     published_remark,
     run_remarks,
+    score_entry,
     table_lines,
 )
 from umml_cli.results.published import (
@@ -37,7 +37,7 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
     """Return the one table of this kind."""
     name, experiment, shown = exhibited.name, exhibited.experiment, exhibited.shown
     datasets = list(dict.fromkeys(series.dataset for series in shown))
-    by_key = {(series.dataset, series.method, series.bits): series for series in shown}
+    by_key = {(series.dataset, line_of(series)): series for series in shown}
     columns = [(dataset, task) for dataset in datasets for task in TASKS]
     cell = Cell.of("UIT", 100)
     printed = published_unpaired()
@@ -52,19 +52,18 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
         ]
         title = QUOTED.get(method, method_title(method))
         rows.append(Row((title,), "published", tuple(plain_entry(value) for value in values)))
-    for method, bits in table_lines(shown):
+    for line in table_lines(shown):
+        method, _, bits = line
         needs_pairs = not split_label(method)[1]
-        label = (line_label(method, bits, shown) + (" + UMML" if needs_pairs else ""),)
+        label = (line_label(line, shown) + (" + UMML" if needs_pairs else ""),)
         ours, known, difference = [], [], []
         for dataset, task in columns:
-            series = by_key.get((dataset, method, bits))
+            series = by_key.get((dataset, line))
             score = None if series is None else series.scores.get((cell, task))
             value = None
             if series is not None and bits == BITS:
                 value = printed.get((f"{method}+umml", series.printed_dataset, task))
-            ours.append(
-                Entry() if score is None else Entry(interval_text(score.mean, score.half_width), score.mean)
-            )
+            ours.append(score_entry(series, cell, task))
             known.append(plain_entry(value))
             difference.append(difference_entry(score, value))
         rows.append(Row(label, "ours", tuple(ours), method, bits))
@@ -75,8 +74,8 @@ def unpaired_tables(exhibited: Exhibited) -> list[PaperTable]:
             ]
     titles = tuple((dataset, TASK_TITLES[task]) for dataset, task in columns)
     remarks = (
-        *run_remarks(shown)[:-2],
-        "Ours: 50% of the images without text and 50% of the texts without image, so that no pair is left.",
+        *run_remarks(shown),
+        "Reproduced: 50% of the images lose their text and 50% of the texts their image; no pair is left.",
         NOT_RUN,
         *([OWN_ROWS] if any(split_label(series.method)[1] for series in shown) else []),
         *database_remarks(shown),
