@@ -160,3 +160,29 @@ def test_the_csv_has_a_line_for_each_method(grid, tmp_path):
     lines = list(csv.reader(to_csv(table).splitlines()))
     assert len(lines) == 1 + 5
     assert {len(line) for line in lines} == {3 + 1 + 4 + 1}
+
+
+def test_the_hardest_and_easiest_stand_beside_rows_in_order_with_their_difference(tmp_path):
+    store = RunStore(tmp_path)
+    results = [add_run(store, "dadh", 0.6, seed=seed) for seed in range(3)]
+    for cell, value in (("UIT", 0.5), ("UIT hardest", 0.4), ("UIT easiest", 0.5003)):
+        seeds = range(3) if cell != "UIT easiest" else range(2)
+        results += [add_run(store, "dadh", value, seed=seed, cell=cell, percent=40) for seed in seeds]
+    board = experiment(table="ranked", select="ranked", cells={"paired": (0,), "UIT": (40,)}, bits=[16])
+    (table,) = paper_tables("ranked", board, collect(results, store=store), label_names={})
+    assert [title for _, title in table.columns] == ["", "in order", "hardest first", "easiest first"]
+    assert [row.labels for row in table.rows] == [
+        ("emoji", "DADH", "image → text"), ("emoji", "DADH", "text → image"),
+    ]  # fmt: skip
+    paired, order, hardest, easiest = (entry.text for entry in table.rows[0].entries)
+    assert paired.startswith("0.60")
+    assert order.startswith("0.50")
+    assert " ±0.00" in order
+    assert hardest.startswith("0.40")
+    assert ", -0.100 (-0.10" in hardest
+    assert "≈" not in hardest
+    assert " (2), " in easiest
+    assert easiest.endswith("≈")
+    alone = [result for result in results if result.specification.cell.select == "first"]
+    (table,) = paper_tables("ranked", board, collect(alone, store=store), label_names={})
+    assert [entry.text for entry in table.rows[0].entries][2:] == ["", ""]

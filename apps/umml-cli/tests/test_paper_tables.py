@@ -9,6 +9,7 @@ from umml_cli.grid.experiment import MethodChoice, TableKind, built_in_experimen
 from umml_cli.report.figures import draw_figures
 from umml_cli.report.latex_table import to_latex
 from umml_cli.report.latex_text import escape
+from umml_cli.report.outputs import TABLE_TITLES
 from umml_cli.report.paper_tables import KINDS, paper_tables
 from umml_cli.report.table_formats import minus_signs, to_csv, to_markdown
 from umml_cli.results.published import published_maps
@@ -393,6 +394,7 @@ def test_figures_draw_every_class_and_every_panel(stored):
 
 def test_every_kind_that_an_experiment_can_name_has_a_table():
     assert set(KINDS) == set(get_args(TableKind))
+    assert set(TABLE_TITLES) == set(KINDS)
 
 
 def test_completed_cells_stand_beside_zeros_and_discarding():

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 GridScheme = Literal["paired", "UI", "UT", "UIT", "SD", "untrained"] | CompletedScheme | RankedScheme
-TableKind = Literal["cells", "best", "unpaired", "classes", "completion", "leaderboard"]
+TableKind = Literal["cells", "best", "unpaired", "classes", "completion", "leaderboard", "ranked"]
 BASE = "umml"
 """The built-in file that is no experiment itself: what the paper's tables share."""
 
@@ -95,7 +95,7 @@ class Experiment(BaseModel):
             all pairs with the same method, options and seed.
         table: "cells": a column for each cell; "best": the best scheme of each share; "unpaired": beside
             methods for unpaired data; "classes": by class; "leaderboard": every method beside the others, one
-            for each data set and code length.
+            for each data set and code length; "ranked": the hardest and easiest samples beside rows in order.
         figure: kinds of figure, one or a list: "curves", mAP against the share of affected pairs; "bits",
             mAP against the code length; "precision-recall"; "top-n", precision of the first N results;
             "radius-2", precision within Hamming radius 2; "classes", change of mAP by class.

@@ -44,6 +44,7 @@ TABLE_TITLES: Mapping[TableKind, str] = {
     "classes": "mAP by class",
     "completion": "mAP with completed pairs",
     "leaderboard": "Every method beside the others",
+    "ranked": "The hardest and easiest samples beside rows in order",
 }
 
 

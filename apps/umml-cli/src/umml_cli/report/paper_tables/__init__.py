@@ -12,6 +12,7 @@ from umml_cli.report.paper_tables.cells import cells_tables
 from umml_cli.report.paper_tables.classes import class_tables
 from umml_cli.report.paper_tables.completion import completion_tables
 from umml_cli.report.paper_tables.leaderboard import leaderboard_tables
+from umml_cli.report.paper_tables.ranked import ranked_tables
 from umml_cli.report.paper_tables.table import Exhibited
 from umml_cli.report.paper_tables.unpaired import unpaired_tables
 
@@ -29,6 +30,7 @@ KINDS: Mapping[TableKind, Callable[[Exhibited], list[PaperTable]]] = {
     "classes": class_tables,
     "completion": completion_tables,
     "leaderboard": leaderboard_tables,
+    "ranked": ranked_tables,
 }
 
 
