@@ -233,3 +233,21 @@ def test_rows_of_a_run_are_not_paired(umml, runs):
     assert umml("evaluate", runs[0], "--instance-recall").startswith(
         "Error: --instance-recall is for codes from files"
     )
+
+
+def test_curves_of_two_runs_and_of_codes_from_files(umml, tmp_path, npy, runs):
+    names = sorted(
+        f"{kind}.{suffix}" for kind in ("precision-recall", "top-n") for suffix in ("pdf", "png", "svg")
+    )
+    umml("evaluate", *runs, "--figures", "both")
+    assert sorted(path.name for path in (tmp_path / "both").iterdir()) == names
+    umml("evaluate", *flat(npy), "--figures", "given")
+    assert sorted(path.name for path in (tmp_path / "given").iterdir()) == names
+
+
+def test_curves_are_not_drawn_of_searches_or_of_bad_codes(umml, tmp_path, npy):
+    said = umml("evaluate", "one", "--index", "i", "--data", "emoji", "--figures", "given")
+    assert "--figures is not for searches in an index" in said
+    np.save(tmp_path / "query_codes.npy", np.full((5, 5), 7))
+    assert "query_codes must contain only" in umml("evaluate", *flat(npy), "--figures", "given")
+    assert not (tmp_path / "given").exists()

@@ -148,12 +148,21 @@ def evaluate(
     versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to draw precision-recall and top-N precision in, as PNG, SVG and PDF; of both runs "
+            "with --versus."
+        ),
+    ] = None,
 ) -> None:
     """Score binary codes by every measure, with a 95% CI over the queries and the bounds of ties.
 
     A run on data without labels is scored by whether a query finds its own item.
 
     Example: umml evaluate runs/0123456789abcdef --definition retrieved@50
+
+    Example: umml evaluate runs/0123456789abcdef --versus runs/fedcba9876543210 --figures curves
 
     Example: umml evaluate model --index model/index --data emoji --rerank 10
 
@@ -183,7 +192,7 @@ def evaluate(
             "--code-values": code_values is not CodeValues.auto, "--threshold": threshold is not None,
             "--packed": packed is not None, "--bitorder": bitorder is not BitOrder.little,
             "--exclude-self": exclude_self, "--instance-recall": instance_recall, "--versus": versus,
-            "--format": format_ is not Format.table, "--out": out,
+            "--format": format_ is not Format.table, "--out": out, "--figures": figures,
         }  # fmt: skip
         refuse(others, "is not for searches in an index; leave it away, or --index")
         show_search_scores(
@@ -228,6 +237,8 @@ def evaluate(
             "Give a run folder, or --query-codes, --database-codes, --query-labels and --database-labels."
         )
     tests = None if versus is None else report.compare(evaluate_run(versus, options))
+    if figures is not None:
+        draw(figures, [one for one in (run, versus) if one], files, (packed, bitorder.value), options)
     if out is not None:
         write_text(out, report.to_json(tests=tests))
     show(report, tests, format_)
@@ -305,6 +316,24 @@ def show(report: Any, tests: Any, format_: Format) -> None:
                 console.print(comparison_table(tests))
 
 
+def draw(
+    to: Path,
+    runs: list[Path],
+    locations: dict[str, Any],
+    packing: tuple[int | None, Any],
+    options: dict[str, Any],
+) -> None:
+    """Draw the curves of runs, or of the one task that four files describe."""
+    from umml_cli.report.figures.code_figures import draw_codes, draw_runs
+
+    if runs:
+        draw_runs(runs, to)
+    else:
+        arrays, _ = read_files(locations, *packing)
+        reading = {name: options[name] for name in ("code_values", "threshold", "exclude_self")}
+        draw_codes(to, **arrays, **reading)
+
+
 def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
     """Report on both tasks of a run folder."""
     import cmh_metrics
@@ -373,6 +402,16 @@ def evaluate_own_items(codes: Any, folder: Path, options: dict[str, Any]) -> Any
     )
 
 
+def read_files(
+    locations: dict[str, str], packed: int | None, bitorder: Any
+) -> tuple[dict[str, Any], list[str]]:
+    """Read the four files of one task, and say which were turned."""
+    from umml_cli.inputs.foreign_codes import Packing, read_arrays, read_label_lists
+
+    arrays, turned = read_arrays(locations, None if packed is None else Packing(packed, bitorder))
+    return arrays | read_label_lists(arrays["query_labels"], arrays["database_labels"]), turned
+
+
 def evaluate_files(
     locations: dict[str, str], *, packed: int | None, bitorder: Any, options: dict[str, Any]
 ) -> Any:
@@ -380,14 +419,12 @@ def evaluate_files(
     import cmh_metrics
 
     from umml_cli.errors import UserError
-    from umml_cli.inputs.foreign_codes import Packing, read_arrays, read_label_lists
 
     if packed is not None and options["threshold"] is not None:
         raise UserError("--packed and --threshold read the codes in different ways; give one of them.")
-    arrays, turned = read_arrays(locations, None if packed is None else Packing(packed, bitorder))
+    arrays, turned = read_files(locations, packed, bitorder)
     if turned:
         print(f"Note: turned, a row for each item: {', '.join(turned)}.", file=sys.stderr)  # noqa: T201
-    arrays |= read_label_lists(arrays["query_labels"], arrays["database_labels"])
     try:
         report = cmh_metrics.evaluate(**arrays, **options)
     except cmh_metrics.CodeValueError as error:
