@@ -194,7 +194,7 @@ def tools(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def docs(session: nox.Session) -> None:
     """The documentation as a site, docs/_build/html, its notebook run, its examples tested."""
-    sync(session, "--all-packages", "--group", "docs")
+    sync(session, "--package", "umml-integration-tests", "--group", "test", "--group", "docs")
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", "docs/_build/html")
     session.run("pytest", "tests/docs", *session.posargs)
 

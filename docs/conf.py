@@ -28,6 +28,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 
+default_role = "code"  # `this`, in docstrings
 highlight_language = "text"  # a fence without a language holds commands or what they print
 myst_heading_anchors = 3
 myst_enable_extensions = ["deflist"]

@@ -6,7 +6,9 @@ package, its README and then everything in its `__all__`, so that nothing here l
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import os
 import re
 import shutil
@@ -14,11 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
+    from pydantic.fields import FieldInfo
     from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
@@ -111,15 +116,38 @@ def each_page() -> Iterator[Path]:
 def reference(package: str) -> str:
     """Return the part of a page that documents what a package exports."""
     module = importlib.import_module(package)
-    origins = {name: getattr(getattr(module, name), "__module__", package) for name in module.__all__}
-    elsewhere = {name: origin.split(".")[0] for name, origin in origins.items() if origin.startswith("cmh_")}
-    elsewhere = {name: origin for name, origin in elsewhere.items() if origin != package}
     text = "\n## Reference\n\n"
-    for name, origin in elsewhere.items():
-        owner = origin.replace("_", "-")
-        text += f"`{name}` is that of [{owner}]({owner}.md).\n"
-    options = f"   :exclude-members: {', '.join(elsewhere)}\n" if elsewhere else ""
-    return f"{text}\n```{{eval-rst}}\n.. automodule:: {package}\n{options}```\n"
+    elsewhere, constants = [], []
+    for name in module.__all__:
+        value = getattr(module, name)
+        owner = getattr(value, "__module__", package).split(".")[0]
+        if not (isinstance(value, type) or inspect.isroutine(inspect.unwrap(value))):
+            constants.append(name)
+        elif owner != package and owner.startswith("cmh_"):
+            elsewhere.append(name)
+            page = owner.replace("_", "-")
+            text += f"`{name}` is that of [{page}]({page}.md).\n"
+    lines = [f".. automodule:: {package}"]
+    if left_out := elsewhere + constants:
+        lines.append(f"   :exclude-members: {', '.join(left_out)}")
+    for name in constants:
+        lines += ["", f".. py:data:: {name}", f"   :module: {package}", ""]
+        lines += [f"   {line}" for line in documentation_of_constant(module, name)]
+    body = "\n".join(lines)
+    return f"{text}\n```{{eval-rst}}\n{body}\n```\n"
+
+
+def documentation_of_constant(module: ModuleType, name: str) -> list[str]:
+    """Return the words beside a constant where it is defined: in a module in which autodoc does not look."""
+    tree = ast.parse(Path(module.__file__).read_text("utf-8"))
+    origins = {
+        alias.asname or alias.name: statement.module
+        for statement in tree.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    documented = ModuleAnalyzer.for_module(origins.get(name, module.__name__)).find_attr_docs()
+    return documented.get(("", name), [])
 
 
 def further_page(path: Path, package: Path) -> Path:
@@ -147,13 +175,28 @@ def lead_links_of_page(_: Sphinx, name: str, content: list[str]) -> None:
         content[0] = lead_links(content[0], source, source)
 
 
+def described_options(shown: object) -> dict[str, FieldInfo]:
+    """Return the fields of a class of options that have a description; nothing for anything else."""
+    if not (isinstance(shown, type) and issubclass(shown, BaseModel)):
+        return {}
+    return {name: each for name, each in shown.model_fields.items() if each.description}
+
+
+def shorten_signature(_: Sphinx, __: str, ___: str, shown: object, *____: object) -> tuple[str, str] | None:
+    """Leave the options out of the signature of their class: a table below it has them."""
+    return ("(**options)", "") if described_options(shown) else None
+
+
+def skip_settings(_: Sphinx, __: str, name: str, *___: object) -> bool | None:
+    """Leave out what pydantic keeps in a class, None leaving the decision to others."""
+    return True if name == "model_config" else None
+
+
 def describe_options(
     _: Sphinx, __: str, ___: str, shown: object, ____: dict[str, bool], lines: list[str]
 ) -> None:
     """Add a class of options' fields, with default and description, to its docstring."""
-    if not (isinstance(shown, type) and issubclass(shown, BaseModel)):
-        return
-    described = {name: each for name, each in shown.model_fields.items() if each.description}
+    described = described_options(shown)
     if not described:
         return
     lines += ["", ".. list-table::", "   :header-rows: 1", "   :widths: 30 20 50", ""]
@@ -174,4 +217,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write_pages)
     app.connect("source-read", lead_links_of_page)
     app.connect("autodoc-process-docstring", describe_options)
+    app.connect("autodoc-process-signature", shorten_signature)
+    app.connect("autodoc-skip-member", skip_settings)
     return {"parallel_read_safe": True}

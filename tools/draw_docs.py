@@ -112,8 +112,8 @@ def draw_architecture() -> Figure:
     arrow((19.2, 4.1), (19.2, 2.4), "codes", (0.75, 0))
     arrow((18.3, 4.1), (15.2, 2.4), "codes (n, bits)", (-1.5, 0.2))
     arrow((12.45, 1.6), (8.7, 1.6), "mAP with its definition")
-    arrow((11.2, 6.2), (10.2, 7.2), dashed=True)
-    arrow((12.6, 6.2), (13.6, 7.2), dashed=True)
+    arrow((10.2, 7.2), (11.2, 6.2), dashed=True)
+    arrow((13.6, 7.2), (12.6, 6.2), dashed=True)
     arrow((17.45, 1.6), (15.95, 1.6), dashed=True)
     axes.text(
         1.3,

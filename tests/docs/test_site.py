@@ -1,13 +1,16 @@
 """What a build refuses: a small site with this repository's settings, without and with mistakes."""
 
+import importlib
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = sorted(path.parent.name.replace("-", "_") for path in ROOT.glob("packages/*/pyproject.toml"))
 INDEX = "# Site\n\n```{toctree}\npage\n```\n"
 NOTEBOOK = (
     "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n# Page\n\n```{code-cell}\n1 / 0\n```\n"
@@ -81,3 +84,17 @@ def test_a_notebook_that_fails_is_refused(said):
 
 def test_a_docstring_that_is_no_restructuredtext_is_refused(said):
     assert "docstring of cmh_broken.f" in said
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_everything_that_a_package_exports_is_on_its_page(package):
+    """Read the list of the site that `nox -s docs` built before."""
+    site = ROOT / "docs" / "_build" / "html"
+    if not (site / "objects.inv").exists():
+        pytest.skip("needs the site: uv run nox -s docs")
+    listed = zlib.decompress((site / "objects.inv").read_bytes().split(b"\n", 4)[4]).decode()
+    names = {line.split()[0] for line in listed.splitlines()}
+    module = importlib.import_module(package)
+    page = (site / "api" / f"{package.replace('_', '-')}.html").read_text("utf-8")
+    for name in module.__all__:
+        assert f"{package}.{name}" in names or f">{name}</span></code> is that of" in page
