@@ -83,7 +83,7 @@ def read_runs(folder: Path) -> None:
     results = []
     for run in store.folders():
         str(RunState.of(run.read_specification(), run))
-        screen.print(*describe_run(run))
+        screen.print(describe_run(run))
         result = run.read_result()
         if result is not None:
             screen.print(result_table(result))
