@@ -57,6 +57,22 @@ def test_a_damaged_manifest_is_named(folder, change):
         CodeIndex(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "rows"), [("id_rows", [0, 0]), ("id_rows", [0, -1]), ("id_rows", [0, 9]), ("rows_both", [0, 0])]
+)
+def test_rows_that_are_wrong_are_not_merged(folder, name, rows):
+    np.save(folder / "00000001" / f"{name}.npy", np.array(rows))
+    with pytest.raises(CodeIndexError, match=rf"{name}\.npy is damaged"), IndexWriter(folder) as writer:
+        writer.compact()
+    assert [path.name for path in folder.glob("0*")] == ["00000001"]
+
+
+def test_codes_with_bits_beyond_their_length_are_named(folder):
+    np.save(folder / "00000001" / "codes_text.npy", np.full((2, 1), 2**40, np.uint64))
+    with pytest.raises(CodeIndexError, match=r"codes_text\.npy is damaged"):
+        CodeIndex(folder)
+
+
 def test_texts_that_end_before_they_begin_are_not_merged(folder):
     np.save(folder / "00000001" / "payload_offset.npy", np.array([0, 9, 4]))
     before = sorted(folder.rglob("*"))

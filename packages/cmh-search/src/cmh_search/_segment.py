@@ -205,7 +205,10 @@ class Segment:
             words, alone = self._words[side], len(self.rows[side])
             for group, piece in ((side, words[:alone]), (_BOTH, words[alone:])):
                 if len(piece):
-                    pieces[side, group] = PackedCodes(piece, self.bits)
+                    try:
+                        pieces[side, group] = PackedCodes(piece, self.bits)
+                    except ValueError as error:
+                        raise damaged(self.folder / f"codes_{side}.npy", error) from None
         return pieces
 
     def codes(self, side: Side, group: Group) -> PackedCodes:
@@ -273,7 +276,15 @@ class Segment:
         return found
 
     def read(self, rows: NDArray[np.int64]) -> Items:
-        """Read whole items back, by rising rows, to write them into another segment."""
+        """Read whole items back, by rising rows, to write them into another segment.
+
+        Raises:
+            CodeIndexError: if rows are damaged, which would be written on.
+        """
+        grouped = np.concatenate([self.rows[group] for group in GROUPS])
+        for name, known in (("rows_both", grouped), ("id_rows", self._id_rows)):
+            if not np.array_equal(np.sort(known), np.arange(len(self))):
+                raise damaged(self.folder / f"{name}.npy", "rows are missing or stand there twice")
         present, codes = {}, {}
         for side in SIDES:
             has = np.zeros(len(self), bool)
