@@ -21,10 +21,11 @@ from umml_cli.grid.reproduction import Reproduction
 from umml_cli.inputs.data_sources import open_sources
 from umml_cli.inputs.method_options import method_config
 from umml_cli.report.gallery import look_up
+from umml_cli.report.latex_table import to_latex
 from umml_cli.report.paper_tables import paper_tables
 from umml_cli.report.run_details import compare_runs, describe_run
 from umml_cli.report.run_table import result_table
-from umml_cli.report.table_formats import to_csv, to_latex, to_markdown
+from umml_cli.report.table_formats import to_csv, to_markdown
 from umml_cli.results.series import collect, runs_csv, summary_csv
 from umml_cli.runs.cells import Cell
 from umml_cli.runs.perform import perform
