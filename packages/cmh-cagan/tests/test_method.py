@@ -178,33 +178,6 @@ def test_losses_are_detached_scalars_with_fixed_names():
         assert all(loss.shape == () and not loss.requires_grad for loss in losses.values())
 
 
-@pytest.mark.parametrize("options", VARIANTS)
-@pytest.mark.parametrize("case", ["no text", "no image", "nothing", "nobody complete", "all equal"])
-def test_awkward_batches_stay_finite(options, case):
-    method = built(**options)
-    method.begin_epoch(0)
-    none, half = torch.zeros(16, dtype=torch.bool), torch.arange(16) < 8
-    no_text = {"text": torch.zeros(16, 9), "text_present": none}
-    no_image = {"image": torch.zeros(16, 12), "image_present": none}
-    batch = {
-        "no text": changed(one_batch(), **no_text),
-        "no image": changed(one_batch(), **no_image),
-        "nothing": changed(one_batch(), **no_text, **no_image),
-        "nobody complete": changed(one_batch(), image_present=half, text_present=~half),
-        "all equal": changed(one_batch(), image=torch.ones(16, 12), text=torch.ones(16, 9)),
-    }[case]
-    for _ in range(3):
-        losses = method.update(batch)
-    assert all(torch.isfinite(loss) for loss in losses.values())
-    assert all(torch.isfinite(value).all() for value in method.state_dict().values())
-
-
-@pytest.mark.parametrize("bits", [8, 11, 512])
-def test_any_number_of_bits(bits):
-    method, _ = trained(epochs=1, bits=bits)
-    assert encode_dataset(method, "text", training_data().text).shape == (40, bits)
-
-
 def test_codes_do_not_depend_on_the_batch():
     method, _ = trained()
     image = torch.from_numpy(training_data().image)

@@ -133,26 +133,6 @@ def test_losses_are_detached_scalars_with_fixed_names():
         assert all(loss.shape == () and not loss.requires_grad for loss in losses.values())
 
 
-@pytest.mark.parametrize("options", EVERY_TARGET)
-def test_awkward_batches_stay_finite(options):
-    method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, **options), SPEC)
-    method.begin_epoch(0)
-    for batch in (
-        one_batch(1),
-        Batch(
-            **{
-                **vars(one_batch()),
-                "text": torch.zeros(4, 9),
-                "text_present": torch.zeros(4, dtype=torch.bool),
-            }
-        ),
-        Batch(**{**vars(one_batch()), "image": torch.ones(4, 12), "text": torch.ones(4, 9)}),
-    ):
-        losses = method.update(batch)
-        assert all(torch.isfinite(loss) for loss in losses.values())
-    assert all(torch.isfinite(value).all() for value in method.state_dict().values())
-
-
 def test_codes_do_not_depend_on_the_batch():
     method, _ = trained()
     image = torch.from_numpy(training_data().image)

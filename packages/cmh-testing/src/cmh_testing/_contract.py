@@ -294,6 +294,20 @@ class _Contract:
         _assert_finite(method)
         assert all(np.isfinite(codes).all() for codes in case.codes(method))
 
+    @pytest.mark.parametrize(
+        "kind", ["no text", "no image", "nothing", "nobody complete", "all equal", "one sample"]
+    )
+    def test_awkward_batches_stay_finite(self, case: _Case, kind: str) -> None:
+        method, data = case.build(), case.data()
+        if method.full_batch or (kind == "one sample" and method.smallest_batch > 1):
+            pytest.skip("it gets no such batch")
+        method.begin_training(_rows(data))
+        for epoch in range(3):
+            method.begin_epoch(epoch)
+            losses = method.update(_awkward(case.batch(method, data), kind))
+            assert all(torch.isfinite(loss) for loss in losses.values())
+        _assert_finite(method)
+
     def test_images_and_texts_that_share_no_row_differ_in_number(self, case: _Case) -> None:
         """Methods that need no pairs must learn from them; others must not break."""
         paired = case.data()
@@ -452,6 +466,22 @@ def _assert_same_state(first: HashingMethod, second: HashingMethod) -> None:
     assert mine.keys() == theirs.keys()
     for name, tensor in mine.items():
         assert torch.equal(tensor, theirs[name]), f"{name} differs"
+
+
+def _awkward(batch: Batch, kind: str) -> Batch:
+    """Change a batch to what a step hardly ever meets."""
+    half = torch.arange(len(batch.index)) < len(batch.index) // 2
+    no_text = {"text": torch.zeros_like(batch.text), "text_present": torch.zeros_like(half)}
+    no_image = {"image": torch.zeros_like(batch.image), "image_present": torch.zeros_like(half)}
+    changes: dict[str, dict[str, Any]] = {
+        "no text": no_text,
+        "no image": no_image,
+        "nothing": no_text | no_image,
+        "nobody complete": {"image_present": half, "text_present": ~half},
+        "all equal": {"image": torch.ones_like(batch.image), "text": torch.ones_like(batch.text)},
+        "one sample": {name: None if value is None else value[:1] for name, value in vars(batch).items()},
+    }
+    return replace(batch, **changes[kind])
 
 
 def _assert_finite(method: HashingMethod) -> None:
