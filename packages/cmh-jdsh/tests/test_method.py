@@ -107,7 +107,7 @@ def test_estimate_collects_in_the_first_epoch_only():
 def test_sigir2020_takes_the_batchs_extremes_and_leaves_partners_alone():
     method = cmh_jdsh.JDSH(cmh_jdsh.JDSHConfig(**SMALL, variant="sigir2020", scale=1.47), SPEC)
     similarity = torch.tensor([[0.9, 0.1, -0.6], [0.3, 0.8, -0.5], [-0.7, -0.2, 1.0]])
-    target = method._target(similarity, torch.ones(3, dtype=torch.bool))
+    target = method._target(similarity)
     for i in range(3):
         for j in range(3):
             value = similarity[i, j]
