@@ -180,9 +180,9 @@ def test_the_hardest_and_easiest_stand_beside_rows_in_order_with_their_differenc
     assert " ±0.00" in order
     assert hardest.startswith("0.40")
     assert ", -0.100 (-0.10" in hardest
-    assert "≈" not in hardest
+    assert NOT_SIGNIFICANT not in hardest
     assert " (2), " in easiest
-    assert easiest.endswith("≈")
+    assert easiest.endswith(NOT_SIGNIFICANT)
     alone = [result for result in results if result.specification.cell.select == "first"]
     (table,) = paper_tables("ranked", board, collect(alone, store=store), label_names={})
     assert [entry.text for entry in table.rows[0].entries][2:] == ["", ""]

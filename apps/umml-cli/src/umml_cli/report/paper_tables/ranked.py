@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from umml_cli.report.paper_tables.table import Entry, Exhibited, PaperTable, Row, line_label, table_lines
+from umml_cli.report.paper_tables.table import (
+    Entry,
+    Exhibited,
+    PaperTable,
+    Row,
+    line_label,
+    line_of,
+    table_lines,
+)
 from umml_cli.results.intervals import difference_interval
 from umml_cli.runs.cells import Cell
 from umml_cli.terms import NOT_SIGNIFICANT, SELECTION_TITLES, TASK_TITLES, TASKS
@@ -16,26 +24,26 @@ SELECTIONS = ("hardest", "easiest")
 REMARKS = (
     "(n): only n of the seeds are there.",
     "Behind hardest and easiest: the difference to rows in order with its 95% CI over queries and seeds.",
-    f"{NOT_SIGNIFICANT}: not significant, the CI includes zero.",
+    f"{NOT_SIGNIFICANT.strip()}: not significant, the CI includes zero.",
 )
 
 
 def ranked_tables(exhibited: Exhibited) -> list[PaperTable]:
     """Return one table: mAP of each selection, and its difference to rows in order with its interval."""
     shown, seeds = exhibited.shown, exhibited.experiment.seeds
-    by_key = {(series.dataset, series.method, series.bits): series for series in shown}
+    by_key = {(series.dataset, line_of(series)): series for series in shown}
     cells = [cell for cell in exhibited.experiment.grid() if cell.select == "first" and not cell.completed]
     columns = [(cell.title, title) for cell in cells for title in _titles(cell)]
     rows = [
         Row(
-            (dataset, line_label(method, bits, shown), TASK_TITLES[task]),
+            (dataset, line_label(line, shown), TASK_TITLES[task]),
             "ours",
             tuple(entry for cell in cells for entry in _entries(series, cell, task, seeds)),
-            method,
+            line[0],
         )
         for dataset in dict.fromkeys(series.dataset for series in shown)
-        for method, bits in table_lines(shown)
-        if (series := by_key.get((dataset, method, bits))) is not None
+        for line in table_lines(shown)
+        if (series := by_key.get((dataset, line))) is not None
         for task in TASKS
     ]
     said = f"mAP: {SELECTION_TITLES[shown[0].selection]}; mean over {seeds} seeds, ±: 95% CI."
