@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from cmh_data import PairedDataset, Split
 from cmh_metrics import pack_codes
+from umml_cli.errors import UserError
 from umml_cli.grid.experiment import Experiment
 from umml_cli.report.gallery import Items, Partner, look_up
-from umml_cli.report.outputs import write_outputs
+from umml_cli.report.outputs import rewrite_outputs, write_outputs
 from umml_cli.report.page import column_parts
 from umml_cli.report.page_templates import inline_svg, typeset
 from umml_cli.report.paper_tables.table import Entry, PaperTable, Row
@@ -229,6 +230,18 @@ def test_a_single_run_has_its_own_report(tmp_path):
     (run,) = json_of(text)["runs"]
     assert run["curves"]
     assert run["retrievals"]
+
+
+def test_the_folder_of_a_single_run_gets_its_report_again(tmp_path):
+    data, store = dataset(), RunStore(tmp_path)
+    folder = store.folder(store_run(store, data, Cell.of("paired"), 0).specification)
+    assert rewrite_outputs(folder.path, None) == [
+        "no retrieval examples of mine: the run does not say where it lies."
+    ]
+    assert "<h1>DADH on mine, 8 bits, paired, seed 0</h1>" in (folder.path / "report.html").read_text()
+    folder.result.unlink()
+    with pytest.raises(UserError, match="is not complete; train it to its end first"):
+        rewrite_outputs(folder.path, None)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ def report(
 ) -> None:
     """Write tables, figures and report from the runs that are complete, without running anything.
 
-    Data sets are read again for sample retrievals; one that is missing or has changed is skipped.
+    Data sets are read again for retrieval examples; one that is missing or has changed is skipped. The folder
+    of a single run gets a report of that run.
 
     Example: umml report umml-reproduce --selection paper --spread interval
 
@@ -59,7 +60,6 @@ def report(
         return
     shown = {"selection": selection, "spread": spread, "latex_width": latex_width}
     print_notes(console, rewrite_outputs(folder, shown, figures=figure_kinds(figure)))
-    console.print(
-        f"Tables: {folder / 'tables'}    Figures: {folder / 'figures'}    Report: {folder / 'report.html'}",
-        soft_wrap=True,
-    )
+    written = [("Tables", "tables"), ("Figures", "figures"), ("Report", "report.html")]
+    said = [f"{title}: {folder / name}" for title, name in written if (folder / name).exists()]
+    console.print("    ".join(said), soft_wrap=True)

@@ -20,7 +20,7 @@ from umml_cli.report.table_formats import to_csv, to_markdown
 from umml_cli.results.paper_claims import find, findings_markdown
 from umml_cli.results.series import collect, data_of, runs_csv, summary_csv
 from umml_cli.runs.files import write_text
-from umml_cli.runs.store import RUNS, RunStore
+from umml_cli.runs.store import RUNS, RunFolder, RunStore
 from umml_cli.terms import FIGURE_TITLES
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def rewrite_outputs(
     """Write the outputs of a folder again, from its runs that are complete.
 
     Args:
-        folder: of `umml reproduce`, which knows its experiments; or any other with runs.
+        folder: of `umml reproduce`, which knows its experiments; any other with runs; or of a single run.
         shown: "selection", "spread" and "latex_width" to what they are from now on; None: as before.
         figures: more kinds of figure.
 
@@ -161,6 +161,8 @@ def rewrite_outputs(
         datasets, notes = reproduction.open_data({})
         write_reproduction(reproduction, folder, datasets)
         return notes
+    if RunFolder(folder).specification.exists():
+        return _rewrite_run(RunFolder(folder))
     store = open_store(folder)
     results = [result for each in store.folders() if (result := each.read_result()) is not None]
     if not results:
@@ -177,10 +179,23 @@ def rewrite_outputs(
         **{name: value for name, value in shown.items() if value is not None},
     )
     return [
-        f"no retrievals of {name}: the runs do not say where it lies."
+        f"no retrieval examples of {name}: the runs do not say where it lies."
         for name in names
         if name not in datasets
     ]
+
+
+def _rewrite_run(folder: RunFolder) -> list[str]:
+    from umml_cli.report.run_report import write_run_report  # noqa: PLC0415 - as above
+
+    result = folder.read_result()
+    if result is None:
+        raise UserError(f"The run {folder.path} is not complete; train it to its end first.")
+    spec = result.specification
+    dataset = open_data(spec.dataset) if spec.dataset in BUILT_IN else None
+    known = dataset is not None and dataset.digest == spec.data_digest
+    write_run_report(result, folder, dataset if known else None)
+    return [] if known else [f"no retrieval examples of {spec.dataset}: the run does not say where it lies."]
 
 
 def write_reproduction(
