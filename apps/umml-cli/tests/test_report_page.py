@@ -1,5 +1,6 @@
 """The HTML report: its structure, its sentences, and texts that are no markup."""
 
+import csv
 import json
 import re
 from html.parser import HTMLParser
@@ -242,6 +243,16 @@ def test_the_folder_of_a_single_run_gets_its_report_again(tmp_path):
     folder.result.unlink()
     with pytest.raises(UserError, match="is not complete; train it to its end first"):
         rewrite_outputs(folder.path, None)
+
+
+def test_runs_without_a_grid_stand_in_the_order_of_the_tables(tmp_path):
+    data, store = dataset(), RunStore(tmp_path)
+    for cell in reversed(CELLS):
+        store_run(store, data, cell, 0)
+    rewrite_outputs(tmp_path, None)
+    with (tmp_path / "summary.csv").open() as file:
+        cells = [(row["scheme"], row["task"]) for row in csv.DictReader(file)]
+    assert cells == [(cell.scheme, task) for cell in CELLS for task in TASKS]
 
 
 @pytest.mark.parametrize(

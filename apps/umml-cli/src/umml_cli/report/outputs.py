@@ -21,7 +21,7 @@ from umml_cli.results.paper_claims import find, findings_markdown
 from umml_cli.results.series import collect, data_of, runs_csv, summary_csv
 from umml_cli.runs.files import write_text
 from umml_cli.runs.store import RUNS, RunFolder, RunStore
-from umml_cli.terms import FIGURE_TITLES
+from umml_cli.terms import FIGURE_TITLES, SCHEME_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -167,6 +167,7 @@ def rewrite_outputs(
     results = [result for each in store.folders() if (result := each.read_result()) is not None]
     if not results:
         raise UserError(f"{store.root} holds no complete run; train first.")
+    results.sort(key=_in_order)
     names = dict.fromkeys(result.specification.dataset for result in results)
     datasets = {name: open_data(name) for name in names if name in BUILT_IN}
     write_outputs(
@@ -183,6 +184,13 @@ def rewrite_outputs(
         for name in names
         if name not in datasets
     ]
+
+
+def _in_order(result: RunResult) -> tuple[str, str, int, int, float, int]:
+    """Runs in the order of the tables, whatever their folders are called."""
+    spec = result.specification
+    place = list(SCHEME_TITLES).index(spec.cell.scheme)
+    return spec.dataset, spec.label, spec.bits, place, spec.cell.percent, spec.seed
 
 
 def _rewrite_run(folder: RunFolder) -> list[str]:
