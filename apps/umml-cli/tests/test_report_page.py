@@ -236,20 +236,20 @@ def test_a_single_run_has_its_own_report(tmp_path):
 def test_the_folder_of_a_single_run_gets_its_report_again(tmp_path):
     data, store = dataset(), RunStore(tmp_path)
     folder = store.folder(store_run(store, data, Cell.of("paired"), 0).specification)
-    assert rewrite_outputs(folder.path, None) == [
+    assert rewrite_outputs(folder.path, {}) == [
         "no retrieval examples of mine: the run does not say where it lies."
     ]
     assert "<h1>DADH on mine, 8 bits, paired, seed 0</h1>" in (folder.path / "report.html").read_text()
     folder.result.unlink()
     with pytest.raises(UserError, match="is not complete; train it to its end first"):
-        rewrite_outputs(folder.path, None)
+        rewrite_outputs(folder.path, {})
 
 
 def test_runs_without_a_grid_stand_in_the_order_of_the_tables(tmp_path):
     data, store = dataset(), RunStore(tmp_path)
     for cell in reversed(CELLS):
         store_run(store, data, cell, 0)
-    rewrite_outputs(tmp_path, None)
+    rewrite_outputs(tmp_path, {})
     with (tmp_path / "summary.csv").open() as file:
         cells = [(row["scheme"], row["task"]) for row in csv.DictReader(file)]
     assert cells == [(cell.scheme, task) for cell in CELLS for task in TASKS]
