@@ -71,14 +71,14 @@ def describe_run(folder: RunFolder) -> Group:
     }
     if folder.failure.exists():
         run["failed"] = folder.failure.read_text(encoding="utf-8").strip()
-    parts: dict[str, dict[str, Any]] = {"Run": run, f"Options of {spec.method}": spec.options}
+    parts: dict[str, dict[str, Any]] = {"run": run, f"options of {spec.method}": spec.options}
     if result is None:
         run["state"] = "not complete"
     else:
         maps = ", ".join(f"{TASK_TITLES[task]} {result.best.map[task]:.4f}" for task in TASKS)
         run["best evaluated epoch"] = f"{result.best.epoch}: {maps}"
-        parts["Seconds"] = {name: f"{value:.2f}" for name, value in result.seconds.items()}
-        parts["Environment"] = dict(result.environment)
+        parts["seconds"] = {name: f"{value:.2f}" for name, value in result.seconds.items()}
+        parts["environment"] = dict(result.environment)
     tables = [(Text(f"\n{title}", style="bold"), named_values(rows)) for title, rows in parts.items() if rows]
     return Group(*(one for pair in tables for one in pair))
 

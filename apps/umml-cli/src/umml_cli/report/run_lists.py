@@ -42,8 +42,7 @@ def settings_of(specification: RunSpecification) -> dict[str, str]:
         "training pairs": specification.cell.title,
         "seed": specification.seed,
     }
-    others = {name.replace("_", " "): value for name, value in values.items()}
-    every = {**first, **others, **specification.options}
+    every = {**first, **values, **specification.options}
     return {name: as_text(value) for name, value in every.items()}
 
 
