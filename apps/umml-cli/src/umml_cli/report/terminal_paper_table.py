@@ -22,6 +22,7 @@ SHOWN = ("ours", "published")
 """Kinds of rows that the terminal shows; changes and differences stand in the files."""
 
 LONGEST_LABEL = 28
+SHORT_TITLE = 10
 GAP = 3  # between columns: padding of two, and rich's divider
 
 
@@ -51,6 +52,11 @@ def terminal_tables(table: PaperTable, width: int) -> list[Table]:
     return found
 
 
+def _heading(column: tuple[str, str]) -> list[str]:
+    """What must stand in one line of a heading: a short title whole, of a longer one each word."""
+    return [part for text in column for part in ([text] if len(text) <= SHORT_TITLE else text.split())]
+
+
 def _blocks(table: PaperTable, section: str, rows: Sequence[Row], width: int) -> list[Table]:
     """The rows of one task, in as many tables as their columns take."""
     skipped = int(bool(section))
@@ -62,8 +68,7 @@ def _blocks(table: PaperTable, section: str, rows: Sequence[Row], width: int) ->
         for title, column in zip(titles, zip(*labels, strict=True), strict=True)
     ]
     widths = [
-        GAP
-        + max(len(word) for word in [*" ".join(column).split(), *(row.entries[place].text for row in rows)])
+        GAP + max(len(text) for text in [*_heading(column), *(row.entries[place].text for row in rows)])
         for place, column in enumerate(table.columns)
     ]
     found = []

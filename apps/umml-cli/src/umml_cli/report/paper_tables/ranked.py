@@ -15,7 +15,7 @@ from umml_cli.report.paper_tables.table import (
 )
 from umml_cli.results.intervals import difference_interval
 from umml_cli.runs.cells import Cell
-from umml_cli.terms import NOT_SIGNIFICANT, SELECTION_TITLES, TASK_TITLES, TASKS
+from umml_cli.terms import NOT_SIGNIFICANT, SELECTION_TITLES, SPREAD_TITLES, TASK_TITLES, TASKS
 
 if TYPE_CHECKING:
     from umml_cli.results.series import Series
@@ -24,7 +24,7 @@ SELECTIONS = ("hardest", "easiest")
 REMARKS = (
     "(n): only n of the seeds are there.",
     "Behind hardest and easiest: the difference to rows in order with its 95% CI over queries and seeds.",
-    f"{NOT_SIGNIFICANT.strip()}: not significant, the CI includes zero.",
+    "n.s.: not significant, the CI includes zero.",
 )
 
 
@@ -46,7 +46,8 @@ def ranked_tables(exhibited: Exhibited) -> list[PaperTable]:
         if (series := by_key.get((dataset, line))) is not None
         for task in TASKS
     ]
-    said = f"mAP: {SELECTION_TITLES[shown[0].selection]}; mean over {seeds} seeds, ±: 95% CI."
+    spread = SPREAD_TITLES[shown[0].spread]
+    said = f"mAP: {SELECTION_TITLES[shown[0].selection]}; mean over {seeds} seeds ± {spread}."
     labels = ("data set", "method", "task")
     return [
         PaperTable(
@@ -76,9 +77,7 @@ def _entry(series: Series, cell: Cell, task: str, seeds: int, beside: Cell | Non
     score = series.scores.get((cell, task))
     if score is None:
         return Entry("")
-    text = f"{score.mean:.3f}"
-    if beside is None and score.half_width is not None:
-        text += f" ±{score.half_width:.3f}"
+    text = score.text(series.spread) if beside is None else f"{score.mean:.3f}"
     if score.seeds < seeds:
         text += f" ({score.seeds})"
     if beside is not None and (beside, task) in series.scores and series.store is not None:
