@@ -60,7 +60,7 @@ class EfficientNetLite(Encoder):
         at_once = _AT_ONCE if pixels.device.type == "cpu" else len(pixels)
         extract = self._network.module.extract_features
         return self._network.run(
-            lambda: torch.cat([extract(part).mean((2, 3)) for part in pixels.split(at_once)])  # type: ignore[operator]
+            lambda: torch.cat([extract(part).mean((2, 3)) for part in torch.split(pixels, at_once)])  # type: ignore[operator]
         )
 
 
