@@ -87,8 +87,8 @@ def test_runs_and_report_find_what_train_wrote(umml, tmp_path):
     assert "There are no runs here" in missing.stderr
     umml("train", "emoji", "--preset", "small", "--epochs", 1)
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
-    assert folder.name in umml("runs", "list").stdout
-    assert "seed: 0" in umml("runs", "show", folder.name[:6]).stdout
+    assert folder.name[:8] in umml("runs", "list").stdout
+    assert "paired · seed 0" in umml("runs", "show", folder.name[:6]).stdout
     umml("report")
     assert folder.name in (tmp_path / "runs" / "runs.csv").read_text()
     assert (
@@ -158,8 +158,8 @@ def change(**changes):
     return lambda arrays: {**arrays, **{name: make(arrays) for name, make in changes.items()}}
 
 
-def without(name):
-    return lambda arrays: {key: value for key, value in arrays.items() if key != name}
+def without(*names):
+    return lambda arrays: {key: value for key, value in arrays.items() if key not in names}
 
 
 def with_nan(arrays):
@@ -179,11 +179,11 @@ def with_empty_row(arrays):
     [
         (without("text"), (), "text"),
         (
-            without("labels"),
+            without("labels", "label_names"),
             (),
             "dadh learns from labels, but data has none; choose a method that needs none",
         ),
-        (without("labels"), (), "add an array labels of zeros and ones"),
+        (without("labels", "label_names"), (), "add an array labels of zeros and ones"),
         (
             dict,
             ("--set", "batch_size=41"),
