@@ -245,6 +245,13 @@ def test_curves_of_two_runs_and_of_codes_from_files(umml, tmp_path, npy, runs):
     assert sorted(path.name for path in (tmp_path / "given").iterdir()) == names
 
 
+def test_several_runs_are_told_how_they_are_compared(umml):
+    assert umml("evaluate", "one", "two") == (
+        "Error: One run is scored at a time, but 2 are given; compare two with --versus, or see the mAP of "
+        "all with `umml runs list`.\n"
+    )
+
+
 def test_curves_are_not_drawn_of_searches_or_of_bad_codes(umml, tmp_path, npy):
     said = umml("evaluate", "one", "--index", "i", "--data", "emoji", "--figures", "given")
     assert "--figures is not for searches in an index" in said

@@ -112,7 +112,7 @@ def test_the_papers_experiments_in_order():
     assert list(find_experiments(["all"])) == [f"table{n}" for n in range(3, 10)] + [
         f"figure{n}" for n in range(5, 11)
     ]
-    with pytest.raises(UserError, match="no experiment 'table2'; there are table3, table4"):
+    with pytest.raises(UserError, match=r"no experiment 'table2'\. There are table3, table4"):
         find_experiments(["table2"])
 
 
@@ -306,3 +306,10 @@ def test_what_cannot_be_varied_is_refused(tmp_path, line, message):
     path, sources = write(tmp_path, with_line(line)), open_sources(["emoji"])
     with pytest.raises(UserError, match=message):
         list(specify(read_experiment(path), sources))
+
+
+def test_an_experiment_that_is_nearly_named_is_asked_for():
+    with pytest.raises(
+        UserError, match=r"There is no experiment 'tabel3'; did you mean 'table3'\? There are table3, "
+    ):
+        find_experiments(["tabel3"])

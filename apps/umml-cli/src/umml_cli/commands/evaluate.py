@@ -18,6 +18,7 @@ from umml_cli.commands.search_options import (
     RerankOption,
 )
 from umml_cli.console import make_console
+from umml_cli.errors import UserError
 
 
 class Format(StrEnum):
@@ -73,8 +74,20 @@ CURES = {
 }
 
 
+def one_run(runs: list[Path] | None) -> Path | None:
+    """The run that is named, if one is; several are refused with what to do instead."""
+    if runs is not None and len(runs) > 1:
+        raise UserError(
+            f"One run is scored at a time, but {len(runs)} are given; compare two with --versus, or see the "
+            "mAP of all with `umml runs list`."
+        )
+    return runs[0] if runs else None
+
+
 def evaluate(
-    run: Annotated[Path | None, typer.Argument(help="A run folder made by umml.")] = None,
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN]", help="A run folder made by umml.")
+    ] = None,
     query_codes: Annotated[str | None, typer.Option(help=CODES_HELP)] = None,
     database_codes: Annotated[str | None, typer.Option(help=CODES_HELP)] = None,
     query_labels: Annotated[str | None, typer.Option(help=LABELS_HELP)] = None,
@@ -173,9 +186,9 @@ def evaluate(
 
     from cmh_metrics import Definition
 
-    from umml_cli.errors import UserError
     from umml_cli.runs.files import write_text
 
+    run = one_run(runs)
     files = {
         "query_codes": query_codes,
         "query_labels": query_labels,
@@ -246,8 +259,6 @@ def evaluate(
 
 def refuse(options: dict[str, Any], reason: str) -> None:
     """Refuse the first of these options that was given."""
-    from umml_cli.errors import UserError
-
     if given := [option for option, is_given in options.items() if is_given]:
         raise UserError(f"{given[0]} {reason}.")
 
@@ -338,7 +349,6 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
     """Report on both tasks of a run folder."""
     import cmh_metrics
 
-    from umml_cli.errors import UserError
     from umml_cli.runs.run_codes import RunCodes
     from umml_cli.runs.store import RunFolder
 
@@ -374,7 +384,6 @@ def evaluate_own_items(codes: Any, folder: Path, options: dict[str, Any]) -> Any
     import cmh_metrics
     import numpy as np
 
-    from umml_cli.errors import UserError
     from umml_cli.runs.own_items import CUTS, describe_own_items, own_items_known
     from umml_cli.runs.store import OWN_ITEMS
     from umml_cli.terms import TASK_TITLES
@@ -417,8 +426,6 @@ def evaluate_files(
 ) -> Any:
     """Report on the one task that four files describe."""
     import cmh_metrics
-
-    from umml_cli.errors import UserError
 
     if packed is not None and options["threshold"] is not None:
         raise UserError("--packed and --threshold read the codes in different ways; give one of them.")

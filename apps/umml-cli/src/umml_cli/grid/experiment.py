@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from umml_cli.errors import UserError, describe_validation
+from umml_cli.errors import UserError, describe_validation, did_you_mean
 from umml_cli.names import Name, is_name
 from umml_cli.runs.cells import Cell, Partial
 from umml_cli.terms import (
@@ -285,8 +285,11 @@ def find_experiments(names: Iterable[str]) -> dict[str, Experiment]:
         elif name.endswith(".toml"):
             found[short] = read_experiment(Path(name))
         else:
+            misspelt = name.rstrip("0123456789") not in {"table", "figure"}  # else another number is no hint
+            hint = (misspelt and did_you_mean(name.lower(), known)) or "."
             raise UserError(
-                f"There is no experiment {name!r}; there are {', '.join(known)}, all, or a file NAME.toml."
+                f"There is no experiment {name!r}{hint} There are {', '.join(known)}, all, or a file "
+                "NAME.toml."
             )
     return found
 
