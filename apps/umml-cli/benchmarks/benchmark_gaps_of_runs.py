@@ -4,11 +4,9 @@
 
 FOLDER is an output folder of `umml reproduce`; nothing is trained. Of every run of the cell, the text of some
 items of the database is removed and the image of as many others, at random (UIT 40: 20 % and 20 %, drawn anew
-for every seed), and items are ranked by the codes that are left. An item with two codes is at the smaller
-distance (nearest), at the mean of both, or at that to the code of the other modality than the query's
-(cross). "levelled" is the mean where from each query's distances to images, and to texts, their own mean over
-the database is taken first, so that items with one code compare though one side is nearer as a whole. Prints
-a table in Markdown: the mean over seeds and, after ±, the standard deviation.
+for every seed), and items are ranked by the codes that are left, by each `combine` of
+`cmh_search.CodeIndex.distances`. Prints a table in Markdown: the mean over seeds and, after ±, the standard
+deviation.
 """
 
 from __future__ import annotations
@@ -17,9 +15,10 @@ import argparse
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean, stdev
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from cmh_metrics import hamming_distances
+from cmh_search import CodeIndex, IndexWriter
 from cmh_unpair import plan_unpairing
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.runs.store import RUNS, RunStore
@@ -27,7 +26,7 @@ from umml_cli.search.index_scores import whole_map
 from umml_cli.terms import TASK_TITLES, TASKS
 
 GAPS = (0, 40, 80)
-COMBINES = ("nearest", "mean", "cross", "levelled")
+COMBINES = ("nearest", "mean", "cross", "centred")
 
 
 def main() -> None:
@@ -68,26 +67,25 @@ def measure(codes: RunCodes, percent: float, *, seed: int) -> list[float]:
     plan = plan_unpairing(n, unpaired_images=half, unpaired_text=half, select="random", seed=seed)
     image, text = (codes.retrieval_image_present & plan.image_present,
                    codes.retrieval_text_present & plan.text_present)  # fmt: skip
+    kept = np.flatnonzero(image | text)
     found = []
-    for task in TASKS:
-        asks = codes.asks(task)
-        query = (codes.query_image if task == "i2t" else codes.query_text)[asks]
-        relevant = codes.query_labels[asks].astype(np.int32) @ codes.retrieval_labels.T.astype(np.int32) > 0
-        to_image, to_text = (
-            hamming_distances(query_codes=query, database_codes=side).astype(np.float32)
-            for side in (codes.retrieval_image, codes.retrieval_text)
-        )
-        own, other = (to_image, to_text) if task == "i2t" else (to_text, to_image)
-        has_own, has_other = (image, text) if task == "i2t" else (text, image)
-        kept = has_own | has_other
-        for combine in COMBINES:
-            if combine == "levelled":  # in whole bits, from the items that have the side; none is negative
-                own = own - own[:, has_own].mean(axis=1, keepdims=True).round() + 2 * query.bits
-                other = other - other[:, has_other].mean(axis=1, keepdims=True).round() + 2 * query.bits
-            both = np.minimum(own, other) if combine == "nearest" else (own + other) / 2
-            both = other if combine == "cross" else both
-            distances = np.where(has_own & has_other, both, np.where(has_own, own, other))
-            found.append(whole_map(distances[:, kept], relevant[:, kept]))
+    with TemporaryDirectory() as folder:
+        CodeIndex.create(Path(folder) / "index", bits=codes.query_image.bits)
+        with IndexWriter(Path(folder) / "index") as writer:
+            writer.add(
+                ids=[str(row) for row in kept],
+                image_codes=codes.retrieval_image[kept], text_codes=codes.retrieval_text[kept],
+                image_present=image[kept], text_present=text[kept],
+            )  # fmt: skip
+        index = CodeIndex(Path(folder) / "index")
+        for task, side in (("i2t", "image"), ("t2i", "text")):
+            asks = codes.asks(task)
+            query = (codes.query_image if task == "i2t" else codes.query_text)[asks]
+            labels = codes.retrieval_labels[kept].astype(np.int32)
+            relevant = codes.query_labels[asks].astype(np.int32) @ labels.T > 0
+            for combine in COMBINES:
+                distances = index.distances(query, combine=combine, query_modality=side)
+                found.append(whole_map(distances, relevant))
     return found
 
 

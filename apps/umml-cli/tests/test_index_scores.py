@@ -75,6 +75,22 @@ def test_two_items_by_hand(tmp_path):
     assert (text.map, text.ndcg_at_10) == (1, 1)
 
 
+def test_whole_rankings_of_centred_distances_are_scored_by_their_order(tmp_path):
+    """One image and one text at the same distance: only centred distances tell them apart."""
+    CodeIndex.create(tmp_path / "index", bits=4, label_names=["a", "b", "c"])
+    with IndexWriter(tmp_path / "index") as writer:  # images 0 and 1 bits from the query, texts 2 and 4
+        codes = [[1, 1, 1, 1], [1, 1, 1, -1], [1, 1, -1, -1], [-1] * 4]
+        has_text = np.array([False, False, True, True])
+        writer.add(
+            ids=list("abcd"), image_codes=codes, text_codes=codes, image_present=~has_text,
+            text_present=has_text, labels=[[0, 1, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0]],
+        )  # fmt: skip
+    searcher = Searcher(CodeIndex(tmp_path / "index"), None)
+    queries = Queries(np.ones((1, 4), np.float32), np.array([[1, 0, 0]], np.uint8))
+    assert next(iter(score_searches(searcher, queries, combine="mean"))).map == pytest.approx(1 / 3)
+    assert next(iter(score_searches(searcher, queries, combine="centred"))).map == 1  # -1, -0.5, 0.5, 1
+
+
 def test_filters_leave_the_others_out_of_the_truth_too(tmp_path):
     searcher, queries, codes, labels = made(tmp_path)
     only = labels[:, 1] > 0

@@ -144,6 +144,16 @@ def test_labels_and_re_ranking(model):
     assert scores == sorted(scores, reverse=True)
 
 
+def test_without_gaps_centred_distances_order_as_the_mean_does(model):
+    centred, mean = (
+        found(model, "cat dog", "--combine", combine)["items"] for combine in ("centred", "mean")
+    )
+    assert [item["id"] for item in centred] == [item["id"] for item in mean]
+    assert centred[0]["distance"] < 0  # nearer than the average item
+    refused = run("search", model, "cat dog", "--combine", "centred", "--backend", "faiss")
+    assert "combine must be nearest or cross here, but it is 'centred'" in str(refused.exception)
+
+
 def test_what_is_like_an_item_is_not_the_item(model):
     items = found(model, "--like", "3", "-k", "4")["items"]
     assert "3" not in [item["id"] for item in items]

@@ -3,6 +3,10 @@
 import numpy as np
 
 
+def differing(query, code):
+    return int((np.sign(query) != np.sign(code)).sum())
+
+
 class PlainIndex:
     """Items in the order in which they came; values are (row order, codes by side, labels)."""
 
@@ -25,11 +29,17 @@ class PlainIndex:
         self.add(ids, codes, labels)
 
     def distance(self, query, codes, combine, query_modality):
-        each = {side: int((np.sign(query) != np.sign(code)).sum()) for side, code in codes.items()}
+        each = {side: differing(query, code) for side, code in codes.items()}
+        if combine == "centred":
+            return float(np.mean([each[side] - self.mean(query, side) for side in each]))
         if combine == "cross":
             other = "text" if query_modality == "image" else "image"
             return each.get(other, next(iter(each.values())))
         return min(each.values()) if combine == "nearest" else sum(each.values()) / len(each)
+
+    def mean(self, query, side):
+        found = [differing(query, codes[side]) for codes, _ in self.items.values() if side in codes]
+        return round(256 * sum(found) / len(found)) / 256
 
     def search(self, query, k, combine, query_modality=None, wanted=lambda _name, _labels: True):
         found = [

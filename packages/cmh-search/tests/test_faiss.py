@@ -113,6 +113,7 @@ def test_what_was_built_is_read_until_the_index_changes(index, tmp_path, rng, mo
     ("how", "says"),
     [
         ({"combine": "mean"}, "must be nearest or cross here"),
+        ({"combine": "centred"}, "must be nearest or cross here"),
         ({"probes": 0}, "probes must be at least 1"),
         ({"k": 0}, "k must be at least 1"),
         ({"query_codes": np.ones(9)}, "must have 20 bits"),

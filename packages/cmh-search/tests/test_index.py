@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain_index import PlainIndex
 
-COMBINES = [("nearest", None), ("mean", None), ("cross", "image"), ("cross", "text")]
+COMBINES = [("nearest", None), ("mean", None), ("cross", "image"), ("cross", "text"), ("centred", None)]
 
 
 def filled(folder, rng, *, bits=16, sizes=(30, 1, 25), label_names=(), **shares):
@@ -51,6 +51,66 @@ def test_four_items_by_hand(tmp_path):
         "text": [[0]],
     }
     assert list(index.codes_of("words")) == ["text"]
+
+
+def test_centred_distances_by_hand(tmp_path):
+    folder = tmp_path / "index"
+    CodeIndex.create(folder, bits=4)
+    with IndexWriter(folder) as writer:  # to the query: images 0, 2, 1; texts 4, 3
+        writer.add(
+            ids=["equal picture", "pair", "picture", "words"],
+            image_codes=[[1, 1, 1, 1], [-1, -1, 1, 1], [1, 1, 1, -1], [0, 0, 0, 0]],
+            text_codes=[[0, 0, 0, 0], [-1, -1, -1, -1], [0, 0, 0, 0], [1, -1, -1, -1]],
+            image_present=np.array([True, True, True, False]),
+            text_present=np.array([False, True, False, True]),
+        )
+    index, query = CodeIndex(folder), [[1, 1, 1, 1]]
+    found = index.search(query, k=4, combine="centred")  # images are 1 away on average, texts 3.5
+    assert found.ids() == ["equal picture", "words", "picture", "pair"]
+    assert found.distances[0].tolist() == [0 - 1, 3 - 3.5, 1 - 1, ((2 - 1) + (4 - 3.5)) / 2]
+    assert index.distances(query, combine="centred")[0].tolist() == [-1, 0.75, 0, -0.5]
+    with IndexWriter(folder) as writer:
+        writer.delete(["equal picture"])
+    left = index.refresh().search(query, k=4, combine="centred")  # images are 1.5 away now
+    assert left.distances[0].tolist() == [-0.5, -0.5, 0.5]
+    assert left.ids() == ["picture", "words", "pair"]
+
+
+def test_centred_distances_do_not_change_with_a_filter(tmp_path, rng):
+    index, plain = filled(tmp_path / "index", rng, label_names=("cat", "dog"))
+    query = rng.normal(size=(1, 16))
+    whole = index.distances(query, combine="centred")[0]
+    found = index.search(query, k=99, combine="centred", labels="cat")
+    assert 0 < len(found.ids()) < len(plain.items)
+    assert found.distances[0].tolist() == whole[found.rows[0]].tolist()
+
+
+def test_without_gaps_centred_distances_order_as_the_mean(tmp_path, rng):
+    index = CodeIndex.create(tmp_path / "index", bits=16)
+    with IndexWriter(index.path) as writer:
+        ids = [str(number) for number in range(40)]
+        writer.add(ids=ids, image_codes=rng.normal(size=(40, 16)), text_codes=rng.normal(size=(40, 16)) + 3)
+    index, queries = index.refresh(), rng.normal(size=(5, 16))
+    centred = index.search(queries, k=40, combine="centred")
+    assert np.array_equal(centred.rows, index.search(queries, k=40, combine="mean").rows)
+
+
+def test_where_all_texts_are_farther_than_all_images_only_centred_distances_find_the_class(tmp_path):
+    query = np.ones(32, int)
+    other_class, text = np.repeat([-1, 1], [12, 20]), np.repeat([1, -1], [12, 20])
+    items = [query, query * other_class, query * text, query * other_class * text]  # 0, 12, 20, 32 bits away
+    has_text = np.array([False, False, True, True])
+    index = CodeIndex.create(tmp_path / "index", bits=32)
+    with IndexWriter(index.path) as writer:
+        writer.add(
+            ids=["image, class 0", "image, class 1", "text, class 0", "text, class 1"],
+            image_codes=items, text_codes=items, image_present=~has_text, text_present=has_text,
+        )  # fmt: skip
+    index = index.refresh()
+    assert index.search(query, combine="mean").rows.tolist() == [[0, 1, 2, 3]]
+    centred = index.search(query, combine="centred")
+    assert centred.distances.tolist() == [[-6, -6, 6, 6]]
+    assert centred.rows.tolist() == [[0, 2, 1, 3]]
 
 
 @pytest.mark.parametrize("bits", [1, 16, 63, 64, 65, 128])
@@ -106,10 +166,12 @@ def test_a_radius_and_the_whole_ranking_agree_with_the_loop(
     assert np.isinf(whole).sum(axis=1).tolist() == [4, 4, 4]
     for number, query in enumerate(queries):
         ids, distances = plain.search(query, 99, combine, query_modality)
+        assert sorted(whole[number][np.isfinite(whole[number])]) == sorted(distances)
+        if combine == "centred":  # a radius is no share of it
+            continue
         (found,) = index.within(query, radius=7, combine=combine, query_modality=query_modality)
         inside = [name for name, distance in zip(ids, distances, strict=True) if distance <= 7]
         assert found.ids() == inside
-        assert sorted(whole[number][np.isfinite(whole[number])]) == sorted(distances)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -246,6 +308,14 @@ def test_re_ranking_orders_by_the_outputs(tmp_path, rng):
     assert again.ids() == index.search(query, k=5, rerank=8, query_values=query).ids()
 
 
+def test_re_ranking_and_a_radius_are_not_for_centred_distances(tmp_path, rng):
+    index = CodeIndex.create(tmp_path / "index", bits=8, value_width=8)
+    with pytest.raises(CodeIndexError, match="rerank must be None for combine='centred', but it is 2"):
+        index.search(np.ones(8), combine="centred", rerank=2, query_values=np.ones(8))
+    with pytest.raises(CodeIndexError, match="combine must be nearest, mean or cross for a radius"):
+        index.within(np.ones(8), combine="centred", radius=2)
+
+
 def test_items_show_labels_and_payload(tmp_path, rng):
     index, plain = filled(tmp_path / "index", rng, label_names=("cat", "dog"))
     item = index.search(rng.normal(size=16), k=1).items()[0]
@@ -271,6 +341,7 @@ def test_an_empty_index_finds_nothing(tmp_path):
     assert index.search(np.ones(8)).ids() == []
     assert index.within(np.ones(8), radius=8)[0].ids() == []
     assert index.distances(np.ones(8)).shape == (1, 0)
+    assert index.search(np.ones(8), combine="centred").ids() == []
 
 
 @pytest.mark.parametrize(
@@ -279,7 +350,7 @@ def test_an_empty_index_finds_nothing(tmp_path):
         ({"query_codes": np.ones(8)}, "must have 16 bits as the index has, but they have 8"),
         ({"query_codes": np.full(16, np.nan)}, "query_codes"),
         ({"k": 0}, "k must be at least 1, a whole number, but it is 0"),
-        ({"combine": "best"}, "combine must be nearest, mean or cross"),
+        ({"combine": "best"}, "combine must be nearest, mean, cross or centred"),
         ({"combine": "cross"}, "must know query_modality"),
         ({"combine": "cross", "query_modality": "sound"}, "query_modality must be image or text"),
         ({"labels": ["bird"]}, "there is no label 'bird' in this index; it has cat, dog"),

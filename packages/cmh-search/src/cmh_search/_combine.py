@@ -1,4 +1,4 @@
-"""How the two codes of an item make one distance."""
+"""How the codes of an item make one distance."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal, get_args
 from cmh_search._errors import CodeIndexError
 from cmh_search._segment import SIDES, Group, Side
 
-Combine = Literal["nearest", "mean", "cross"]
-"""How the two codes of an item make one distance."""
+Combine = Literal["nearest", "mean", "cross", "centred"]
+"""How the codes of an item make one distance."""
 
 
 def counted_sides(combine: str, query_modality: str | None) -> tuple[Side, ...]:
@@ -18,7 +18,7 @@ def counted_sides(combine: str, query_modality: str | None) -> tuple[Side, ...]:
         CodeIndexError: if a choice is unknown, or "cross" is not told the modality of the queries.
     """
     if combine not in get_args(Combine):
-        raise CodeIndexError(f"combine must be nearest, mean or cross, but it is {combine!r}")
+        raise CodeIndexError(f"combine must be nearest, mean, cross or centred, but it is {combine!r}")
     if query_modality not in (None, *SIDES):
         raise CodeIndexError(f"query_modality must be image or text, but it is {query_modality!r}")
     if combine != "cross":

@@ -141,7 +141,8 @@ class FaissSearch:
             query_codes: `(n_query, bits)` of any numeric dtype, as in `CodeIndex.search`.
             k: how many items, `>= 1`.
             probes: lists to look into; all of them make the search exact.
-            combine: `"nearest"` or `"cross"`, as in `CodeIndex.search`; by lists there is no `"mean"`.
+            combine: `"nearest"` or `"cross"`, as in `CodeIndex.search`; by lists there is no
+                `"mean"` and no `"centred"`.
             query_modality: as in `CodeIndex.search`.
             labels: as in `CodeIndex.search`; where they leave few items, these are searched exactly.
             ids: likewise.
@@ -156,9 +157,9 @@ class FaissSearch:
         Raises:
             CodeIndexError: as in `CodeIndex.search`.
         """
-        if combine == "mean":
+        if combine in {"mean", "centred"}:
             raise CodeIndexError(
-                "combine must be nearest or cross here, but it is 'mean'; use the exact search"
+                f"combine must be nearest or cross here, but it is {combine!r}; use the exact search"
             )
         check_whole(k, "k")
         check_whole(probes, "probes")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from cmh_metrics import PackedCodes, pack_codes
 
+from cmh_search._centre import count_ones, mean_distances
 from cmh_search._combine import counted_sides
 from cmh_search._errors import CodeIndexError, check_whole
 from cmh_search._filters import allowed_rows
@@ -204,7 +205,13 @@ class CodeIndex:
             k: how many items, `>= 1`.
             combine: the distance of an item that has two codes. `"nearest"`: the smaller one; `"mean"`: the
                 mean of both; `"cross"`: that to the code of the other modality, as in cross-modal retrieval.
-                An item with one code is compared by that one.
+                An item with one code is compared by that one. `"centred"`: the mean, over the codes that the
+                item has, of distance minus the query's mean distance to the codes of that modality, over all
+                items of the index (not only those that filters leave), to the next 1/256 bit. So an item with
+                an image and one with a text compare even where all texts are nearer than all images, and an
+                item at a negative distance is nearer than an average one. Without gaps the order is that of
+                the mean. Equally distant items of one kind (image, text, both) stay equally distant; items of
+                different kinds hardly ever are.
             query_modality: `"image"` or `"text"`; `combine="cross"` needs it.
             labels: only items with at least one of these labels.
             ids: only these items.
@@ -224,14 +231,21 @@ class CodeIndex:
         sides = counted_sides(combine, query_modality)
         check_whole(k, "k")
         values = check_query_values(self._state, rerank, query_values, len(queries))
+        if values is not None and combine == "centred":
+            raise CodeIndexError(
+                "rerank must be None for combine='centred', but it is "
+                f"{rerank}: cosines of images and of texts do not compare either"
+            )
         asked = k * (rerank or 1)
+        means = self._means(combine, queries)
         allowed = allowed_rows(self._state, labels=labels, ids=ids, exclude=exclude)
         best = Neighbours.none(len(queries))
         for (segment, first_row), mask in zip(self._state, allowed, strict=True):
             with damage_named(segment.folder):
                 for found in nearest(
-                    segment, queries, asked, sides=sides, combine=combine, mask=mask, threads=threads
-                ):
+                    segment, queries, asked, sides=sides, combine=combine, means=means, mask=mask,
+                    threads=threads,
+                ):  # fmt: skip
                     best = best.merged(found.shifted(first_row), asked)
         if values is not None:
             best = reranked(self._state, best, values, sides=sides, combine=combine, k=k)
@@ -253,7 +267,7 @@ class CodeIndex:
         Args:
             query_codes: `(n_query, bits)` of any numeric dtype, as in `search`.
             radius: largest distance in bits, itself included.
-            combine: as in `search`.
+            combine: as in `search`, but not `"centred"`, whose distances no radius fits.
             query_modality: as in `search`.
             labels: as in `search`.
             ids: as in `search`.
@@ -267,6 +281,10 @@ class CodeIndex:
         """
         queries = self.check_queries(query_codes)
         sides = counted_sides(combine, query_modality)
+        if combine == "centred":
+            raise CodeIndexError(
+                "combine must be nearest, mean or cross for a radius, but it is 'centred'; use search"
+            )
         if not radius >= 0:  # nor NaN
             raise CodeIndexError(f"radius must be 0 or more bits, but it is {radius}")
         allowed = allowed_rows(self._state, labels=labels, ids=ids, exclude=exclude)
@@ -306,7 +324,8 @@ class CodeIndex:
             query_modality: as in `search`.
 
         Returns:
-            `(n_query, n_row)` float32, in bits, in halves for the mean; infinite for deleted items.
+            `(n_query, n_row)` float32, in bits, in halves for the mean, in 1/512 for `"centred"`; infinite
+                for deleted items.
 
         Raises:
             CodeIndexError: as in `search`.
@@ -476,6 +495,14 @@ class CodeIndex:
             )
         return queries
 
+    @cached_property
+    def _ones(self) -> dict[Side, tuple[NDArray[np.int64], int]]:
+        return count_ones(self._state)
+
+    def _means(self, combine: Combine, queries: PackedCodes) -> dict[Side, NDArray[np.float32]] | None:
+        """What `"centred"` takes from distances to each modality, `(n_query,)`; None for the others."""
+        return mean_distances(self._ones, queries) if combine == "centred" else None
+
     def _all_distances(
         self,
         queries: PackedCodes,
@@ -484,9 +511,10 @@ class CodeIndex:
         allowed: list[NDArray[np.bool_] | None],
     ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.bool_]]]:
         """Pieces of the rows in order: first row, `(n_query, n)` distances, `(n,)` which may be found."""
+        means = self._means(combine, queries)
         for (segment, first_row), mask in zip(self._state, allowed, strict=True):
             with damage_named(segment.folder):
                 for start, block, inside in all_distances(
-                    segment, queries, sides=sides, combine=combine, mask=mask
+                    segment, queries, sides=sides, combine=combine, means=means, mask=mask
                 ):
                     yield first_row + start, block, inside

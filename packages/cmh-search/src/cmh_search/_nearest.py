@@ -12,7 +12,7 @@ from cmh_search._results import Neighbours
 from cmh_search._segment import GROUPS, SIDES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from cmh_metrics import PackedCodes
     from numpy.typing import NDArray
@@ -30,6 +30,7 @@ def all_distances(
     *,
     sides: tuple[Side, ...],
     combine: Combine,
+    means: Mapping[Side, NDArray[np.float32]] | None,
     mask: NDArray[np.bool_] | None,
 ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.bool_]]]:
     """Yield pieces of the rows in order: first row, `(n_query, n)` distances, `(n,)` which may be found."""
@@ -41,10 +42,20 @@ def all_distances(
             rows = segment.rows[group]
             piece = slice(*np.searchsorted(rows, (start, stop)))
             if piece.start < piece.stop:
-                block[:, rows[piece] - start] = _group_distances(
-                    segment, queries, group, piece, sides=sides, combine=combine
-                )
+                distances = _group_distances(segment, queries, group, piece, sides=sides, combine=combine)
+                block[:, rows[piece] - start] = _centred(distances, group, means)
         yield start, block, np.ones(stop - start, bool) if mask is None else mask[start:stop]
+
+
+def _centred(
+    distances: NDArray[np.float32], group: Group, means: Mapping[Side, NDArray[np.float32]] | None
+) -> NDArray[np.float32]:
+    """Distances to a group less each query's mean distance to the modalities that it has, if it is given."""
+    if means is None:
+        return distances
+    parts = np.stack([means[side] for side in sides_of(group, SIDES)])
+    centre: NDArray[np.float32] = parts.mean(axis=0)[:, None]
+    return distances - centre
 
 
 def _group_distances(
@@ -74,10 +85,14 @@ def nearest(
     *,
     sides: tuple[Side, ...],
     combine: Combine,
+    means: Mapping[Side, NDArray[np.float32]] | None,
     mask: NDArray[np.bool_] | None,
     threads: int | None,
 ) -> Iterator[Neighbours]:
-    """Yield the k nearest items of each group of a segment, as local rows; an item may come twice."""
+    """Yield the k nearest items of each group of a segment, as local rows; an item may come twice.
+
+    A mean distance that is taken off is the same for all items of a group, so their order stays.
+    """
     for group in GROUPS:
         rows = segment.rows[group]
         if len(rows) == 0:
@@ -85,11 +100,13 @@ def nearest(
         may = None if mask is None else mask[rows]
         if may is not None and not may.any():
             continue
-        if group == "both" and combine == "mean":
-            yield from _nearest_by_mean(segment, queries, k, rows, may)
+        if group == "both" and combine in {"mean", "centred"}:
+            for found in _nearest_by_mean(segment, queries, k, rows, may):
+                yield Neighbours(_centred(found.distances, group, means), found.rows)
             continue
         for side in sides_of(group, sides):
-            yield _top(segment.codes(side, group), rows, queries, k=k, may=may, threads=threads)
+            found = _top(segment.codes(side, group), rows, queries, k=k, may=may, threads=threads)
+            yield Neighbours(_centred(found.distances, group, means), found.rows)
 
 
 def _top(

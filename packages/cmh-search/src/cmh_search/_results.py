@@ -93,7 +93,8 @@ class SearchResult:
     """Items found for some queries, best first.
 
     Args:
-        distances: `(n_query, k)` float32, in bits, in halves for the mean; infinite where no item was left.
+        distances: `(n_query, k)` float32, in bits, in halves for the mean, in 1/512 and perhaps negative for
+            `"centred"`; infinite where no item was left.
         rows: `(n_query, k)` int64 rows of the index, -1 where no item was left.
         scores: `(n_query, k)` float32 cosines of the network outputs where re-ranked, else None.
 

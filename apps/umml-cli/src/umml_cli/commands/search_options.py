@@ -39,17 +39,19 @@ class RowsChoice(StrEnum):
 
 
 class CombineChoice(StrEnum):
-    """How the two codes of an item make one distance."""
+    """How the codes of an item make one distance."""
 
     NEAREST = "nearest"
     MEAN = "mean"
     CROSS = "cross"
+    CENTRED = "centred"
 
 
 CombineOption = Annotated[
     CombineChoice,
     typer.Option(
-        help="Distance of an item that has both codes: the smaller, the mean, or the other modality's."
+        help="Distance of an item that has both codes: the smaller, the mean, or the other modality's; "
+        "centred: the mean, less the query's mean distance to the codes of each modality."
     ),
 ]
 RerankOption = Annotated[

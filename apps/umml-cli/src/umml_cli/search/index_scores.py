@@ -147,10 +147,12 @@ def whole_map(distances: NDArray[np.float32], relevant: NDArray[np.bool_]) -> fl
     """Return the mean average precision of the whole ranking, ties expected.
 
     Args:
-        distances: `(n_query, n_item)` float32, whole numbers and halves.
+        distances: `(n_query, n_item)` float32.
         relevant: `(n_query, n_item)` bool.
     """
-    columns = (2 * distances).astype(np.int64)
+    columns = (2 * distances).astype(np.int64)  # whole numbers and halves as they are, others by their order
+    if columns.min(initial=0) < 0 or (columns != 2 * distances).any():
+        columns = np.stack([np.unique(row, return_inverse=True)[1] for row in distances])
     width = max(2, int(columns.max()) + 1)
     retrieved = np.stack([np.bincount(row, minlength=width) for row in columns])
     hits = np.stack(
