@@ -161,7 +161,7 @@ def test_neighbours_are_the_same_whatever_the_block_size(monkeypatch):
     data = unpaired(400, unpaired_images=30, unpaired_text=30)
     whole = find_donors(data, by="neighbour")
     monkeypatch.setattr("cmh_unpair._neighbours._BLOCK_BYTES", 2000)
-    monkeypatch.setattr("cmh_unpair._neighbours._FIRST_COLUMNS", 7)
+    monkeypatch.setattr("cmh_unpair._neighbours._TILE", 7)
     assert find_donors(data, by="neighbour").digest == whole.digest
 
 

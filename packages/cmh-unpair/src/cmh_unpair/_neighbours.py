@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_BLOCK_BYTES = 2**27  # of similarities, and of features, held at a time
-_FIRST_COLUMNS = 1024  # sorted whole; later columns only where they beat what was found so far
+_BLOCK_BYTES = 2**27  # of features, or of similarities to the heads of groups, held at a time
+_TILE = 1024  # rows and columns of similarities made at a time: they stay in the processor's cache
 
 Found = tuple["NDArray[np.int64]", "NDArray[np.bool_]"]
 
@@ -32,21 +32,66 @@ def nearest_pairs(
     Returns:
         `(n_directed, k)` int64 rows, nearest first; `(n_seeking,)` bool, rows that differ from the centre.
     """
-    step = max(1, _BLOCK_BYTES // (4 * max(1, centre.size)))
-    width = max(_FIRST_COLUMNS, min(step, len(pairs)))
-    height = max(1, _BLOCK_BYTES // (4 * width))
-    held = list(_unit_blocks(features, pairs, centre, width)) if len(pairs) <= 8 * step else None
+    step = max(k, _BLOCK_BYTES // (4 * max(1, centre.size)))
     result, directed = [], np.zeros(len(seeking), np.bool_)
-    for begin in range(0, len(seeking), height):
-        rows = _unit_rows(features, seeking[begin : begin + height], centre)
-        directed[begin : begin + height] = rows.any(axis=1)
-        rows = rows[directed[begin : begin + height]]
-        best = np.full((len(rows), 0), -np.inf, np.float32)
-        where = np.zeros((len(rows), 0), np.int64)
-        for offset, block in held or _unit_blocks(features, pairs, centre, width):
-            best, where = _merge(best, where, rows @ block.T, offset, k)
-        result.append(pairs[where])
-    return np.concatenate(result), directed
+    for begin, rows in _unit_blocks(features, seeking, centre, step):
+        has_direction = rows.any(axis=1)
+        directed[begin : begin + step] = has_direction
+        result.append(_search_all(features, rows[has_direction], pairs, centre=centre, k=k, step=step))
+    return pairs[np.concatenate(result)], directed
+
+
+def _search_all(
+    features: Any,
+    rows: NDArray[np.float32],
+    pairs: NDArray[np.int64],
+    *,
+    centre: NDArray[np.float64],
+    k: int,
+    step: int,
+) -> NDArray[np.int64]:
+    """The k pairs nearest to each row, as places in `pairs`, nearest first and equal ones in order."""
+    best = np.full((len(rows), k), -np.inf, np.float32)
+    where = np.zeros((len(rows), k), np.int64)
+    width = max(_TILE, k)
+    tile = np.empty((min(_TILE, len(rows)), min(width, len(pairs))), np.float32)
+    for offset, block in _unit_blocks(features, pairs, centre, step):
+        for top in range(0, len(rows), _TILE):
+            some = slice(top, top + _TILE)
+            for left in range(0, len(block), width):
+                columns = block[left : left + width]
+                similarity = tile[: len(rows[some]), : len(columns)]
+                np.matmul(rows[some], columns.T, out=similarity)
+                _keep_best(best[some], where[some], similarity, offset + left)
+    return where
+
+
+def _keep_best(
+    best: NDArray[np.float32], where: NDArray[np.int64], similarity: NDArray[np.float32], offset: int
+) -> None:
+    """Put the largest of what was found and of new columns, numbered from `offset`, into `best` and `where`.
+
+    Few columns are sorted: of the first ones those as large as the k-th, then those above what was found.
+    """
+    k = best.shape[1]
+    if offset == 0:
+        limit = np.partition(similarity, similarity.shape[1] - k, axis=1)[:, -k]
+        row, column = np.nonzero(similarity >= limit[:, None])
+        better = np.arange(len(similarity))
+        all_row, all_best, all_where = row, similarity[row, column], column
+    else:
+        better = np.flatnonzero(similarity.max(axis=1) > best[:, -1])
+        if len(better) == 0:
+            return
+        chosen = similarity[better]
+        row, column = np.nonzero(chosen > best[better, -1:])
+        all_row = np.concatenate([np.repeat(np.arange(len(better)), k), row])
+        all_best = np.concatenate([best[better].ravel(), chosen[row, column]])
+        all_where = np.concatenate([where[better].ravel(), offset + column])
+    order = np.lexsort((all_where, -all_best, all_row))
+    first = np.searchsorted(all_row[order], np.arange(len(better)))
+    kept = order[first[:, None] + np.arange(k)]
+    best[better], where[better] = all_best[kept], all_where[kept]
 
 
 def nearest_of_groups(
@@ -147,32 +192,6 @@ def _read(features: Any, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     block = features[rows]
     dense = block.toarray() if hasattr(block, "toarray") else np.asarray(block)
     return dense.reshape(len(rows), -1).astype(np.float64)
-
-
-def _merge(
-    best: NDArray[np.float32], where: NDArray[np.int64], similarity: NDArray[np.float32], offset: int, k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k largest of what was found and of new columns, which are numbered from `offset`."""
-    head = 0
-    if best.shape[1] < k:  # the first columns are sorted whole
-        head = min(similarity.shape[1], _FIRST_COLUMNS)
-        columns = np.broadcast_to(np.arange(offset, offset + head), (len(similarity), head))
-        best = np.concatenate([best, similarity[:, :head]], axis=1)
-        where = np.concatenate([where, columns], axis=1)
-        order = np.argsort(-best, axis=1, kind="stable")[:, :k]
-        best, where = np.take_along_axis(best, order, axis=1), np.take_along_axis(where, order, axis=1)
-    row, column = np.nonzero(similarity[:, head:] > best[:, -1:])
-    if len(row) == 0:
-        return best, where
-    better = np.unique(row)
-    all_row = np.concatenate([np.repeat(better, best.shape[1]), row])
-    all_best = np.concatenate([best[better].ravel(), similarity[row, head + column]])
-    all_where = np.concatenate([where[better].ravel(), offset + head + column])
-    order = np.lexsort((all_where, -all_best, all_row))
-    first = np.searchsorted(all_row[order], better)
-    chosen = order[first[:, None] + np.arange(k)]
-    best[better], where[better] = all_best[chosen], all_where[chosen]
-    return best, where
 
 
 def _unit_blocks(
