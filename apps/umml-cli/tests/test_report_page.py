@@ -1,14 +1,18 @@
 """The HTML report: its structure, its sentences, and texts that are no markup."""
 
+import base64
 import csv
+import io
 import json
 import re
+import zipfile
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from cmh_data import PairedDataset, Split
+from cmh_data import PairedDataset, Split, load
 from cmh_metrics import pack_codes
+from PIL import Image
 from umml_cli.errors import UserError
 from umml_cli.grid.experiment import Experiment
 from umml_cli.report.gallery import Items, Partner, look_up
@@ -223,7 +227,8 @@ def test_without_pictures_words_and_class_names_there_are_no_examples(tmp_path):
 def test_a_single_run_has_its_own_report(tmp_path):
     data, store = dataset(), RunStore(tmp_path)
     result = store_run(store, data, Cell.of("UI", 60), 0)
-    written = write_run_report(result, store.folder(result.specification), data)
+    written, notes = write_run_report(result, store.folder(result.specification), data)
+    assert not notes
     text = written.read_text()
     assert written == tmp_path / result.specification.run_id / "report.html"
     assert "<h1>DADH on mine, 8 bits, UI 60%, seed 0</h1>" in text
@@ -237,7 +242,7 @@ def test_the_folder_of_a_single_run_gets_its_report_again(tmp_path):
     data, store = dataset(), RunStore(tmp_path)
     folder = store.folder(store_run(store, data, Cell.of("paired"), 0).specification)
     assert rewrite_outputs(folder.path, {}) == [
-        "no retrieval examples of mine: the run does not say where it lies."
+        "no retrieval examples of mine: the runs do not say where it lies; give --data mine=PATH."
     ]
     assert "<h1>DADH on mine, 8 bits, paired, seed 0</h1>" in (folder.path / "report.html").read_text()
     folder.result.unlink()
@@ -309,6 +314,55 @@ def test_pixels_become_small_pictures():
     assert items.can_be_shown
     assert items.shown[items.row(3)][2].startswith("data:image/webp;base64,")
     assert not Items(dataset(captions=(), label_names=())).can_be_shown
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three pictures and a file that is none, in a folder and as a zip file, for rows 0 to 3 of the data."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for row in range(3):
+        Image.new("RGB", (200, 100), (80 * row, 0, 0)).save(folder / f"{row}.png")
+    (folder / "3.png").write_bytes(b"no picture")
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["photos", "photos.zip"])
+def test_pictures_of_an_own_folder_are_small_and_those_that_lack_are_counted(tmp_path, photos, kind):
+    data, store = dataset(ids=tuple(f"{row}.png" for row in range(8))), RunStore(tmp_path / "runs")
+    result = store_run(store, data, Cell.of("paired"), 0)
+    root = tmp_path / kind
+    written, (note,) = write_run_report(result, store.folder(result.specification), data, pictures=root)
+    shown = {int(row): each[2] for row, each in json_of(written.read_text())["items"]["mine"].items()}
+    assert {row for row, picture in shown.items() if picture} == {0, 1, 2}
+    with Image.open(io.BytesIO(base64.b64decode(shown[2].partition(",")[2]))) as small:
+        assert (small.format, small.size) == ("WEBP", (72, 36))
+    assert note.startswith(f"5 of the pictures of mine that the report shows are not in {root}")
+
+
+def test_a_report_written_again_is_told_where_data_and_pictures_lie(tmp_path, photos):
+    data, store = dataset(ids=tuple(f"{row}.png" for row in range(8))), RunStore(tmp_path / "runs")
+    parts = {"image": data.image, "text": data.text, "labels": data.label, "ids": np.array(data.ids)}
+    split = {name: getattr(data.split, name) for name in ("train", "query", "retrieval")}
+    np.savez(tmp_path / "mine.npz", **parts, **split)
+    store_run(store, load(tmp_path / "mine.npz"), Cell.of("paired"), 0)
+    where = {"data": [f"mine={tmp_path / 'mine.npz'}"], "pictures": [str(photos)]}
+    rewrite_outputs(tmp_path / "runs", {}, **where)
+    assert "data:image/webp" in (tmp_path / "runs/report.html").read_text()
+    np.savez(tmp_path / "mine.npz", **{**parts, "image": data.image + 1}, **split)
+    assert rewrite_outputs(tmp_path / "runs", {}, **where) == [
+        "no retrieval examples of 1 of 1 runs on mine: its data are not those that were trained on."
+    ]
+    for wrong, sentence in (
+        ({"data": [f"other={tmp_path / 'mine.npz'}"]}, "--data names other, but the runs are of mine"),
+        ({"pictures": [f"other={photos}"]}, "--pictures names other, but the data sets are mine"),
+        ({"pictures": [str(photos / "0.png")]}, "--pictures must be a folder or a zip file"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            rewrite_outputs(tmp_path / "runs", {}, **{**where, **wrong})
 
 
 def series(values, method="dadh", dataset_name="mine"):

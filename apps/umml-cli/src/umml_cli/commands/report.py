@@ -10,6 +10,7 @@ import typer
 from umml_cli.commands.showing_options import (
     FigureOption,
     LatexWidthOption,
+    PicturesOption,
     SelectionOption,
     SpreadOption,
     figure_kinds,
@@ -28,6 +29,14 @@ def report(
     spread: SpreadOption = None,
     figure: FigureOption = None,
     latex_width: LatexWidthOption = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PATH",
+            help="Where a data set lies, if the folder does not know or it has moved. Repeatable.",
+        ),
+    ] = None,
+    pictures: PicturesOption = None,
     leaderboard: Annotated[
         Path | None,
         typer.Option(
@@ -46,6 +55,8 @@ def report(
 
     Example: umml report runs --figure precision-recall --figure top-n
 
+    Example: umml report runs --data photos=photos.h5 --pictures photos=photos/
+
     Example: umml report umml-reproduce --leaderboard leaderboard.md
     """
     from umml_cli.report.leaderboard_page import write_leaderboard
@@ -59,7 +70,10 @@ def report(
         console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)
         return
     shown = {"selection": selection, "spread": spread, "latex_width": latex_width}
-    print_notes(console, rewrite_outputs(folder, shown, figures=figure_kinds(figure)))
+    notes = rewrite_outputs(
+        folder, shown, figures=figure_kinds(figure), data=data or (), pictures=pictures or ()
+    )
+    print_notes(console, notes)
     written = [("Tables", "tables"), ("Figures", "figures"), ("Report", "report.html")]
     said = [f"{title}: {folder / name}" for title, name in written if (folder / name).exists()]
     console.print("    ".join(said), soft_wrap=True)

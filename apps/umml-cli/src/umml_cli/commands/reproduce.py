@@ -11,6 +11,7 @@ from umml_cli.commands.data_options import ValidationOption
 from umml_cli.commands.showing_options import (
     FigureOption,
     LatexWidthOption,
+    PicturesOption,
     SelectionOption,
     SpreadOption,
     figure_kinds,
@@ -51,6 +52,7 @@ def reproduce(
     spread: SpreadOption = None,
     figure: FigureOption = None,
     latex_width: LatexWidthOption = None,
+    pictures: PicturesOption = None,
     evaluate_every: Annotated[
         int | None, typer.Option(min=0, help="Epochs between two evaluations; 0: only after the last.")
     ] = None,
@@ -135,7 +137,7 @@ def reproduce(
         precision=precision,
         evaluate_every=evaluate_every,
         validation=validation,
-    )
+    ).with_pictures(pictures or ())
     print_notes(
         console, (f"{name}: {note}" for name, source in sources.items() for note in source.dataset.findings)
     )
@@ -164,9 +166,9 @@ def reproduce(
             checkpoint_minutes=checkpoint_minutes,
         )
         datasets, notes = folder.open_data({name: source.dataset for name, source in sources.items()})
-        print_notes(console, notes)
-        tables = write_reproduction(folder, out, datasets).tables
-    print_tables(console, [table for name in chosen for table in tables[name]])
+        written = write_reproduction(folder, out, datasets)
+        print_notes(console, notes + written.notes)
+    print_tables(console, [table for name in chosen for table in written.tables[name]])
     console.print(
         f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}",
         soft_wrap=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
@@ -27,6 +28,30 @@ LatexWidthOption = Annotated[
     typer.Option(
         help="What LaTeX tables fit: one column of a paper with two, or the page (the default); "
         "if not given, the choice last used in this folder."
+    ),
+]
+
+
+def _checked(root: Path | None) -> Path | None:
+    from umml_cli.inputs.picture_files import check_pictures
+
+    return None if root is None else check_pictures(root)
+
+
+PictureFolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        callback=_checked,
+        help="Folder or zip file of the data's pictures, whose ids are paths in it; shown in the report.",
+    ),
+]
+PicturesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pictures",
+        metavar="NAME=PATH",
+        help="Folder or zip file of a data set's pictures, whose ids are their paths in it; shown in the "
+        "report. A path alone where there is one data set. Repeatable.",
     ),
 ]
 FigureOption = Annotated[

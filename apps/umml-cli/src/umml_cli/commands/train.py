@@ -15,6 +15,7 @@ from umml_cli.commands.data_options import (
     TrainingOption,
     ValidationOption,
 )
+from umml_cli.commands.showing_options import PictureFolderOption
 from umml_cli.console import make_console, print_notes
 from umml_cli.terms import CompletionChoice, Device, Precision, Selected
 
@@ -84,6 +85,7 @@ def train(
     training: TrainingOption = None,
     stratified: StratifiedOption = False,
     first_row: FirstRowOption = None,
+    pictures: PictureFolderOption = None,
     out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs"),
 ) -> None:
     """Train a method, write its codes and weights, and print its mAP.
@@ -183,6 +185,6 @@ def train(
     )
     console.print(result_table(result))
     folder = RunStore(out).folder(specification)
-    print_notes(console, RunCodes.load(folder.codes).collapsed())
-    report = write_run_report(result, folder, dataset)
+    report, notes = write_run_report(result, folder, dataset, pictures=pictures)
+    print_notes(console, RunCodes.load(folder.codes).collapsed() + notes)
     console.print(f"Run folder: {folder.path}    Report: {report}", soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from cmh_data import DataError
@@ -12,6 +13,7 @@ from umml_cli.errors import UserError, describe_validation
 from umml_cli.grid.experiment import Experiment
 from umml_cli.grid.specify import specify, unite
 from umml_cli.inputs.data_sources import open_sources
+from umml_cli.inputs.picture_files import picture_roots
 from umml_cli.names import Name
 from umml_cli.runs.files import read_json, write_json
 from umml_cli.runs.specification import RunSpecification
@@ -20,7 +22,6 @@ from umml_cli.terms import FigureKind, LatexWidth, Selection, Spread
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from pathlib import Path
     from typing import Any
 
     from cmh_data import PairedDataset
@@ -40,6 +41,7 @@ class Reproduction(BaseModel):
         selection: which epoch stands in the tables.
         spread: what stands behind ± and the bars of figures.
         latex_width: what the LaTeX tables fit.
+        pictures: data set to the folder or zip file in which its ids are paths, for the report.
         settings: experiment to the settings of its runs; two may train the same method with other options.
     """
 
@@ -51,6 +53,7 @@ class Reproduction(BaseModel):
     selection: Selection = "last"
     spread: Spread = "sd"
     latex_width: LatexWidth = "page"
+    pictures: dict[Name, Path] = {}
     settings: dict[str, tuple[str, ...]]
 
     @model_validator(mode="after")
@@ -140,6 +143,23 @@ class Reproduction(BaseModel):
         given = {"selection": selection, "spread": spread, "latex_width": latex_width}
         return self.model_copy(update={name: value for name, value in given.items() if value is not None})
 
+    def lying_at(self, locations: Mapping[str, str]) -> Self:
+        """The same, with data sets at other places.
+
+        Args:
+            locations: data set to its file.
+        """
+        return self.model_copy(update={"locations": {**self.locations, **locations}})
+
+    def with_pictures(self, assignments: Iterable[str]) -> Self:
+        """The same, with pictures in the report.
+
+        Args:
+            assignments: `NAME=PATH`: of a data set the folder or zip file in which its ids are paths.
+        """
+        roots = picture_roots(assignments, self.locations)
+        return self.model_copy(update={"pictures": {**self.pictures, **roots}})
+
     def with_figures(self, kinds: Iterable[FigureKind]) -> Self:
         """The same, with more kinds of figure of every experiment."""
         kinds = tuple(kinds)
@@ -173,6 +193,7 @@ class Reproduction(BaseModel):
                 "specifications": tuple(specifications),
                 "settings": {**before.settings, **self.settings},
                 **{name: getattr(before, name) for name in ("selection", "spread", "latex_width")},
+                "pictures": {**before.pictures, **self.pictures},
             }
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from cmh_metrics import hamming_topk
 
 from umml_cli.errors import UserError
+from umml_cli.inputs.picture_files import shrink
 from umml_cli.runs.own_items import own_items_known
 from umml_cli.terms import TASKS
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cmh_metrics import PackedCodes
     from numpy.typing import NDArray
 
+    from umml_cli.inputs.picture_files import PictureFiles
     from umml_cli.runs.run_codes import RunCodes
 
 N_QUERIES = 6
@@ -173,11 +174,15 @@ class Items:
 
     Args:
         dataset: the data set.
+        files: the pictures that its ids are the paths of, if they are at hand.
         shown: row to its text, its class names and its picture ("" for none).
+        absent: ids whose picture is not there, or cannot be read.
     """
 
     dataset: PairedDataset
+    files: PictureFiles | None = None
     shown: dict[int, list[str]] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._n_pictures = 0
@@ -189,9 +194,8 @@ class Items:
     def can_be_shown(self) -> bool:
         """Whether a reader would see more of an item than a number."""
         data = self.dataset
-        return bool(
-            self._built_in or self._pixels or data.captions or data.text_vocabulary or data.label_names
-        )
+        pictures = bool(self._built_in or self._pixels or self.files)
+        return pictures or bool(data.captions or data.text_vocabulary or data.label_names)
 
     @property
     def shows_emoji(self) -> bool:
@@ -231,6 +235,10 @@ class Items:
         kind, content = "png", self._built_in.get(data.ids[row]) if self._built_in else None
         if content is None and self._pixels:
             kind, content = "webp", _small(np.asarray(data.image[row]))
+        if content is None and self.files is not None and data.ids:
+            kind, content = "webp", self.files.small(data.ids[row], PICTURE_SIDE)
+            if content is None:
+                self.absent.append(data.ids[row])
         if content is None:
             return ""
         self._n_pictures += 1
@@ -241,8 +249,4 @@ def _small(pixels: NDArray[Any]) -> bytes:
     """A WebP file of `(3, height, width)` uint8 pixels, at most `PICTURE_SIDE` wide and high."""
     from PIL import Image  # noqa: PLC0415 - only for data with pixels
 
-    image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
-    out = io.BytesIO()
-    image.save(out, "WEBP", quality=75)
-    return out.getvalue()
+    return shrink(Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))), PICTURE_SIDE)

@@ -10,7 +10,8 @@ from cmh_files import remove_leftovers
 from umml_cli.errors import UserError
 from umml_cli.grid.experiment import built_in_experiment, paper_names
 from umml_cli.grid.reproduction import FILE, Reproduction
-from umml_cli.inputs.data_sources import BUILT_IN, open_data
+from umml_cli.inputs.data_sources import BUILT_IN, open_data, open_sources
+from umml_cli.inputs.picture_files import picture_roots
 from umml_cli.report.figures import draw_figures, save_figure, share_figure
 from umml_cli.report.figures.compared import slug
 from umml_cli.report.latex_table import to_latex
@@ -55,10 +56,12 @@ class Written:
     Args:
         series: one for each data set, method and setting.
         tables: experiment to its tables; of one that shows figures alone, what they are drawn from.
+        notes: a sentence for each thing that could not be shown.
     """
 
     series: list[Series]
     tables: dict[str, list[PaperTable]]
+    notes: list[str]
 
 
 def write_outputs(
@@ -72,6 +75,7 @@ def write_outputs(
     spread: Spread = "sd",
     latex_width: LatexWidth = "page",
     figures: Iterable[FigureKind] = (),
+    pictures: Mapping[str, Path] | None = None,
     store: RunStore | None = None,
 ) -> Written:
     """Write numbers, tables and figures of experiments, and the report, from the runs that are complete.
@@ -86,6 +90,7 @@ def write_outputs(
         spread: what stands behind ± and bars.
         latex_width: what the LaTeX tables fit.
         figures: kinds of figure to draw of all runs together, whatever experiment they are of.
+        pictures: data set to the folder or zip file in which its ids are paths.
         store: where the runs lie; None: in `out/runs`.
     """
     from umml_cli.report.page import Exhibit, Section, render_report  # noqa: PLC0415 - templates only when there is something to show
@@ -120,7 +125,7 @@ def write_outputs(
         for suffix, figure in draw_figures(kind, all_series, label_names=names):
             svg = save_figure(figure, out / "figures" / slug(kind, suffix))
             exhibits.append(Exhibit(_figure_title(kind, suffix), figure_svg=svg))
-    sections, pages = [], RunPages()
+    sections, pages = [], RunPages(pictures)
     taken: set[str] = set()
     for series in all_series:
         name = f"{series.dataset}-{series.method}-{series.bits}"
@@ -139,11 +144,16 @@ def write_outputs(
     write_text(out / "report.html", report)
     write_text(out / "summary.csv", summary_csv(all_series))
     write_text(out / "runs.csv", runs_csv(results))
-    return Written(all_series, tables)
+    return Written(all_series, tables, pages.notes)
 
 
 def rewrite_outputs(
-    folder: Path, shown: Mapping[str, Any], *, figures: Iterable[FigureKind] = ()
+    folder: Path,
+    shown: Mapping[str, Any],
+    *,
+    figures: Iterable[FigureKind] = (),
+    data: Iterable[str] = (),
+    pictures: Iterable[str] = (),
 ) -> list[str]:
     """Write the outputs of a folder again, from its runs that are complete.
 
@@ -151,39 +161,68 @@ def rewrite_outputs(
         folder: of `umml reproduce`, which knows its experiments; any other with runs; or of a single run.
         shown: "selection", "spread" and "latex_width" to what they are from now on; None: as before.
         figures: more kinds of figure.
+        data: `NAME=PATH` of data sets, where the folder does not say where they lie, or they have moved.
+        pictures: `NAME=PATH` of folders or zip files in which the ids of a data set are paths.
 
     Returns:
-        A sentence for each data set that is skipped.
+        A sentence for each thing that could not be shown.
+
+    Raises:
+        UserError: there is no run to show, or `data` or `pictures` name what the runs do not.
     """
+    sources = open_sources(data)
+    given = {name: source.dataset for name, source in sources.items()}
     if (folder / FILE).exists():
         reproduction = Reproduction.load(folder).shown_as(**shown).with_figures(figures)
+        _check_names(given, reproduction.locations)
+        places = {name: source.location for name, source in sources.items()}
+        reproduction = reproduction.lying_at(places).with_pictures(pictures)
         reproduction.save(folder)
-        datasets, notes = reproduction.open_data({})
-        write_reproduction(reproduction, folder, datasets)
-        return notes
+        datasets, notes = reproduction.open_data(given)
+        return notes + write_reproduction(reproduction, folder, datasets).notes
     if RunFolder(folder).specification.exists():
-        return _rewrite_run(RunFolder(folder))
+        return _rewrite_run(RunFolder(folder), given, pictures)
     store = open_store(folder)
     results = [result for each in store.folders() if (result := each.read_result()) is not None]
     if not results:
         raise UserError(f"{store.root} holds no complete run; train first.")
     results.sort(key=_in_order)
     names = dict.fromkeys(result.specification.dataset for result in results)
-    datasets = {name: open_data(name) for name in names if name in BUILT_IN}
-    write_outputs(
+    _check_names(given, names)
+    datasets = {name: open_data(name) for name in names if name in BUILT_IN} | given
+    written = write_outputs(
         "Runs of cross-modal hashing",
         results,
         datasets=datasets,
         out=folder,
         figures=figures,
+        pictures=picture_roots(pictures, names),
         store=store,
         **{name: value for name, value in shown.items() if value is not None},
     )
-    return [
-        f"no retrieval examples of {name}: the runs do not say where it lies."
-        for name in names
-        if name not in datasets
-    ]
+    notes = [_without_examples(name) for name in names if name not in datasets]
+    for name, dataset in datasets.items():
+        digests = [
+            result.specification.data_digest for result in results if result.specification.dataset == name
+        ]
+        if changed := sum(specification.data_digest != dataset.digest for specification in own):
+            notes.append(_changed(name, f"{changed} of {len(own)} runs"))
+    return notes + written.notes
+
+
+def _without_examples(name: str) -> str:
+    return f"no retrieval examples of {name}: the runs do not say where it lies; give --data {name}=PATH."
+
+
+def _changed(name: str, which: str) -> str:
+    return f"no retrieval examples of {which} on {name}: its data are not those that were trained on."
+
+
+def _check_names(given: Iterable[str], names: Iterable[str]) -> None:
+    names = list(names)
+    for name in given:
+        if name not in names:
+            raise UserError(f"--data names {name}, but the runs are of {', '.join(names)}.")
 
 
 def _in_order(result: RunResult) -> tuple[str, str, int, int, float, int]:
@@ -193,17 +232,22 @@ def _in_order(result: RunResult) -> tuple[str, str, int, int, float, int]:
     return spec.dataset, spec.label, spec.bits, place, spec.cell.percent, spec.seed
 
 
-def _rewrite_run(folder: RunFolder) -> list[str]:
+def _rewrite_run(folder: RunFolder, given: Mapping[str, PairedDataset], pictures: Iterable[str]) -> list[str]:
     from umml_cli.report.run_report import write_run_report  # noqa: PLC0415 - as above
 
     result = folder.read_result()
     if result is None:
         raise UserError(f"The run {folder.path} is not complete; train it to its end first.")
     spec = result.specification
-    dataset = open_data(spec.dataset) if spec.dataset in BUILT_IN else None
-    known = dataset is not None and dataset.digest == spec.data_digest
-    write_run_report(result, folder, dataset if known else None)
-    return [] if known else [f"no retrieval examples of {spec.dataset}: the run does not say where it lies."]
+    _check_names(given, [spec.dataset])
+    dataset = open_data(spec.dataset) if spec.dataset in BUILT_IN else given.get(spec.dataset)
+    root = picture_roots(pictures, [spec.dataset]).get(spec.dataset)
+    if dataset is None:
+        return [_without_examples(spec.dataset), *write_run_report(result, folder, None)[1]]
+    if dataset.digest != spec.data_digest:
+        write_run_report(result, folder, None)
+        return [_changed(spec.dataset, "the run")]
+    return write_run_report(result, folder, dataset, pictures=root)[1]
 
 
 def write_reproduction(
@@ -229,6 +273,7 @@ def write_reproduction(
         selection=reproduction.selection,
         spread=reproduction.spread,
         latex_width=reproduction.latex_width,
+        pictures=reproduction.pictures,
     )
 
 

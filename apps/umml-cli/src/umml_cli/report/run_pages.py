@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from umml_cli.inputs.picture_files import PictureFiles
 from umml_cli.report.gallery import Items, look_up
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.terms import method_title, split_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from cmh_data import PairedDataset
 
@@ -22,9 +24,14 @@ N_POINTS = 60
 
 
 class RunPages:
-    """A page for each run; items of the data sets stand once, for all runs that retrieve them."""
+    """A page for each run; items of the data sets stand once, for all runs that retrieve them.
 
-    def __init__(self) -> None:
+    Args:
+        pictures: data set to the folder or zip file of its pictures.
+    """
+
+    def __init__(self, pictures: Mapping[str, Path] | None = None) -> None:
+        self._pictures = pictures or {}
         self.runs: list[dict[str, Any]] = []
         self._items: dict[str, Items] = {}
 
@@ -69,6 +76,17 @@ class RunPages:
         """Whether pictures of the built-in data set are shown."""
         return any(items.shows_emoji for items in self._items.values())
 
+    @property
+    def notes(self) -> list[str]:
+        """A sentence for each data set whose pictures are not all there."""
+        return [
+            f"{len(items.absent)} of the pictures of {name} that the report shows are not in "
+            f"{self._pictures[name]} or cannot be read, such as {items.absent[0]}; --pictures must be the "
+            "folder or zip file in which the ids of the data are paths."
+            for name, items in self._items.items()
+            if items.absent
+        ]
+
     def as_json(self) -> dict[str, Any]:
         """The runs, and for each data set row to [text, class names, picture]."""
         return {"runs": self.runs, "items": {name: items.shown for name, items in self._items.items()}}
@@ -80,7 +98,8 @@ class RunPages:
         """
         name = result.specification.dataset
         if name not in self._items:
-            self._items[name] = Items(dataset)
+            root = self._pictures.get(name)
+            self._items[name] = Items(dataset, None if root is None else PictureFiles(root))
         items = self._items[name]
         if not items.can_be_shown:
             return {}

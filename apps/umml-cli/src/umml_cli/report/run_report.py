@@ -19,20 +19,23 @@ if TYPE_CHECKING:
     from umml_cli.runs.store import RunFolder, RunResult
 
 
-def write_run_report(result: RunResult, folder: RunFolder, dataset: PairedDataset | None) -> Path:
+def write_run_report(
+    result: RunResult, folder: RunFolder, dataset: PairedDataset | None, *, pictures: Path | None = None
+) -> tuple[Path, list[str]]:
     """Write `report.html` into the folder of a complete run.
 
     Args:
         result: what came out.
         folder: of the run.
         dataset: what the run saw; None: without retrieval examples.
+        pictures: the folder or zip file in which the ids of the data are paths.
 
     Returns:
-        The file.
+        The file, and a sentence for each thing that could not be shown.
     """
-    pages = RunPages()
-    pages.add(result, folder, dataset)
     spec = result.specification
+    pages = RunPages({} if pictures is None else {spec.dataset: pictures})
+    pages.add(result, folder, dataset)
     maps = " and ".join(f"{result.map[task]:.3f} {TASK_TITLES[task]}" for task in TASKS)
     after = f"after {result.epochs} epochs" if result.epochs != 1 else "after 1 epoch"
     path = folder.path / "report.html"
@@ -46,7 +49,7 @@ def write_run_report(result: RunResult, folder: RunFolder, dataset: PairedDatase
         pages=script_json(pages.as_json()),
         credit=CREDIT if pages.with_emoji else "",
     ))  # fmt: skip
-    return path
+    return path, pages.notes
 
 
 def _numbers(result: RunResult) -> Iterator[tuple[str, str]]:

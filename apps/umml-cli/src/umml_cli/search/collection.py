@@ -13,6 +13,7 @@ import numpy as np
 from cmh_train import block_rows, encode_rows
 
 from umml_cli.errors import UserError
+from umml_cli.inputs.picture_files import check_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -115,8 +116,8 @@ def open_collection(
             if given is not None:
                 raise UserError(f"{option} is for data files, but {location} is a folder of pictures.")
         return RawCollection(path, model)
-    if pictures is not None and not pictures.is_dir() and not zipfile.is_zipfile(pictures):
-        raise UserError(f"--pictures must be a folder or a zip file, but {pictures} is none.")
+    if pictures is not None:
+        check_pictures(pictures)
     return FeatureCollection(_load(location, rows, split, first_row), model, rows, pictures)
 
 
