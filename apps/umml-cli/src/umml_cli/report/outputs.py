@@ -202,9 +202,7 @@ def rewrite_outputs(
     )
     notes = [_without_examples(name) for name in names if name not in datasets]
     for name, dataset in datasets.items():
-        digests = [
-            result.specification.data_digest for result in results if result.specification.dataset == name
-        ]
+        own = [result.specification for result in results if result.specification.dataset == name]
         if changed := sum(specification.data_digest != dataset.digest for specification in own):
             notes.append(_changed(name, f"{changed} of {len(own)} runs"))
     return notes + written.notes
