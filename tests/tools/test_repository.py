@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -55,6 +57,17 @@ def test_a_package_stands_in_the_documents_and_in_the_import_contracts(package):
     assert module in contracts["root_packages"]
     (floors,) = (each for each in contracts["contracts"] if each["id"] == "floors")
     assert module in re.findall(r"\w+", " ".join(floors["layers"]))
+
+
+def test_nothing_large_is_committed():
+    git = shutil.which("git")
+    assert git is not None
+    listed = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    files = [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    assert files
+    assert [path.relative_to(ROOT) for path in files if path.stat().st_size > 3 << 20] == [
+        Path("packages/cmh-data/src/cmh_data/emoji/emoji.h5")
+    ]
 
 
 def test_the_floors_hold_packages_only():

@@ -43,6 +43,17 @@ def jsonl(rows):
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+def test_pipes_and_links_that_lead_nowhere_are_no_pictures(tmp_path):
+    rows = [{"image": name, "text": "red apple", "labels": "x"} for name in ("1.png", "pipe.png", "loop.png")]
+    folder = put(tmp_path, {"1.png": picture(1), "2.png": picture(2), "t.jsonl": jsonl(rows)})
+    os.mkfifo(folder / "pipe.png")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "gone.png").symlink_to("nowhere.png")
+    built = cmh_data.build_folder(folder, least_count=1)
+    assert built.ids == ("1.png", "pipe.png", "loop.png", "2.png")
+    assert built.image_present.tolist() == [True, False, False, True]
+
+
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nshowpage\n%%EOF\n"
 
 

@@ -32,7 +32,8 @@ DAMAGE = (
 class Archive:
     """The files of a folder and of the zip and tar files at its top, by their path inside.
 
-    Nothing is unpacked, so no path can lead out. Links out of the folder are left alone.
+    Nothing is unpacked, so no path can lead out. Links out of the folder, links that lead nowhere, and
+    what is no file (pipes, sockets, devices) are left alone.
 
     Args:
         source: a folder, one zip file, or one tar file.
@@ -55,7 +56,8 @@ class Archive:
             for folder, _, names in os.walk(root):
                 for name in names:
                     path = Path(folder, name)
-                    if path.resolve().is_relative_to(root):
+                    inside = Path(os.path.realpath(path)).is_relative_to(root)  # a loop of links is no error
+                    if inside and path.is_file():  # to open a pipe would wait for ever
                         self._files[path.relative_to(root).as_posix()] = path
             zips = sorted(
                 path for path in self._files.values() if path.suffix == ".zip" and path.parent == root
