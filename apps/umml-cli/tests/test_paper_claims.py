@@ -13,7 +13,7 @@ CELLS = {  # image -> text, text -> image
     ("untrained", 0): (0.1, 0.1),
     ("paired", 0): (0.9, 0.5),
     ("UI", 20): (0.6, 0.4),  # 67% and 80% of paired: as the paper
-    ("UI", 100): (0.12, 0.04),  # 13% and 8%: the other way; 2.5% and below 0 of the gain
+    ("UI", 100): (0.12, 0.04),  # 13% and 8%: the opposite direction; 2.5% and below 0 of the gain
     ("UT", 20): (0.8, 0.4),  # 89% and 80%: as the paper
     ("UIT", 100): (0.5, 0.15),  # half of the gain, an eighth of it
     ("SD", 20): (0.7, 0.3),
@@ -82,7 +82,7 @@ def test_what_is_not_significant_counts_for_neither_side():
     cells = {("SD", 20): (0.7, 0.3), ("UI", 20): (0.6, 0.4), ("UT", 20): (0.72, 0.4)}
     known = series(cells)
     (row,) = find([Stored(known.dataset, known.method, known.bits, known.scores)])
-    assert str(row.evidence) == "2 of 4; 1 the other way, 1 not significant"
+    assert str(row.evidence) == "2 of 4; opposite direction in 1, not significant in 1"
     assert row.evidence.verdict == "unclear"
     assert str(find([known])[0].evidence) == "3 of 4"
     stored = Stored(known.dataset, known.method, known.bits, known.scores)
@@ -96,7 +96,7 @@ def test_a_larger_part_must_be_significant_as_well():
     cells = {("paired", 0): (0.9, 0.5), ("UI", 20): (0.6, 0.4), ("UI", 40): (0.6, 0.36)}
     known = series(cells)
     (row,) = find([Stored(known.dataset, known.method, known.bits, known.scores)])
-    assert str(row.evidence) == "1 of 2; 0 the other way, 1 not significant"
+    assert str(row.evidence) == "1 of 2; opposite direction in 0, not significant in 1"
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,10 @@ def report(
         ),
     ] = None,
     pictures: PicturesOption = None,
+    pdf: Annotated[
+        bool,
+        typer.Option("--pdf", help="Also compile report.tex, all tables and figures, to a PDF by pdflatex."),
+    ] = False,
     leaderboard: Annotated[
         Path | None,
         typer.Option(
@@ -57,8 +61,12 @@ def report(
 
     Example: umml report runs --data photos=photos.h5 --pictures photos=photos/
 
+    Example: umml report umml-reproduce --pdf
+
     Example: umml report umml-reproduce --leaderboard leaderboard.md
     """
+    from umml_cli.errors import UserError
+    from umml_cli.report.latex_document import compile_document
     from umml_cli.report.leaderboard_page import write_leaderboard
     from umml_cli.report.outputs import rewrite_outputs
     from umml_cli.report.run_details import the_output_folder
@@ -66,6 +74,8 @@ def report(
     console = make_console()
     folder = the_output_folder(folder)
     if leaderboard is not None:
+        if pdf:
+            raise UserError("--leaderboard writes one page and nothing else; give --pdf without it.")
         n_complete, n_runs = write_leaderboard(folder, leaderboard, selection)
         console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)
         return
@@ -76,4 +86,6 @@ def report(
     print_notes(console, notes)
     written = [("Tables", "tables"), ("Figures", "figures"), ("Report", "report.html")]
     said = [f"{title}: {folder / name}" for title, name in written if (folder / name).exists()]
+    if pdf:
+        said.append(f"PDF: {compile_document(folder)}")
     console.print("    ".join(said), soft_wrap=True)

@@ -9,6 +9,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from umml_cli.report.column_blocks import column_blocks
+from umml_cli.report.figures.compared import slug
 from umml_cli.report.latex_text import escape, text_width, typeset_entry
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ NARROWEST_LABEL = 30.0
 
 LINES = 46
 """Lines of a float, caption and remarks included, that fit on a page of article."""
+
+WIDE_ROOM, WIDE_LINES = 455, 62
+"""The same of an A4 page with margins of 24 mm."""
 
 HEAD = 4  # lines that the head of a block takes, with its rules
 SPACE = 0.55  # lines that the space between two groups or the rule above a section takes
@@ -57,28 +61,44 @@ def to_latex(table: PaperTable, width: LatexWidth = "page") -> str:
     """
     environment = "table" if width == "column" else "table*"
     what = "one column of two" if width == "column" else "both columns of two, or a page of one"
-    writer = _Writer(table, ROOM[width])
-    lines = [
+    head = [
         "% Made by umml. The preamble needs: \\usepackage{booktabs,multirow}",
         f"% At most {ROOM[width]:g} pt wide, for {what}. In the text: \\input{{{table.name}}}",
     ]
+    return "\n".join([*head, *_floats(table, environment, "", ROOM[width], LINES)]) + "\n"
+
+
+def to_wide_latex(table: PaperTable) -> str:
+    """Return floats that stay where they are and fit an A4 page with margins of 24 mm.
+
+    The preamble needs the packages booktabs, multirow and float.
+
+    Args:
+        table: the table.
+    """
+    return "\n".join(_floats(table, "table", "[H]", WIDE_ROOM, WIDE_LINES)) + "\n"
+
+
+def _floats(table: PaperTable, environment: str, place: str, room: float, n_lines: int) -> Iterator[str]:
+    """The lines of all floats; those after the first share its number."""
+    writer = _Writer(table, room, n_lines)
     for number, body in enumerate(writer.floats()):
-        lines += [
-            rf"\begin{{{environment}}}",
-            *([r"\addtocounter{table}{-1}"] if number else []),
-            rf"\caption{{{writer.continued if number else writer.caption}}}",
-            *([] if number else [rf"\label{{tab:{table.name}}}"]),
-            rf"\centering\footnotesize\setlength{{\tabcolsep}}{{{SEPARATION:g}pt}}",
-            *body,
-            rf"\end{{{environment}}}",
-        ]
-    return "\n".join(lines) + "\n"
+        yield rf"\begin{{{environment}}}{place}"
+        if number:
+            yield r"\addtocounter{table}{-1}"
+        yield rf"\caption{{{writer.continued if number else writer.caption}}}"
+        if not number:
+            yield rf"\label{{tab:{slug(table.name)}}}"
+        yield rf"\centering\footnotesize\setlength{{\tabcolsep}}{{{SEPARATION:g}pt}}"
+        yield from body
+        yield rf"\end{{{environment}}}"
 
 
 class _Writer:
-    def __init__(self, table: PaperTable, room: float) -> None:
+    def __init__(self, table: PaperTable, room: float, n_lines: int) -> None:
         self._table = table
         self._room = room
+        self._n_lines = n_lines
         firsts = [row.labels[0] for row in table.rows]
         n_sections = len(list(groupby(firsts)))
         n_groups = len({row.labels for row in table.rows})
@@ -137,7 +157,7 @@ class _Writer:
         """The lines of each float below its caption."""
         written: list[str] = []
         caption_lines = ceil(len(self.caption) * 5 / self._room)
-        left = budget = float(LINES - caption_lines)
+        left = budget = float(self._n_lines - caption_lines)
         for block in self._blocks():
             open_block = False
             section = ""

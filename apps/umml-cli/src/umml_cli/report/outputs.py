@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,13 @@ from umml_cli.inputs.data_sources import BUILT_IN, open_data, open_sources
 from umml_cli.inputs.picture_files import picture_roots
 from umml_cli.report.figures import draw_figures, save_figure, share_figure
 from umml_cli.report.figures.compared import slug
+from umml_cli.report.latex_document import FILE as DOCUMENT
+from umml_cli.report.latex_document import LatexFigure, latex_document
 from umml_cli.report.latex_table import to_latex
-from umml_cli.report.paper_tables import cells_tables_of, paper_tables
+from umml_cli.report.paper_tables import cells_tables_of, conditions_table, paper_tables
 from umml_cli.report.run_details import open_store
 from umml_cli.report.table_formats import to_csv, to_markdown
+from umml_cli.results.facts import facts
 from umml_cli.results.paper_claims import find, findings_markdown
 from umml_cli.results.series import collect, data_of, runs_csv, summary_csv
 from umml_cli.runs.files import write_text
@@ -31,12 +35,14 @@ if TYPE_CHECKING:
     from cmh_data import PairedDataset
 
     from umml_cli.grid.experiment import Experiment, TableKind
-    from umml_cli.report.page import Exhibit
+    from umml_cli.report.page import Exhibit, Section
     from umml_cli.report.paper_tables.table import PaperTable
+    from umml_cli.results.paper_claims import FindingRow
     from umml_cli.results.series import Series
     from umml_cli.runs.store import RunResult
     from umml_cli.terms import FigureKind, LatexWidth, Selection, Spread
 
+FIGURES = "figures"
 TITLE = "Unpaired training of cross-modal hashing: the UMML paper's experiments"
 TABLE_TITLES: Mapping[TableKind, str] = {
     "cells": "mAP in every condition",
@@ -96,14 +102,17 @@ def write_outputs(
     from umml_cli.report.page import Exhibit, Section, render_report  # noqa: PLC0415 - templates only when there is something to show
     from umml_cli.report.run_pages import RunPages  # noqa: PLC0415 - as above
 
-    for folder in (out, out / "tables", out / "figures"):
+    for folder in (out, out / "tables", out / FIGURES):
         remove_leftovers(folder)
     store = store or RunStore(out / RUNS)
     exhibits: list[Exhibit] = []
     tables: dict[str, list[PaperTable]] = {}
     all_series = collect(results, selection=selection, spread=spread, store=store)
     exhibited = exhibited or {}
+    titles = Counter(experiment.title for experiment, _ in exhibited.values())
     for name, (experiment, settings) in exhibited.items():
+        if titles[experiment.title] > 1:
+            experiment = experiment.model_copy(update={"title": f"{experiment.title} ({name})"})  # noqa: PLW2901
         own = [
             result
             for series in all_series if series.setting_id in settings
@@ -123,28 +132,52 @@ def write_outputs(
     for kind in figures:
         names = _label_names(all_series, datasets)
         for suffix, figure in draw_figures(kind, all_series, label_names=names):
-            svg = save_figure(figure, out / "figures" / slug(kind, suffix))
-            exhibits.append(Exhibit(_figure_title(kind, suffix), figure_svg=svg))
+            path = f"{FIGURES}/{slug(kind, suffix)}"
+            svg = save_figure(figure, out / path)
+            exhibits.append(Exhibit(_figure_title(kind, suffix), figure_svg=svg, figure_path=path))
     sections, pages = [], RunPages(pictures)
     taken: set[str] = set()
     for series in all_series:
-        name = f"{series.dataset}-{series.method}-{series.bits}"
+        name = slug(series.dataset, series.method, str(series.bits))
         name = f"{name}-{series.setting_id[:8]}" if name in taken else name
         taken.add(name)
-        figure_svg = save_figure(share_figure(series), out / "figures" / name)
+        path = f"{FIGURES}/{name}"
+        figure_svg = save_figure(share_figure(series), out / path)
         dataset = data_of(series, datasets)
-        sections.append(Section(series=series, figure_svg=figure_svg, results=series.results))
+        sections.append(
+            Section(series=series, figure_svg=figure_svg, figure_path=path, results=series.results)
+        )
         for result in series.results:
             pages.add(result, store.folder(result.specification), dataset, series.variant)
     findings = find(all_series)
     if findings:
         write_text(out / "findings.md", findings_markdown(findings))
     of_paper = any(is_of_paper(name, experiment) for name, (experiment, _) in exhibited.items())
-    report = render_report(title, sections, exhibits, pages, findings if of_paper else ())
-    write_text(out / "report.html", report)
+    findings = findings if of_paper else []
+    write_text(out / "report.html", render_report(title, sections, exhibits, pages, findings))
+    write_text(out / DOCUMENT, _document(title, sections, exhibits, findings))
     write_text(out / "summary.csv", summary_csv(all_series))
     write_text(out / "runs.csv", runs_csv(results))
     return Written(all_series, tables, pages.notes)
+
+
+def _document(
+    title: str,
+    sections: Sequence[Section],
+    exhibits: Sequence[Exhibit],
+    findings: Sequence[FindingRow],
+) -> str:
+    """The tables and figures of the report for LaTeX; the numbers of all runs where they have no table."""
+    tables = [exhibit.table for exhibit in exhibits if exhibit.table is not None]
+    figures = [LatexFigure(one.figure_path, one.title) for one in exhibits if one.figure_path]
+    figures += [LatexFigure(one.figure_path, one.caption) for one in sections if one.has_figure]
+    return latex_document(
+        title,
+        facts([result for section in sections for result in section.results]),
+        tables or [conditions_table("conditions", title, [section.series for section in sections])],
+        figures,
+        findings,
+    )
 
 
 def rewrite_outputs(
@@ -340,6 +373,8 @@ def _figure_exhibits(
         except UserError:  # later runs may make it possible
             continue
         for suffix, figure in figures:
-            svg = save_figure(figure, out / "figures" / slug(name, "" if alone else kind, suffix))
+            path = f"{FIGURES}/{slug(name, '' if alone else kind, suffix)}"
+            svg = save_figure(figure, out / path)
             title = _head(name, experiment, FIGURE_TITLES[kind], heads, several=len(kinds) > 1)
-            yield Exhibit(f"{title} ({suffix})" if suffix else title, figure_svg=svg)
+            title = f"{title} ({suffix})" if suffix else title
+            yield Exhibit(title, figure_svg=svg, figure_path=path)

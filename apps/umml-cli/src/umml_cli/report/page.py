@@ -55,11 +55,13 @@ class Exhibit:
         title: heading.
         table: the table, or None.
         figure_svg: the figure as SVG text, or None.
+        figure_path: of the figure's files, from the output folder on and without their suffixes.
     """
 
     title: str
     table: PaperTable | None = None
     figure_svg: str | None = None
+    figure_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,24 @@ class Section:
     Args:
         series: the numbers.
         figure_svg: the figure as SVG text.
+        figure_path: of the figure's files, as for exhibits.
         results: the runs behind the numbers.
     """
 
     series: Series
     figure_svg: str
+    figure_path: str
     results: Sequence[RunResult]
+
+    @property
+    def has_figure(self) -> bool:
+        """Whether there is more than one share of unpaired samples to draw."""
+        return any(cell.percent for cell in self.series.cells)
+
+    @property
+    def caption(self) -> str:
+        """What the figure shows."""
+        return f"mAP against affected training pairs: {self.series.title}"
 
 
 def render_report(
@@ -150,10 +164,10 @@ def _lead(
 
 
 def _figure(section: Section) -> str:
-    """The figure of a series that has more than one share of unpaired samples to draw, else ""."""
-    if not any(cell.percent for cell in section.series.cells):
+    """The figure of a series that has one, else ""."""
+    if not section.has_figure:
         return ""
-    return inline_svg(section.figure_svg, f"mAP against affected training pairs: {section.series.title}")
+    return inline_svg(section.figure_svg, section.caption)
 
 
 def _height(svg: str) -> float:

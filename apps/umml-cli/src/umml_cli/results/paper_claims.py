@@ -39,7 +39,7 @@ class Evidence:
     def __str__(self) -> str:
         said = f"{self.shown} of {self.of}"
         if self.not_significant is not None:
-            said += f"; {self.opposite} the other way, {self.not_significant} not significant"
+            said += f"; opposite direction in {self.opposite}, not significant in {self.not_significant}"
         return f"{said} ({', '.join(self.numbers)})" if self.numbers else said
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from umml_cli.report.paper_tables.best import best_tables
-from umml_cli.report.paper_tables.cells import cells_tables
+from umml_cli.report.paper_tables.cells import cells_tables, conditions_table
 from umml_cli.report.paper_tables.classes import class_tables
 from umml_cli.report.paper_tables.completion import completion_tables
 from umml_cli.report.paper_tables.leaderboard import leaderboard_tables
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from umml_cli.grid.experiment import Experiment, TableKind
     from umml_cli.report.paper_tables.table import PaperTable
     from umml_cli.results.series import Series
+
+__all__ = ["KINDS", "cells_tables_of", "conditions_table", "paper_tables"]
 
 KINDS: Mapping[TableKind, Callable[[Exhibited], list[PaperTable]]] = {
     "cells": cells_tables,

@@ -34,16 +34,30 @@ from umml_cli.runs.cells import Cell
 from umml_cli.terms import TASK_TITLES, TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from umml_cli.results.series import Series
 
 
 def cells_tables(exhibited: Exhibited) -> list[PaperTable]:
     """Return the one table of this kind."""
-    name, experiment, shown = exhibited.name, exhibited.experiment, exhibited.shown
+    experiment = exhibited.experiment
+    return [conditions_table(exhibited.name, experiment.title, exhibited.shown, experiment.grid())]
+
+
+def conditions_table(
+    name: str, title: str, shown: Sequence[Series], cells: Sequence[Cell] | None = None
+) -> PaperTable:
+    """Return a table with a column for each data set and cell.
+
+    Args:
+        name: of its files.
+        title: above it.
+        shown: the numbers.
+        cells: in order; None: all that were run.
+    """
     datasets = list(dict.fromkeys(series.dataset for series in shown))
-    cells = experiment.grid()
+    cells = cells or list(dict.fromkeys(cell for series in shown for cell in series.cells))
     by_key = {(series.dataset, line_of(series)): series for series in shown}
     rows: list[Row] = []
     for task in TASKS:
@@ -78,7 +92,7 @@ def cells_tables(exhibited: Exhibited) -> list[PaperTable]:
         *database_remarks(shown),
         *published_remark(rows),
     )
-    return [PaperTable(name, experiment.title, ("task", "method"), columns, tuple(rows), remarks=remarks)]
+    return PaperTable(name, title, ("task", "method"), columns, tuple(rows), remarks=remarks)
 
 
 def _published(series: Series) -> Mapping[tuple[Cell, str], float]:

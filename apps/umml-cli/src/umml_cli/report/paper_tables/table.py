@@ -127,7 +127,9 @@ def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
     """Say what the numbers are, and what the published ones are or why there are none."""
     seeds = sorted({score.seeds for series in shown for score in series.scores.values()})
     if seeds[-1] > 1:
-        counted = f"mean over {' or '.join(map(str, seeds))} seeds ± {SPREAD_TITLES[shown[0].spread]}"
+        *fewer, most = map(str, seeds)
+        number = f"{', '.join(fewer)} or {most}" if fewer else most
+        counted = f"mean over {number} seeds ± {SPREAD_TITLES[shown[0].spread]}"
     else:
         counted = "1 seed"
     said = [f"mAP: {SELECTION_TITLES[shown[0].selection]}; {counted}."]
