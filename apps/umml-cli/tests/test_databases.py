@@ -161,7 +161,7 @@ def test_table_8_trains_the_methods_for_such_data_with_both_databases(data):
     table = (out / "tables" / "table8.md").read_text()
     for said in (
         "| AMSH (encoded database) |", "| AMSH (learned database) |", "no program of them is public",
-        "from the ranked items' own labels", "50 of 100 ranked images have learned codes",
+        "from the ranked items' own labels", "50 of 100 images",
     ):  # fmt: skip
         assert said in table
     assert "AMSH (encoded database) + UMML" not in table

@@ -30,7 +30,7 @@ def experiment(**changes):
 
 
 def add_run(store, method, value, *, seed=0, bits=16, cell="paired", percent=0, seconds=1.0):
-    options = {"database": "learned"} if method == "amsh-learned" else {}
+    options = {"database": "learned"} if method.endswith("-learned") else {}
     spec = RunSpecification(
         dataset="emoji", data_digest="0", method=method.removesuffix("-learned"), method_version="1",
         bits=bits, epochs=1, batch_size=8, options=options, cell=Cell.of(cell, percent), seed=seed,
@@ -68,15 +68,9 @@ def row_of(table, method):
 def test_a_table_for_each_code_length_with_the_best_in_bold_and_who_is_level_with_it(grid):
     store, results = grid
     tables = paper_tables("board", experiment(), collect(results, store=store), label_names={})
-    assert [table.name for table in tables] == ["board-emoji-16", "board-emoji-32"]
+    assert [table.name for table in tables] == ["board-emoji-16", "board-emoji-16-learned", "board-emoji-32"]
     table = tables[0]
-    assert [row.labels[0] for row in table.rows] == [
-        "DADH",
-        "JDSH",
-        "DCMH",
-        "AMSH (learned database)",
-        "UCCH",
-    ]
+    assert [row.labels[0] for row in table.rows] == ["DADH", "JDSH", "DCMH", "UCCH"]
     dadh, row = row_of(table, "DADH")
     assert row.labels == ("DADH", "yes", "no")
     assert dadh["image → text paired"].bold
@@ -91,12 +85,31 @@ def test_a_table_for_each_code_length_with_the_best_in_bold_and_who_is_level_wit
     assert row.labels[2].startswith("yes (")
     assert dcmh["image → text paired"].text.endswith(" (2)")
     assert NOT_SIGNIFICANT not in dcmh["image → text paired"].text
-    amsh, row = row_of(table, "AMSH")
+    assert all(entry.text == "" for entry in row_of(table, "UCCH")[1].entries)
+    learned = tables[1]
+    assert learned.title == "Board: emoji, 16 bits, learned database"
+    amsh, row = row_of(learned, "AMSH")
     assert row.labels[1] == "yes, the ranked items' too"
     assert amsh["text → image UIT 60%"].text.endswith(" (1)")
     assert not amsh["text → image UIT 60%"].bold  # alone in its column
-    assert all(entry.text == "" for entry in row_of(table, "UCCH")[1].entries)
-    assert not any(entry.bold for row in tables[1].rows for entry in row.entries)
+    assert len(learned.rows) == 1
+    assert any("compared among themselves alone" in remark for remark in learned.remarks)
+    assert not any(entry.bold for row in tables[2].rows for entry in row.entries)
+
+
+def test_a_learned_database_neither_takes_the_bold_nor_makes_the_others_level(grid):
+    store, results = grid
+    results += [add_run(store, "amsh-learned", 0.9, seed=seed) for seed in range(3)]
+    results += [add_run(store, "mtfh-learned", 0.9 - 0.0002, seed=seed) for seed in range(3)]
+    board = experiment(methods={"dadh": {}, "jdsh": {}, "amsh-learned": {}, "mtfh-learned": {}})
+    encoded, learned, _ = paper_tables("board", board, collect(results, store=store), label_names={})
+    column = "image → text paired"
+    assert row_of(encoded, "DADH")[0][column].bold
+    assert row_of(encoded, "JDSH")[0][column].text.endswith(NOT_SIGNIFICANT)
+    assert row_of(learned, "AMSH")[0][column].bold
+    assert row_of(learned, "MTFH")[0][column].text.endswith(NOT_SIGNIFICANT)
+    assert [row.labels[0].split()[0] for row in learned.rows] == ["AMSH", "MTFH"]  # the order of the remark
+    assert "Sorted by the mean of both tasks under the first condition, paired;" in " ".join(learned.remarks)
 
 
 def save_grid(folder, results, board, n_planned=0):
@@ -120,11 +133,38 @@ def test_one_command_makes_the_page_of_an_unfinished_grid_and_leaves_the_folder_
     assert "12 of 16 runs" in done.output
     assert sorted(path for path in tmp_path.rglob("*")) == before
     text = page.read_text(encoding="utf-8")
-    assert "12 of 16 runs were complete" in text
     assert "## Board: emoji, 16 bits" in text
     assert "| AMSH (learned database) | yes, the ranked items' too | no |  |" in text
+    assert "4 methods beside each other on 1 data set at 2 code lengths" in text
+    assert "- runs: 12 of 16 complete" in text
+    assert "- random seeds: 0, 1 and 2" in text
+    assert "- data: emoji (digest 0, 0 training rows)" in text
     assert " ours " not in text
     assert text.count("Sorted by") == 1
+
+
+def test_code_lengths_that_were_run_as_grids_of_their_own_share_a_page(grid, tmp_path):
+    _, results = grid
+    by_bits = {bits: [one for one in results if one.specification.bits == bits] for bits in (16, 32)}
+    Reproduction(
+        experiments={f"board{bits}": experiment(table="cells", bits=[bits]) for bits in by_bits}
+        | {"again": experiment(bits=[16], methods={"dadh": {}})},
+        locations={"emoji": "emoji"},
+        specifications=tuple(result.specification for result in results),
+        settings={
+            f"board{bits}": tuple({one.specification.setting_id for one in own})
+            for bits, own in by_bits.items()
+        }
+        | {"again": (results[0].specification.setting_id,)},
+    ).save(tmp_path)
+    write_leaderboard(tmp_path, tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    headings = [line for line in text.splitlines() if line.startswith("## Board")]
+    assert headings == [
+        "## Board: emoji, 16 bits",
+        "## Board: emoji, 16 bits, learned database",
+        "## Board: emoji, 32 bits",
+    ]
 
 
 def test_a_folder_without_a_complete_run_or_grid_is_refused(grid, tmp_path):
@@ -156,9 +196,9 @@ def test_the_csv_has_a_line_for_each_method(grid, tmp_path):
     from umml_cli.report.table_formats import to_csv
 
     store, results = grid
-    table, _ = paper_tables("board", experiment(), collect(results, store=store), label_names={})
+    table, *_ = paper_tables("board", experiment(), collect(results, store=store), label_names={})
     lines = list(csv.reader(to_csv(table).splitlines()))
-    assert len(lines) == 1 + 5
+    assert len(lines) == 1 + 4
     assert {len(line) for line in lines} == {3 + 1 + 4 + 1}
 
 

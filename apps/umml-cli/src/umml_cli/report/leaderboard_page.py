@@ -10,6 +10,7 @@ from umml_cli.grid.reproduction import Reproduction
 from umml_cli.report.paper_tables.leaderboard import leaderboard_tables
 from umml_cli.report.paper_tables.table import Exhibited
 from umml_cli.report.table_formats import to_markdown
+from umml_cli.results.facts import facts
 from umml_cli.results.series import collect
 from umml_cli.runs.files import write_text
 from umml_cli.runs.store import RUNS, RunStore
@@ -45,21 +46,35 @@ def write_leaderboard(folder: Path, to: Path, selection: Selection | None = None
         raise UserError(f"No run of {folder} is complete yet; there is nothing to compare.")
     shown_epoch = selection or reproduction.selection
     tables: list[PaperTable] = []
-    for name, experiment in reproduction.experiments.items():
-        own = _own_results(results, experiment, reproduction.settings[name])
+    for name, experiment, settings in _alike(reproduction):
+        own = [
+            result for result in results
+            if result.specification.setting_id in settings and experiment.plans(result.specification)
+        ]  # fmt: skip
         shown = experiment.shown(collect(own, selection=shown_epoch, spread=reproduction.spread, store=store))
         tables += leaderboard_tables(Exhibited(name, experiment, _in_order(shown, experiment), {}))
-    write_text(to, _page(tables, n_complete=len(results), n_runs=len(reproduction.specifications)))
+    write_text(to, _page(tables, reproduction, results))
     return len(results), len(reproduction.specifications)
 
 
-def _own_results(
-    results: list[RunResult], experiment: Experiment, settings: tuple[str, ...]
-) -> list[RunResult]:
-    return [
-        result for result in results
-        if result.specification.setting_id in settings and experiment.plans(result.specification)
-    ]  # fmt: skip
+def _alike(reproduction: Reproduction) -> list[tuple[str, Experiment, set[str]]]:
+    """Experiments with their settings; one of those that differ in methods, data and code lengths alone."""
+    found: dict[str, tuple[str, Experiment, set[str]]] = {}
+    for name, experiment in reproduction.experiments.items():
+        settings = set(reproduction.settings[name])
+        key = experiment.model_dump_json(exclude={"methods", "data", "bits", "table", "figure"})
+        if key in found:
+            first, other, known = found[key]
+            experiment = other.model_copy(  # noqa: PLW2901
+                update={
+                    "methods": {**other.methods, **experiment.methods},
+                    "data": tuple(dict.fromkeys([*other.data, *experiment.data])),
+                    "bits": (*other.bits, *experiment.bits) if other.bits and experiment.bits else (),
+                }
+            )
+            name, settings = first, known | settings  # noqa: PLW2901
+        found[key] = (name, experiment, settings)
+    return list(found.values())
 
 
 def _in_order(shown: list[Series], experiment: Experiment) -> list[Series]:
@@ -68,13 +83,31 @@ def _in_order(shown: list[Series], experiment: Experiment) -> list[Series]:
     return sorted(shown, key=lambda series: order.get(series.dataset, len(order)))
 
 
-def _page(tables: list[PaperTable], *, n_complete: int, n_runs: int) -> str:
+def _page(tables: list[PaperTable], reproduction: Reproduction, results: list[RunResult]) -> str:
     remarks = dict.fromkeys(remark for table in tables for remark in table.remarks)
-    state = "" if n_complete == n_runs else f" {n_complete:,} of {n_runs:,} runs were complete."
-    how = "Every method on the same rows, by the same measure; written by `umml report FOLDER --leaderboard`."
+    specs = [result.specification for result in results]
+    methods, data, lengths = (
+        {getattr(spec, name) for spec in specs} for name in ("method", "dataset", "bits")
+    )
+    introduction = (
+        f"{_counted(len(methods), 'method')} beside each other on {_counted(len(data), 'data set')} at "
+        f"{_counted(len(lengths), 'code length')}, on the same rows and by the same measure. Written by "
+        "`umml report FOLDER --leaderboard PAGE`; every number on this page is read from the runs."
+    )
+    known = facts(results, n_planned=len(reproduction.specifications))
+    presets = {
+        choice.preset or "default"
+        for experiment in reproduction.experiments.values() for choice in experiment.methods.values()
+    }  # fmt: skip
+    known["presets"] = ", ".join(sorted(presets))
     parts = [
-        f"# Leaderboard\n\n{how}{state}\n",
+        f"# Leaderboard\n\n{introduction}\n",
+        "".join(f"- {title}: {text}\n" for title, text in known.items()),
         *(to_markdown(replace(table, remarks=())) for table in tables),
         "## How to read the tables\n\n" + "".join(f"- {remark}\n" for remark in remarks),
     ]
     return "\n".join(parts)
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"

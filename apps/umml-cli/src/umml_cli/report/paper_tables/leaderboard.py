@@ -1,4 +1,7 @@
-"""Every method beside the others on one data set at one code length, with who is significantly behind."""
+"""Every method beside the others on one data set at one code length, with who is significantly behind.
+
+Methods that rank codes learned from the ranked items' own labels stand in a table of their own.
+"""
 
 from __future__ import annotations
 
@@ -40,25 +43,43 @@ COLUMNS = ("method", "learns from labels", _FROZEN)
 REMARKS = (
     "Empty: not run yet; (n): n of these seeds are there.",
     "Bold: the best of a column; n.s.: not significantly behind it, the 95% CI includes zero.",
-    "Sorted by the mean of both tasks under the first way of training that was run.",
     "Training, s: median over seeds of the paired training, beside whatever else the machine did.",
     "Frozen features: the published numbers come from a network that is trained further.",
 )
 
 
+LEARNED_REMARK = (
+    "Methods with a learned database stand in tables of their own and are compared among themselves alone; a "
+    "learned database exists only where training items are ranked."
+)
+
+
 def leaderboard_tables(exhibited: Exhibited) -> list[PaperTable]:
-    """Return a table for each data set and code length that has a run; methods without one stay empty."""
+    """Return a table for each data set and code length that has a run; methods without one stay empty.
+
+    Methods that rank learned codes follow in a second one.
+    """
     shown = exhibited.shown
     datasets = dict.fromkeys(series.dataset for series in shown)
     lengths = sorted({series.bits for series in shown})
     return [
-        _table(exhibited, dataset, bits, own)
-        for dataset, bits in product(datasets, lengths)
-        if (own := [series for series in shown if (series.dataset, series.bits) == (dataset, bits)])
-    ]
+        _table(exhibited, dataset, bits, own, learned=learned)
+        for dataset, bits, learned in product(datasets, lengths, (False, True))
+        if (own := [
+            series for series in shown
+            if (series.dataset, series.bits, _is_learned(series.method)) == (dataset, bits, learned)
+        ])
+    ]  # fmt: skip
 
 
-def _table(exhibited: Exhibited, dataset: str, bits: int, shown: Sequence[Series]) -> PaperTable:
+def _is_learned(label: str) -> bool:
+    """Whether a method ranks codes that training made from the ranked items' own labels."""
+    return split_label(label)[1] == "learned"
+
+
+def _table(
+    exhibited: Exhibited, dataset: str, bits: int, shown: Sequence[Series], *, learned: bool
+) -> PaperTable:
     experiment = exhibited.experiment
     cells = experiment.grid()
     columns = {key: _Column(*key, shown) for key in product(TASKS, cells)}
@@ -74,11 +95,12 @@ def _table(exhibited: Exhibited, dataset: str, bits: int, shown: Sequence[Series
     rows += [
         Row((_title(label), *_marks(label)), "ours", tuple(Entry("") for _ in range(len(columns) + 1)), label)
         for label in _without_run(experiment, shown)
+        if _is_learned(label) == learned
     ]
     titles = ((TASK_TITLES[task], cell.title) for task, cell in columns)
     return PaperTable(
-        f"{exhibited.name}-{dataset}-{bits}",
-        f"{experiment.title}: {dataset}, {bits} bits",
+        f"{exhibited.name}-{dataset}-{bits}" + "-learned" * learned,
+        f"{experiment.title}: {dataset}, {bits} bits" + ", learned database" * learned,
         COLUMNS,
         (*titles, ("", "training, s")),
         tuple(rows),
@@ -159,7 +181,7 @@ def _marks(label: str) -> tuple[str, str]:
     if spec is None:
         return "not installed", "not installed"
     learns = "yes" if spec.supervised else "no"
-    if split_label(label)[1] == "learned":
+    if _is_learned(label):
         learns = "yes, the ranked items' too"
     return learns, "no" if spec.fine_tuned is None else f"yes ({spec.fine_tuned} published)"
 
@@ -182,8 +204,12 @@ def _without_run(experiment: Experiment, shown: Sequence[Series]) -> Iterator[st
 def _remarks(exhibited: Exhibited, shown: Sequence[Series]) -> tuple[str, ...]:
     seeds = exhibited.experiment.seeds
     over = f"mean over {seeds} seeds ± {SPREAD_TITLES[shown[0].spread]}" if seeds > 1 else "1 seed"
+    first, *later = exhibited.experiment.grid()
+    without = "; methods without it follow, by the next column that they have" if later else ""
     return (
         f"mAP: {SELECTION_TITLES[shown[0].selection]}; {over}.",
+        f"Sorted by the mean of both tasks under the first condition, {first.title}{without}.",
         *REMARKS,
+        *([LEARNED_REMARK] if any(_is_learned(label) for label in exhibited.experiment.methods) else ()),
         *database_remarks(shown),
     )

@@ -153,19 +153,28 @@ def database_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
     """Say what an encoded and a learned database are, and where a learned one holds encoded codes too."""
     if not any(split_label(series.method)[1] for series in shown):
         return ()
-    said = {}
+    partly: dict[str, dict[str, None]] = {}  # method and data set to what is said of its cells, in order
     for series in shown:
         for result in series.results:
-            for side, counts in (result.database or {}).items():
-                learned, ranked = counts.get("learned", 0), sum(counts.values())
-                if learned < ranked:
-                    cell = result.specification.cell.title
-                    said[series.method, series.dataset, cell, side] = (
-                        f"{series.method_title} on {series.dataset}, {cell}: {learned} of {ranked} "
-                        f"ranked {side}s have learned codes, the others were no training items and "
-                        "are encoded."
-                    )
-    return (DATABASE_REMARK, *said.values())
+            counts = (result.database or {}).items()
+            learned = [
+                f"{one.get('learned', 0)} of {sum(one.values())} {side}s"
+                for side, one in counts if one.get("learned", 0) < sum(one.values())
+            ]  # fmt: skip
+            if learned:
+                said = f"{result.specification.cell.title} {' and '.join(learned)}"
+                partly.setdefault(f"{series.method_title} on {series.dataset}", {})[said] = None
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for where, cells in partly.items():
+        alike.setdefault(tuple(cells), []).append(where)
+    return (
+        DATABASE_REMARK,
+        *(
+            f"{', '.join(where)}: some of the ranked items have learned codes, {'; '.join(cells)}; the "
+            "others were no training items and are encoded."
+            for cells, where in alike.items()
+        ),
+    )
 
 
 def difference_entry(score: Score | None, published: float | None) -> Entry:
