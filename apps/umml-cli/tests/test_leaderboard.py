@@ -140,6 +140,9 @@ def test_one_command_makes_the_page_of_an_unfinished_grid_and_leaves_the_folder_
     assert "- random seeds: 0, 1 and 2" in text
     assert "- data: emoji (digest 0, 0 training rows)" in text
     assert " ours " not in text
+    assert "± standard deviation" in text
+    CliRunner().invoke(app, ["report", str(tmp_path), "--spread", "interval", "--leaderboard", str(page)])
+    assert "± 95% CI (Student's t)" in page.read_text(encoding="utf-8")
     assert text.count("Sorted by") == 1
 
 

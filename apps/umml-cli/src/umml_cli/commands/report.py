@@ -76,7 +76,7 @@ def report(
     if leaderboard is not None:
         if pdf:
             raise UserError("--leaderboard writes one page and nothing else; give --pdf without it.")
-        n_complete, n_runs = write_leaderboard(folder, leaderboard, selection)
+        n_complete, n_runs = write_leaderboard(folder, leaderboard, selection, spread)
         console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)
         return
     shown = {"selection": selection, "spread": spread, "latex_width": latex_width}

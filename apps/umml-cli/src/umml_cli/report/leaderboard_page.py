@@ -22,16 +22,19 @@ if TYPE_CHECKING:
     from umml_cli.report.paper_tables.table import PaperTable
     from umml_cli.results.series import Series
     from umml_cli.runs.store import RunResult
-    from umml_cli.terms import Selection
+    from umml_cli.terms import Selection, Spread
 
 
-def write_leaderboard(folder: Path, to: Path, selection: Selection | None = None) -> tuple[int, int]:
+def write_leaderboard(
+    folder: Path, to: Path, selection: Selection | None = None, spread: Spread | None = None
+) -> tuple[int, int]:
     """Write the leaderboards of all experiments of a folder as one Markdown page; the folder stays as it is.
 
     Args:
         folder: of `umml reproduce`; its grid need not be complete.
         to: the page.
         selection: which epoch to show; None: as the folder does.
+        spread: what stands behind ±; None: as the folder does.
 
     Returns:
         Runs that are complete, and runs of the grid.
@@ -44,14 +47,14 @@ def write_leaderboard(folder: Path, to: Path, selection: Selection | None = None
     results = list(store.results(reproduction.specifications))
     if not results:
         raise UserError(f"No run of {folder} is complete yet; there is nothing to compare.")
-    shown_epoch = selection or reproduction.selection
+    shown_epoch, shown_spread = selection or reproduction.selection, spread or reproduction.spread
     tables: list[PaperTable] = []
     for name, experiment, settings in _alike(reproduction):
         own = [
             result for result in results
             if result.specification.setting_id in settings and experiment.plans(result.specification)
         ]  # fmt: skip
-        shown = experiment.shown(collect(own, selection=shown_epoch, spread=reproduction.spread, store=store))
+        shown = experiment.shown(collect(own, selection=shown_epoch, spread=shown_spread, store=store))
         tables += leaderboard_tables(Exhibited(name, experiment, _in_order(shown, experiment), {}))
     write_text(to, _page(tables, reproduction, results))
     return len(results), len(reproduction.specifications)
