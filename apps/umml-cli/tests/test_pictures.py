@@ -7,6 +7,8 @@ import zipfile
 import pytest
 from cmh_search import CodeIndex
 from PIL import Image
+from typer.testing import CliRunner
+from umml_cli.main import app
 from umml_cli.search.collection import _build
 from umml_cli.search.pictures import Pictures
 
@@ -72,3 +74,24 @@ def test_a_collection_of_pictures_in_a_zip_file_names_them_as_the_archive_does(a
     assert [str(file) for file in raw.files] == list(raw.ids)
     assert "sea/boat.png" in raw.ids
     assert raw.files[raw.ids.index("sea/boat.png")].read_bytes() == png("red")
+
+
+def test_texts_beside_pictures_are_their_texts(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("1", "2"):
+        (folder / f"{name}.png").write_bytes(png("red"))
+    (folder / "1.txt").write_text("a red boat")
+    raw = _build(folder)
+    assert dict(zip(raw.ids, raw.captions, strict=True)) == {"1.png": "a red boat", "2.png": ""}
+
+
+def test_a_picture_whose_name_breaks_the_line_is_refused(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a\nb.png").write_bytes(png("red"))
+    done = CliRunner().invoke(
+        app, ["features", str(folder), str(tmp_path / "x.npy"), "--image-encoder", "tiny-aligned"]
+    )
+    assert "holds a line break; rename it" in str(done.exception)
+    assert not (tmp_path / "x.npy").exists()

@@ -182,11 +182,16 @@ def _table(source: Path, out: Path, image: str | None, text: str | None, chosen:
         paths = sorted(str(path) for path in source.rglob("*") if path.suffix.lower() in PICTURES)
         if not paths:
             raise UserError(f"{source} holds no pictures ({', '.join(PICTURES)}).")
+        names = [Path(path).relative_to(source).as_posix() for path in paths]
+        if broken := [name for name in names if len(name.splitlines()) > 1]:
+            raise UserError(
+                f"The names of pictures are written a line each, but {broken[0]!r} holds a line break; "
+                "rename it."
+            )
         encoder = encoders.load(image, "image")
         encoded = encoder.encode_images(
             paths, out=out, threads=encoders.threads, progress=show_progress("images")
         )
-        names = [Path(path).relative_to(source).as_posix() for path in paths]
         out.with_suffix(".ids.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
         report_skipped("images", encoded, _say)
     else:

@@ -16,7 +16,7 @@ from umml_cli.errors import UserError
 from umml_cli.inputs.picture_files import check_pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cmh_data import BuiltData, DrawnSplit, PairedDataset
     from cmh_train import Model
@@ -279,7 +279,7 @@ def _build(source: Path) -> _Raw:
     import cmh_data  # noqa: PLC0415 - only where data are read
 
     names = _names(source)
-    if any(name.lower().endswith(TABLES) for name in names):
+    if any(name.lower().endswith(TABLES) for name in names) or _has_side_texts(names):
         built: BuiltData = cmh_data.build_folder(source, least_count=1)
         files = built.pictures() if any(built.image_names) else (None,) * len(built)
         return _Raw(
@@ -302,6 +302,13 @@ def _build(source: Path) -> _Raw:
         label=np.zeros((len(pictures), 0), np.uint8),
         label_names=(),
     )
+
+
+def _has_side_texts(names: Iterable[str]) -> bool:
+    """Whether a picture has a text file of its name beside it."""
+    names = list(names)
+    texts = {name[: -len(".txt")] for name in names if name.lower().endswith(".txt")}
+    return any(name.rpartition(".")[0] in texts for name in names if name.lower().endswith(PICTURES))
 
 
 @dataclass(frozen=True)
