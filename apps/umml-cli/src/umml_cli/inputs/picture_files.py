@@ -21,10 +21,13 @@ _LARGEST = 256 << 20  # bytes of a picture in a zip file
 
 @dataclass(frozen=True)
 class PictureInZip:
-    """A picture in a zip file, read when it is needed."""
+    """A picture in a zip file, read when it is needed; its text is its path there."""
 
     archive: zipfile.ZipFile = field(compare=False, repr=False)
     name: str
+
+    def __str__(self) -> str:
+        return self.name
 
     def read_bytes(self) -> bytes:
         """Return the picture file's bytes."""

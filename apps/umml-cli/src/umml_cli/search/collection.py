@@ -13,7 +13,7 @@ import numpy as np
 from cmh_train import block_rows, encode_rows
 
 from umml_cli.errors import UserError
-from umml_cli.inputs.picture_files import check_pictures
+from umml_cli.inputs.picture_files import PictureInZip, check_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -294,7 +294,7 @@ def _build(source: Path) -> _Raw:
         found: tuple[Any, ...] = tuple(_File(source, name) for name in pictures)
     else:
         archive = zipfile.ZipFile(source)
-        found = tuple(_Member(archive, name) for name in pictures)
+        found = tuple(PictureInZip(archive, name) for name in pictures)
     return _Raw(
         ids=tuple(pictures),
         files=found,
@@ -323,20 +323,6 @@ class _File:
 
     def read_bytes(self) -> bytes:
         return (self.folder / self.name).read_bytes()
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A picture in a zip file; its text is its path there."""
-
-    archive: zipfile.ZipFile
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-    def read_bytes(self) -> bytes:
-        return self.archive.read(self.name)
 
 
 def _holds_pictures(path: Path) -> bool:

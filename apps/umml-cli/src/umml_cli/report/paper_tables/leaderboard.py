@@ -17,6 +17,7 @@ from umml_cli.report.paper_tables.table import (
     Row,
     competition,
     database_remarks,
+    is_learned,
 )
 from umml_cli.results.intervals import difference_interval
 from umml_cli.terms import (
@@ -67,14 +68,9 @@ def leaderboard_tables(exhibited: Exhibited) -> list[PaperTable]:
         for dataset, bits, learned in product(datasets, lengths, (False, True))
         if (own := [
             series for series in shown
-            if (series.dataset, series.bits, _is_learned(series.method)) == (dataset, bits, learned)
+            if (series.dataset, series.bits, is_learned(series.method)) == (dataset, bits, learned)
         ])
     ]  # fmt: skip
-
-
-def _is_learned(label: str) -> bool:
-    """Whether a method ranks codes that training made from the ranked items' own labels."""
-    return split_label(label)[1] == "learned"
 
 
 def _table(
@@ -95,7 +91,7 @@ def _table(
     rows += [
         Row((_title(label), *_marks(label)), "ours", tuple(Entry("") for _ in range(len(columns) + 1)), label)
         for label in _without_run(experiment, shown)
-        if _is_learned(label) == learned
+        if is_learned(label) == learned
     ]
     titles = ((TASK_TITLES[task], cell.title) for task, cell in columns)
     return PaperTable(
@@ -181,7 +177,7 @@ def _marks(label: str) -> tuple[str, str]:
     if spec is None:
         return "not installed", "not installed"
     learns = "yes" if spec.supervised else "no"
-    if _is_learned(label):
+    if is_learned(label):
         learns = "yes, the ranked items' too"
     return learns, "no" if spec.fine_tuned is None else f"yes ({spec.fine_tuned} published)"
 
@@ -210,6 +206,6 @@ def _remarks(exhibited: Exhibited, shown: Sequence[Series]) -> tuple[str, ...]:
         f"mAP: {SELECTION_TITLES[shown[0].selection]}; {over}.",
         f"Sorted by the mean of both tasks under the first condition, {first.title}{without}.",
         *REMARKS,
-        *([LEARNED_REMARK] if any(_is_learned(label) for label in exhibited.experiment.methods) else ()),
+        *([LEARNED_REMARK] if any(is_learned(label) for label in exhibited.experiment.methods) else ()),
         *database_remarks(shown),
     )

@@ -241,8 +241,12 @@ def competition(series: Series, cell: Cell) -> tuple[Any, ...] | None:
     if not cell.trained:
         return None
     data = {(one.specification.data_digest, one.specification.validation) for one in series.results}
-    learned = split_label(series.method)[1] == "learned"
-    return (series.dataset, tuple(sorted(data)), series.bits, cell, learned)
+    return (series.dataset, tuple(sorted(data)), series.bits, cell, is_learned(series.method))
+
+
+def is_learned(label: str) -> bool:
+    """Whether a method ranks codes that training made from the ranked items' own labels."""
+    return split_label(label)[1] == "learned"
 
 
 def best_values(values: Iterable[tuple[tuple[Any, ...] | None, float]]) -> dict[tuple[Any, ...], float]:
