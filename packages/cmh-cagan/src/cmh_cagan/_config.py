@@ -86,7 +86,7 @@ class CAGANConfig(TwoNetworkConfig):
     missing: Literal["zero-filled", "left-out"] = Field(
         default="zero-filled",
         description="a missing image or text is a sample of zeros (what the program does with such data), or "
-        "takes no part in similarities and losses (ours)",
+        "takes no part in similarities and losses unless another row completes it (ours)",
     )
 
 

@@ -125,11 +125,9 @@ class CAGAN(SharpenedMethod):
         left_out = known is not None
         image_codes = self._code(self.image_net(image))
         text_codes = self._code(self.text_net(batch.text))
-        image_graph_codes = self._code(
-            self.image_graph(image, target, batch.image_present if left_out else None)
-        )
+        image_graph_codes = self._code(self.image_graph(image, target, batch.has_image if left_out else None))
         text_graph_codes = self._code(
-            self.text_graph(batch.text, target, batch.text_present if left_out else None)
+            self.text_graph(batch.text, target, batch.has_text if left_out else None)
         )
         with full_precision(image):
             losses = similarity_losses(
@@ -140,8 +138,8 @@ class CAGAN(SharpenedMethod):
                 target,
                 text_graph_code=self.config.text_graph_code,
                 known=known,
-                image_present=batch.image_present,
-                text_present=batch.text_present,
+                image_present=batch.has_image,
+                text_present=batch.has_text,
             )
             total = total_loss(
                 losses,
@@ -165,9 +163,7 @@ class CAGAN(SharpenedMethod):
             "similarity_enhancement": config.similarity_enhancement,
         }
         if config.missing == "left-out":
-            return joint_similarity_of_present(
-                image, batch.text, batch.image_present, batch.text_present, **options
-            )
+            return joint_similarity_of_present(image, batch.text, batch.has_image, batch.has_text, **options)
         return joint_similarity(image, batch.text, **options), None
 
 

@@ -105,7 +105,7 @@ class CFRHConfig(TwoNetworkConfig):
     missing: Literal["zero-filled", "left-out"] = Field(
         default="zero-filled",
         description="a missing image or text is a sample of zeros, or takes no part in similarities and "
-        "losses; ours",
+        "losses unless another row completes it; ours",
     )
 
 

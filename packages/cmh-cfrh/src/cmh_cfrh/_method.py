@@ -104,14 +104,14 @@ class CFRH(SharpenedMethod):
                 text_codes,
                 target,
                 known=known,
-                image_present=batch.image_present,
-                text_present=batch.text_present,
+                image_present=batch.has_image,
+                text_present=batch.has_text,
             )
             losses["reconstruction_image"] = reconstruction_loss(
-                decoded_image, self._decoder_target(image), batch.image_present if left_out else None
+                decoded_image, self._decoder_target(image), batch.has_image if left_out else None
             )
             losses["reconstruction_text"] = reconstruction_loss(
-                decoded_text, self._decoder_target(batch.text), batch.text_present if left_out else None
+                decoded_text, self._decoder_target(batch.text), batch.has_text if left_out else None
             )
             total = total_loss(
                 losses,
@@ -136,9 +136,7 @@ class CFRH(SharpenedMethod):
             "second_order": config.second_order,
         }
         if config.missing == "left-out":
-            return joint_similarity_of_present(
-                image, batch.text, batch.image_present, batch.text_present, **options
-            )
+            return joint_similarity_of_present(image, batch.text, batch.has_image, batch.has_text, **options)
         return joint_similarity(image, batch.text, **options), None
 
     def _decoder_target(self, features: torch.Tensor) -> torch.Tensor:

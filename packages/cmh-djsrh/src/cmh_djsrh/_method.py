@@ -95,8 +95,8 @@ class DJSRH(SharpenedMethod):
                 text_codes,
                 target,
                 known=known,
-                image_present=batch.image_present,
-                text_present=batch.text_present,
+                image_present=batch.has_image,
+                text_present=batch.has_text,
             )
             total = total_loss(
                 losses,
@@ -116,9 +116,7 @@ class DJSRH(SharpenedMethod):
             "scale": config.scale,
         }
         if config.missing == "left-out":
-            return joint_similarity_of_present(
-                image, batch.text, batch.image_present, batch.text_present, **options
-            )
+            return joint_similarity_of_present(image, batch.text, batch.has_image, batch.has_text, **options)
         return joint_similarity(image, batch.text, **options), None
 
 

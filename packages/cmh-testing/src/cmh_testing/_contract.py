@@ -22,7 +22,7 @@ from cmh_train import (
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cmh_testing._data import example_data
+from cmh_testing._data import CompleteRows, example_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -335,6 +335,18 @@ class _Contract:
         (method, losses), (other, again) = case.train(data), case.train(replace(data, image=image, text=text))
         assert losses == again
         _assert_same_state(method, other)
+
+    def test_items_of_other_rows_are_learned_from(self, case: _Case) -> None:
+        """A method that leaves missing items out must count what stands in for them."""
+        data = case.data(missing_images=slice(0, 8), missing_texts=slice(20, 28))
+        if case.build(data).full_batch:
+            pytest.skip("it trains on the items that are there")
+        zeros, first, second = (
+            case.train(data, partners=partners)[0]
+            for partners in (None, CompleteRows(data), CompleteRows(data, shift=1))
+        )
+        assert not _same_state(zeros, first)
+        assert not _same_state(first, second)
 
     def test_encoding_between_epochs_changes_no_training(self, case: _Case) -> None:
         data = case.data()

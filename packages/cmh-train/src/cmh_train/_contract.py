@@ -51,6 +51,9 @@ class Batch:
         index: `(batch,)` int64, rows of the training set.
         image_present: `(batch,)` bool, False where the image was removed.
         text_present: `(batch,)` bool, False where the text was removed.
+        image_donated: `(batch,)` bool, True where the image of another row stands in for one that was removed
+            (`partners` of `fit`); None: nowhere.
+        text_donated: `(batch,)` bool, likewise.
     """
 
     image: torch.Tensor
@@ -59,6 +62,18 @@ class Batch:
     index: torch.Tensor
     image_present: torch.Tensor
     text_present: torch.Tensor
+    image_donated: torch.Tensor | None = None
+    text_donated: torch.Tensor | None = None
+
+    @property
+    def has_image(self) -> torch.Tensor:
+        """`(batch,)` bool, True where `image` holds a real image, the sample's own or another row's."""
+        return self.image_present if self.image_donated is None else self.image_present | self.image_donated
+
+    @property
+    def has_text(self) -> torch.Tensor:
+        """`(batch,)` bool, True where `text` holds a real text, the sample's own or another row's."""
+        return self.text_present if self.text_donated is None else self.text_present | self.text_donated
 
 
 @dataclass(frozen=True, kw_only=True)

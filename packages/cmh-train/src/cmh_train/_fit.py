@@ -263,14 +263,28 @@ class _DeviceRows:
         image_rows, text_rows = self._item_rows(derive_seed(seed, COMPLETION, epoch))
         rng = np.random.default_rng(derive_seed(seed, VIEWS, epoch))
         for index in indices:
+            of_images, images_donated = self._taken(index, image_rows, rows.image_present)
+            of_texts, texts_donated = self._taken(index, text_rows, rows.text_present)
             yield Batch(
-                image=self._images(index if image_rows is None else image_rows[index], rng),
-                text=rows.text[index if text_rows is None else text_rows[index]].to(self.dtype),
+                image=self._images(of_images, rng),
+                text=rows.text[of_texts].to(self.dtype),
                 label=None if rows.label is None else rows.label[index],
                 index=index,
                 image_present=rows.image_present[index],
                 text_present=rows.text_present[index],
+                image_donated=images_donated,
+                text_donated=texts_donated,
             )
+
+    @staticmethod
+    def _taken(
+        index: torch.Tensor, item_rows: torch.Tensor | None, present: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The rows that give some rows their item, and where that is a real item of another row."""
+        if item_rows is None:
+            return index, None
+        taken = item_rows[index]
+        return taken, (taken != index) & present[taken]
 
     def _images(self, index: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """The images of some rows, or a new view of each that is there."""

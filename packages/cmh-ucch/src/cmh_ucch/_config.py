@@ -83,7 +83,7 @@ class UCCHConfig(TwoNetworkConfig):
     missing: Literal["zero-filled", "left-out"] = Field(
         default="zero-filled",
         description="a missing image or text is a sample of zeros (what the program does with such data), or "
-        "takes no part in keys, memory and losses (ours)",
+        "takes no part in keys, memory and losses unless another row completes it (ours)",
     )
 
 

@@ -113,16 +113,16 @@ class UCCH(TwoNetworkMethod):
         """What image and text say of their samples together: the sum of their codes."""
         if self.config.missing == "zero-filled":
             return image_codes + text_codes
-        return image_codes * batch.image_present.unsqueeze(1) + text_codes * batch.text_present.unsqueeze(1)
+        return image_codes * batch.has_image.unsqueeze(1) + text_codes * batch.has_text.unsqueeze(1)
 
     def _losses(
         self, batch: Batch, image_codes: torch.Tensor, text_codes: torch.Tensor, said: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         image_present = text_present = None
         if self.config.missing == "left-out":
-            image_present, text_present = batch.image_present, batch.text_present
+            image_present, text_present = batch.has_image, batch.has_text
         if self._warming_up:
-            anything = None if image_present is None else batch.image_present | batch.text_present
+            anything = None if image_present is None else batch.has_image | batch.has_text
             contrasts = [
                 batch_contrast(
                     codes, said, temperature=self._temperature, present=present, keys_present=anything
@@ -164,7 +164,7 @@ class UCCH(TwoNetworkMethod):
         if self.config.normalise_memory:
             new = normalize(new, dim=1)
         if self.config.missing == "left-out":
-            anything = batch.image_present | batch.text_present
+            anything = batch.has_image | batch.has_text
             new = torch.where(anything.unsqueeze(1), new, old)
         self.memory.index_copy_(0, batch.index, new)
 
