@@ -7,6 +7,8 @@ from cmh_metrics._evaluate import evaluate
 from cmh_metrics._inputs.code_values import CodeValueError
 from cmh_metrics._inputs.codes import PackedCodes, pack_codes, unpack_codes
 from cmh_metrics._inputs.compute import BackendUnavailable
+from cmh_metrics._inputs.ray_map import RayMap
+from cmh_metrics._inputs.shards import DatabaseShard, ShardedDatabase, WorkerDied
 from cmh_metrics._inputs.tables import RankingTables
 from cmh_metrics._measures.average_precision import average_precision, mean_average_precision
 from cmh_metrics._measures.average_precision_within_radius import average_precision_within_radius
@@ -24,13 +26,17 @@ from cmh_metrics._statistics import PairedTest, bootstrap_interval, paired_rando
 __all__ = [
     "BackendUnavailable",
     "CodeValueError",
+    "DatabaseShard",
     "Definition",
     "PackedCodes",
     "PairedTest",
     "RadiusCurve",
     "RankingTables",
+    "RayMap",
     "RetrievalReport",
+    "ShardedDatabase",
     "TaskReport",
+    "WorkerDied",
     "average_precision",
     "average_precision_within_radius",
     "bootstrap_interval",

@@ -15,7 +15,7 @@ from cmh_metrics._definition import Definition
 from cmh_metrics._inputs.arguments import RankingArguments, shared_arguments
 from cmh_metrics._inputs.checks import cut_offs, one_of
 from cmh_metrics._inputs.compute import Compute
-from cmh_metrics._inputs.ranking_inputs import RankingInputs
+from cmh_metrics._inputs.sharded_inputs import inputs_of
 from cmh_metrics._measure import Ranked
 from cmh_metrics._measures import MEASURES
 from cmh_metrics._report import RetrievalReport, TaskReport
@@ -89,7 +89,7 @@ def evaluate(
     for name, codes in _tasks(
         arrays.pop("query_codes", None), arrays.pop("database_codes", None), task
     ).items():
-        inputs = RankingInputs(**codes, **arrays)
+        inputs = inputs_of(**codes, **arrays)
         tables = tables_of_inputs(inputs, compute)
         raw, counted = precisions_of_inputs(inputs, definition, compute, tables)
         scores = reported(raw, counted, definition)
@@ -117,7 +117,7 @@ def evaluate(
             map_best=best,
             average_precision=scores,
             readings=inputs.readings,
-            warnings=inputs.warnings(),
+            warnings=inputs.warnings(compute),
             measures={measure.name: measure.compute(ranked) for measure in MEASURES},
         )
     provenance = {"cmh-metrics": version("cmh-metrics"), "numpy": np.__version__, "backend": backend}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from cmh_metrics._definition import Definition, Scores
     from cmh_metrics._inputs.compute import Compute
-    from cmh_metrics._inputs.ranking_inputs import RankingInputs
+    from cmh_metrics._inputs.ranking_inputs import Inputs
     from cmh_metrics._inputs.tables import RankingTables
 
 #: One number, numbers by cut-off (None being the whole ranking), or a series; None where nothing counts.
@@ -24,7 +24,7 @@ class Ranked:
     """A ranking with everything that a measure may need.
 
     Args:
-        inputs: packed queries and the sources of the database.
+        inputs: the queries, and the database in one part or in several.
         tables: the ranking tables, without the rows that are left out.
         scores: `(n_query,)` average precisions under the definition, NaN without a relevant item.
         definition: of mAP.
@@ -33,7 +33,7 @@ class Ranked:
         compute: backend and threads.
     """
 
-    inputs: RankingInputs
+    inputs: Inputs
     tables: RankingTables
     scores: Scores
     definition: Definition

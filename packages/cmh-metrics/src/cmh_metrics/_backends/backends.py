@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+from functools import partial, reduce
 from importlib import import_module
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cmh_metrics._inputs.arguments import RankingArguments, shared_arguments
 from cmh_metrics._inputs.compute import BackendUnavailable, Compute
-from cmh_metrics._inputs.ranking_inputs import ARRAYS, RankingInputs
+from cmh_metrics._inputs.ranking_inputs import ARRAYS
+from cmh_metrics._inputs.sharded_inputs import inputs_of
 from cmh_metrics._inputs.tables import RankingTables
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from cmh_metrics._inputs.compute import Backend
+    from cmh_metrics._inputs.ranking_inputs import Inputs, RankingInputs
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +52,12 @@ def ranking_tables(**ranking: Unpack[RankingArguments]) -> RankingTables:
 
 def prepare(
     *, backend: Backend = "auto", threads: int | None = None, **arrays: Any
-) -> tuple[RankingInputs, Compute]:
+) -> tuple[Inputs, Compute]:
     """Check what the caller of a measure gave."""
-    return RankingInputs(**arrays), Compute.resolve(backend, threads)
+    return inputs_of(**arrays), Compute.resolve(backend, threads)
 
 
-def prepare_arrays(*, tables: RankingTables | None = None, **ranking: Any) -> tuple[RankingInputs, Compute]:
+def prepare_arrays(*, tables: RankingTables | None = None, **ranking: Any) -> tuple[Inputs, Compute]:
     """Do the same for a measure that takes tables, too, where these do not tell enough."""
     if tables is not None:
         raise ValueError("ties='index' needs the four arrays: tables do not know the order of database rows")
@@ -76,8 +79,13 @@ def tables_of(*, tables: RankingTables | None = None, **ranking: Any) -> Ranking
     return tables
 
 
-def tables_of_inputs(inputs: RankingInputs, compute: Compute) -> RankingTables:
-    """Return the ranking tables of checked inputs."""
+def tables_of_inputs(inputs: Inputs, compute: Compute) -> RankingTables:
+    """Return the ranking tables of checked inputs: those of the parts of the database, added up."""
+    return reduce(add, inputs.of_parts(tables_of_part, compute))
+
+
+def tables_of_part(inputs: RankingInputs, compute: Compute) -> RankingTables:
+    """Return the ranking tables of one part of a database."""
     add_slab = backend_for(inputs, compute)
     shape = (inputs.n_query, inputs.bits + 1)
     retrieved, relevant = np.zeros(shape, np.int64), np.zeros(shape, np.int64)

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from cmh_metrics._definition import Bits, Definition, Scores
     from cmh_metrics._inputs.compute import Compute
-    from cmh_metrics._inputs.ranking_inputs import RankingInputs
+    from cmh_metrics._inputs.ranking_inputs import Inputs
     from cmh_metrics._inputs.tables import RankingTables
 
 _TABLE_LIMIT = 1 << 16  # harmonic numbers kept; beyond, a formula is as exact and takes a little longer
 
 
 def precisions_of_inputs(
-    inputs: RankingInputs, definition: Definition, compute: Compute, tables: RankingTables | None = None
+    inputs: Inputs, definition: Definition, compute: Compute, tables: RankingTables | None = None
 ) -> tuple[Scores, Bits]:
     """Return `(n_query,)` average precisions, NaN without a relevant item, and which queries count.
 
@@ -85,13 +85,12 @@ def scores_of_tables(tables: RankingTables, definition: Definition, threads: int
     return scores
 
 
-def _in_database_order(
-    inputs: RankingInputs, definition: Definition, compute: Compute
-) -> tuple[Scores, Bits]:
+def _in_database_order(inputs: Inputs, definition: Definition, compute: Compute) -> tuple[Scores, Bits]:
     """Return the scores with ties by database row, and which queries have a hit within the cut-off."""
     compute.needs_cpu("ties='index'")
+    part = inputs.in_one_part("ties='index'")
     sums, counted, n_relevant = sum_of_precisions(
-        inputs, compute, k=definition.cut, first_relevant=definition.normalise == "first-relevant"
+        part, compute, k=definition.cut, first_relevant=definition.normalise == "first-relevant"
     )
     divisors = {"retrieved": counted, "relevant": n_relevant}
     divisor = divisors.get(definition.normalise, np.minimum(n_relevant, definition.cut))

@@ -32,7 +32,7 @@ def relevant_found(ks: Sequence[int], ties: str, ranking: Any) -> tuple[Scores, 
         tables = tables_of(**ranking)
         return found_in_tables(tables, ks, ties), tables.relevant.sum(axis=1)
     inputs, compute = prepare_arrays(**ranking)
-    return _found_in_database_order(inputs, compute, np.array(ks, np.int64))
+    return _found_in_database_order(inputs.in_one_part("ties='index'"), compute, np.array(ks, np.int64))
 
 
 def found_in_tables(tables: RankingTables, ks: Sequence[Any], ties: str) -> Scores:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +14,17 @@ from cmh_metrics._inputs.checks import positive_integer
 from cmh_metrics._inputs.codes import CodeRows, both_sides
 from cmh_metrics._inputs.compute import Compute
 from cmh_metrics._inputs.ranking_inputs import SLAB_ROWS
+from cmh_metrics._inputs.shard_facts import CodeFacts, codes_text
+from cmh_metrics._inputs.shards import ShardedDatabase, compute_of_each, each_shard
 
 if TYPE_CHECKING:
     from cmh_metrics._inputs.code_values import CodeValues
     from cmh_metrics._inputs.packing import Words
+    from cmh_metrics._inputs.shards import OpenShard
 
+Distances = np.ndarray[Any, np.dtype[np.int32]]
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+Nearest = tuple[Distances, Rows]
 SHARED_ROWS = 500_000  # a thread that takes fewer rows of one query costs more than it spares
 
 
@@ -41,6 +49,10 @@ def hamming_distances(
         >>> hamming_distances(query_codes=[[1, 1]], database_codes=[[1, 1], [1, -1], [-1, -1]])
         array([[0, 1, 2]], dtype=int32)
     """
+    if isinstance(database_codes, ShardedDatabase):
+        raise ValueError(  # noqa: TRY004 - bad input is a ValueError here
+            "database_codes must be an array for a matrix of distances; hamming_topk takes shards"
+        )
     queries, database = both_sides(query_codes, database_codes, code_values, threshold)
     result = np.zeros((len(queries), len(database)), np.int32)
     query_words = queries.words(0, len(queries))
@@ -80,14 +92,58 @@ def hamming_topk(
         >>> distances.tolist(), indices.tolist()
         ([[0, 1]], [[1, 0]])
     """
+    k, compute = positive_integer(k, "k"), Compute.resolve("auto", threads)
+    if isinstance(database_codes, ShardedDatabase):
+        queries = CodeRows(query_codes, "query_codes", code_values=code_values, threshold=threshold)
+        queries.words(0, len(queries))  # raise here what is wrong with them, before a shard does
+        threads = compute_of_each(database_codes, compute).threads
+        return _nearest_in_shards(
+            database_codes, _SearchShard(queries.in_memory(), k, code_values, threshold, threads)
+        )
     queries, database = both_sides(query_codes, database_codes, code_values, threshold)
-    threads = Compute.resolve("auto", threads).threads
-    return nearest(queries.words(0, len(queries)), database, k=positive_integer(k, "k"), threads=threads)
+    return nearest(queries.words(0, len(queries)), database, k=k, threads=compute.threads)
 
 
-def nearest(
-    query_words: Words, database: CodeRows, *, k: int, threads: int
-) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
+def _nearest_in_shards(database: ShardedDatabase, work: _SearchShard) -> Nearest:
+    """Merge the nearest items of every shard; of equally distant ones those of earlier shards come first."""
+    facts: list[CodeFacts] = []
+    found: Nearest | None = None
+    first_row = 0
+    for fact, distances, rows in each_shard(database, work):
+        facts.append(fact)
+        here = distances, rows + first_row
+        first_row += fact.n
+        found = here if found is None else _merged(found, here, work.k)
+    codes_text(database, facts)  # raise if shards don't fit together
+    assert found is not None
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _SearchShard:
+    """What a worker does with a shard: finds the nearest items of its codes."""
+
+    query_codes: Any
+    k: int
+    code_values: CodeValues
+    threshold: float | None
+    threads: int
+
+    def __call__(self, shard: OpenShard) -> tuple[CodeFacts, Distances, Rows]:
+        queries, codes = both_sides(self.query_codes, shard.codes, self.code_values, self.threshold)
+        words = queries.words(0, len(queries))
+        return CodeFacts.of(codes), *nearest(words, codes, k=self.k, threads=self.threads)
+
+
+def _merged(nearer: Nearest, more: Nearest, k: int) -> Nearest:
+    """Return the k nearest items of two parts of a database, of equally distant ones those of the first."""
+    distances: Distances = np.concatenate([nearer[0], more[0]], axis=1)
+    rows: Rows = np.concatenate([nearer[1], more[1]], axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable: earlier rows first
+    return np.take_along_axis(distances, order, 1), np.take_along_axis(rows, order, 1)
+
+
+def nearest(query_words: Words, database: CodeRows, *, k: int, threads: int) -> Nearest:
     """Return `hamming_topk` of checked inputs."""
     k = min(k, len(database))
     parts = 1
@@ -103,14 +159,13 @@ def nearest(
             found[part] = _nearest_in(query_words, database, *edges[part : part + 2], k=k, threads=1)
 
     over_ranges(work, parts, threads)
-    distances, indices = (np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))
-    order = np.argsort(distances, axis=1, kind="stable")[:, :k]  # stable: earlier rows first
-    return np.take_along_axis(distances, order, 1), np.take_along_axis(indices, order, 1)
+    merged: Nearest = reduce(partial(_merged, k=k), found)
+    return merged
 
 
 def _nearest_in(
     query_words: Words, database: CodeRows, first_row: int, last_row: int, *, k: int, threads: int
-) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int64]]]:
+) -> Nearest:
     """Return the nearest of some rows, at most `k`."""
     from cmh_metrics._kernels import pairs as kernel  # noqa: PLC0415 - loads numba
 

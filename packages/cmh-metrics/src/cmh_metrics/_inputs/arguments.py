@@ -40,6 +40,7 @@ class TableArguments(RankingArguments, total=False):
 
 
 _DEFAULTS = {
+    "database_labels": None,
     "exclude_self": False,
     "query_ids": None,
     "database_ids": None,
@@ -52,7 +53,8 @@ _DEFAULTS = {
 _TEXTS = """
     query_codes: `(n_query, bits)` of {-1, +1}, {0, 1}, booleans or real outputs, 1 to 1024 bits, or
         `PackedCodes`; a numpy array, a torch tensor or a list.
-    database_codes: `(n_database, bits)` likewise; a memory map or an HDF5 data set is read in slabs.
+    database_codes: `(n_database, bits)` likewise; a memory map or an HDF5 data set is read in slabs. Or a
+        `ShardedDatabase`, which brings labels and ids.
     query_labels: `(n_query, n_label)` of {0, 1}, booleans or {-1, +1}; or `(n_query,)` class numbers or class
         names. An item is relevant if it shares a label with the query.
     database_labels: `(n_database, n_label)` or `(n_database,)` likewise.

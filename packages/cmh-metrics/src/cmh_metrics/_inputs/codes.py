@@ -228,15 +228,15 @@ class CodeRows:
     ) -> None:
         check_choice(code_values, threshold)
         self._name = name
-        self._source: Any = codes if isinstance(codes, PackedCodes) else as_matrix(codes, name)
-        self.shape: tuple[int, int] = (int(self._source.shape[0]), int(self._source.shape[1]))
+        self.source: Any = codes if isinstance(codes, PackedCodes) else as_matrix(codes, name)
+        self.shape: tuple[int, int] = (int(self.source.shape[0]), int(self.source.shape[1]))
         self.bits = self.shape[1]
         if self.bits > MAX_BITS:
             raise ValueError(f"{name} must have at most {MAX_BITS} bits, but its shape is {self.shape}")
         #: How values become bits; None for codes that are packed already.
         self.reading: Reading | None = None
         if not isinstance(codes, PackedCodes):
-            self.reading = Reading(self._source, name, code_values=code_values, threshold=threshold)
+            self.reading = Reading(self.source, name, code_values=code_values, threshold=threshold)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -246,12 +246,16 @@ class CodeRows:
         """What a report says of the values."""
         return "packed bits" if self.reading is None else self.reading.text
 
+    def in_memory(self) -> Any:
+        """Return the codes as an array that can be sent to another process, or as `PackedCodes`."""
+        return self.source if self.reading is None else as_numpy(self.source[:], self._name)
+
     def words(self, start: int, stop: int) -> Words:
         """Return rows `start` to `stop` as `(stop - start, ceil(bits / 64))` uint64."""
         if self.reading is None:
-            words: Words = self._source.words[start:stop]
+            words: Words = self.source.words[start:stop]
             return words
-        return pack_rows(self._source, start, stop, self._name, self.reading.as_bits)
+        return pack_rows(self.source, start, stop, self._name, self.reading.as_bits)
 
 
 def both_sides(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from cmh_metrics._inputs.checks import one_of, positive_integer
@@ -28,17 +28,24 @@ class Compute:
     Args:
         backend: one of `BACKENDS`.
         threads: how many threads a CPU backend uses.
+        asked: whether a caller chose the number of threads.
     """
 
     backend: Backend
     threads: int
+    asked: bool = True
 
     @classmethod
     def resolve(cls, backend: Backend, threads: int | None) -> Compute:
         """Check what a caller gave; None is every processor that the process may use."""
         one_of(backend, "backend", BACKENDS)
         count = available_threads() if threads is None else positive_integer(threads, "threads")
-        return cls(backend, count)
+        return cls(backend, count, asked=threads is not None)
+
+    @property
+    def beside_others(self) -> Compute:
+        """The same where others compute on the same machine: one thread, unless a caller chose."""
+        return self if self.asked else replace(self, threads=1)
 
     def needs_cpu(self, what: str) -> None:
         """Raise if a backend that was asked for by name, for its device, leaves this to the CPU."""

@@ -26,9 +26,9 @@ class LabelRows:
 
     def __init__(self, labels: Any, name: str, *, signed: bool = False) -> None:
         self._name = name
-        self._source = as_matrix(labels, name)
+        self.source = as_matrix(labels, name)
         self._signed = signed
-        self.shape: tuple[int, int] = (int(self._source.shape[0]), int(self._source.shape[1]))
+        self.shape: tuple[int, int] = (int(self.source.shape[0]), int(self.source.shape[1]))
         self.n_label = self.shape[1]
         self.text = "-1 and +1" if signed else "0 and 1"
 
@@ -37,11 +37,11 @@ class LabelRows:
 
     def words(self, start: int, stop: int) -> Words:
         """Return rows `start` to `stop` as `(stop - start, ceil(n_label / 64))` uint64."""
-        return pack_rows(self._source, start, stop, self._name, self._as_bits)
+        return pack_rows(self.source, start, stop, self._name, self._as_bits)
 
     def has_minus_one(self) -> bool:
         """Whether the first block of values holds a -1, as all of a signed table does."""
-        _, block = next(blocks(self._source, 0, len(self), self._name))
+        _, block = next(blocks(self.source, 0, len(self), self._name))
         return block.dtype.kind in "if" and bool((block == -1).any())
 
     def _as_bits(self, block: Block) -> Bits:
@@ -63,10 +63,11 @@ class ClassRows:
         classes: `(n,)` int64, numbers from 0 on.
         n_label: how many classes there are.
         text: what a report says of them.
+        names: `(n_label,)` the numbers or names themselves, ascending.
     """
 
-    def __init__(self, classes: Any, n_label: int, text: str) -> None:
-        self._classes, self.n_label, self.text = classes, n_label, text
+    def __init__(self, classes: Any, n_label: int, text: str, names: Any) -> None:
+        self._classes, self.n_label, self.text, self.names = classes, n_label, text, names
         self.shape = (len(classes), n_label)
 
     def __len__(self) -> int:
@@ -96,7 +97,7 @@ def both_labels(
     ]
     vectors = [len(labels.shape) == 1 for _, labels in sides]
     if all(vectors):
-        return _both_classes(*(_class_values(labels, name) for name, labels in sides))
+        return _both_classes(*(class_values(labels, name) for name, labels in sides))
     if any(vectors):
         vector, table = (sides[i][0] for i in (vectors.index(True), vectors.index(False)))
         raise ValueError(
@@ -113,7 +114,7 @@ def both_labels(
     negative = [name for (name, _), side in zip(sides, rows, strict=True) if side.has_minus_one()]
     if negative:
         for (name, _), side in zip(sides, rows, strict=True):
-            _, block = next(blocks(side._source, 0, len(side), name))  # noqa: SLF001 - one module
+            _, block = next(blocks(side.source, 0, len(side), name))
             if (block == 0).any():
                 raise ValueError(
                     f"{negative[0]} must contain only 0 and 1, but it contains -1; labels of -1 and +1 must "
@@ -123,7 +124,7 @@ def both_labels(
     return rows[0], rows[1]
 
 
-def _class_values(labels: Any, name: str) -> Any:
+def class_values(labels: Any, name: str) -> Any:
     """Return one class for each item as `(n,)` int64 or text."""
     array = np.asarray(labels)
     if array.dtype.kind == "O" and all(isinstance(value, (str, bytes)) for value in array):
@@ -155,15 +156,24 @@ def _both_classes(query: Any, database: Any) -> tuple[ClassRows, ClassRows]:
             f"but they are {query.dtype} and {database.dtype}"
         )
     classes = np.unique(np.concatenate([query, database]))
-    if query.dtype.kind == "i" and classes[0] < 0 and classes.tolist() != [-1, 1]:
+    text = class_text(classes)
+    return (
+        ClassRows(np.searchsorted(classes, query), len(classes), text, classes),
+        ClassRows(np.searchsorted(classes, database), len(classes), text, classes),
+    )
+
+
+def class_text(classes: Any) -> str:
+    """Return what a report says of the classes that occur, ascending.
+
+    Raises:
+        ValueError: if they are numbers that can't be classes.
+    """
+    is_number = classes.dtype.kind == "i"
+    if is_number and classes[0] < 0 and classes.tolist() != [-1, 1]:
         raise ValueError(
             "query_labels and database_labels must hold class numbers from 0 on, or only -1 and +1 of two "
             f"classes, but they hold numbers from {classes[0]} to {classes[-1]}"
         )
     names = ", ".join(map(str, classes[:_SHOWN].tolist())) + (", ..." if len(classes) > _SHOWN else "")
-    kind = "numbers" if query.dtype.kind == "i" else "names"
-    text = f"class {kind} ({len(classes)}: {names})"
-    return (
-        ClassRows(np.searchsorted(classes, query), len(classes), text),
-        ClassRows(np.searchsorted(classes, database), len(classes), text),
-    )
+    return f"class {'numbers' if is_number else 'names'} ({len(classes)}: {names})"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 #: What numpy, zipfile and zlib raise for damaged files.
-_DAMAGED = (
+DAMAGED = (
     ValueError, EOFError, SyntaxError, TypeError, MemoryError, OverflowError, NotImplementedError,
     RuntimeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
@@ -37,7 +37,7 @@ def read_arrays(path: str | PathLike[str], *names: str) -> list[Any]:
             found = [_read(archive, f"{name}.npy") for name in names]
     except FileNotFoundError:
         raise
-    except (*_DAMAGED, KeyError, OSError) as error:
+    except (*DAMAGED, KeyError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path} must be an .npz file with the arrays {wanted}, but {reason}") from error
     return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -14,15 +15,18 @@ from cmh_metrics._inputs.excluded import Excluded, excluded_rows
 from cmh_metrics._inputs.labels import ClassRows, LabelRows, both_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cmh_metrics._inputs.code_values import CodeValues
+    from cmh_metrics._inputs.compute import Compute
     from cmh_metrics._inputs.excluded import Rows
     from cmh_metrics._inputs.packing import Bits, Words
 
 ARRAYS = ("query_codes", "database_codes", "query_labels", "database_labels")
 _ROWS_TO_JUDGE = 32  # in fewer rows a bit may be the same by chance
 SLAB_ROWS = 61_440  # database rows in memory at a time: four chunks of the bit-sliced kernel, not quite full
+Value = TypeVar("Value")
+Parameters = ParamSpec("Parameters")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +52,90 @@ class Slab:
         return np.ascontiguousarray(self.database_words.T), np.ascontiguousarray(self.database_labels.T)
 
 
-class RankingInputs:
+class Inputs(ABC):
+    """What measures know of a ranking: the queries, and a database in one part or in several.
+
+    Args:
+        bits: code length in bits.
+        query_words: `(n_query, n_word)` uint64.
+    """
+
+    def __init__(self, bits: int, query_words: Words) -> None:
+        self.bits = bits
+        self.query_words = query_words
+        self.n_query = len(query_words)
+
+    @property
+    @abstractmethod
+    def n_database(self) -> int:
+        """Rows of the whole database."""
+
+    @property
+    @abstractmethod
+    def n_label(self) -> int:
+        """Columns of the labels, or classes that occur."""
+
+    @property
+    @abstractmethod
+    def label_bits(self) -> Bits:
+        """`(n_query, n_label)` booleans: the labels of the queries."""
+
+    @property
+    @abstractmethod
+    def most_labels(self) -> int:
+        """How many labels the query carries that carries most."""
+
+    @property
+    @abstractmethod
+    def readings(self) -> dict[str, str]:
+        """How the values of each array were read."""
+
+    @property
+    @abstractmethod
+    def leaves_out(self) -> bool:
+        """Whether rows of the database are left out of some queries' rankings."""
+
+    @abstractmethod
+    def for_queries(self, rows: Any, label_bits: Bits) -> Inputs:
+        """Return the same database with some of the queries, which may repeat, and with labels for these."""
+
+    @abstractmethod
+    def of_parts(
+        self,
+        function: Callable[Concatenate[RankingInputs, Compute, Parameters], Value],
+        compute: Compute,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Iterator[Value]:
+        """Yield `function(part, compute, ...)` of each part of the database, in order."""
+
+    @abstractmethod
+    def in_one_part(self, what: str) -> RankingInputs:
+        """Return the database in one part, or raise if it is in several."""
+
+    def warnings(self, compute: Compute) -> tuple[str, ...]:
+        """Return a sentence for each side whose codes are all equal, or have bits that never change."""
+        extremes = list(self.of_parts(extreme_words, compute))
+        said = []
+        for name, lows, highs, seen in (
+            ("query codes", [self.query_words], [self.query_words], self.n_query),
+            ("database codes", *zip(*extremes, strict=True), self.n_database),
+        ):
+            low = np.bitwise_and.reduce(np.concatenate(lows))
+            high = np.bitwise_or.reduce(np.concatenate(highs))
+            n_constant = self.bits - int(np.bitwise_count(low ^ high).sum())
+            if n_constant == self.bits and seen > 1:
+                said.append(f"{name}: all codes are equal, {n_constant} of {self.bits} bits never change")
+            elif n_constant and seen >= _ROWS_TO_JUDGE:
+                said.append(f"{name}: {n_constant} of {self.bits} bits never change")
+        return tuple(said)
+
+
+class RankingInputs(Inputs):
     """Queries in memory, packed; the database as row sources that are packed slab by slab.
 
-    The arguments are those of `RankingArguments`.
+    The arguments are those of `RankingArguments`; `first_row` is the number of the first row in a database of
+    several parts.
 
     Raises:
         ValueError: if an array is missing, is not what it should be, or does not fit the others.
@@ -63,12 +147,13 @@ class RankingInputs:
         query_codes: Any,
         database_codes: Any,
         query_labels: Any,
-        database_labels: Any,
+        database_labels: Any = None,
         exclude_self: bool = False,
         query_ids: Any = None,
         database_ids: Any = None,
         code_values: CodeValues = "auto",
         threshold: float | None = None,
+        first_row: int = 0,
     ) -> None:
         arrays = (query_codes, database_codes, query_labels, database_labels)
         for name, array in zip(ARRAYS, arrays, strict=True):
@@ -79,11 +164,8 @@ class RankingInputs:
         check_same_rows("query", self.query_codes, labels)
         check_same_rows("database", self.database, self.database_labels)
         self.device = device_of(*arrays)
-        self.bits = self.query_codes.bits
-        self.n_label = labels.n_label
-        self.n_query = len(self.query_codes)
-        self.n_database = len(self.database)
-        self.query_words: Words = self.query_codes.words(0, self.n_query)
+        super().__init__(self.query_codes.bits, self.query_codes.words(0, len(self.query_codes)))
+        self.first_row = first_row
         self.query_labels: Words = labels.words(0, self.n_query)
         pairs = excluded_rows(
             self.n_query,
@@ -95,39 +177,56 @@ class RankingInputs:
         self.excluded = None if pairs is None else self._excluded(*pairs)
 
     @property
+    def n_database(self) -> int:
+        """See `Inputs`."""
+        return len(self.database)
+
+    @property
+    def n_label(self) -> int:
+        """See `Inputs`."""
+        return self.database_labels.n_label
+
+    @property
     def label_bits(self) -> Bits:
-        """`(n_query, n_label)` booleans: the labels of the queries."""
+        """See `Inputs`."""
         little = np.ascontiguousarray(self.query_labels.astype("<u8", copy=False)).view(np.uint8)
         return np.unpackbits(little, axis=1, count=self.n_label, bitorder="little").view(np.bool_)
 
     @property
+    def most_labels(self) -> int:
+        """See `Inputs`."""
+        return int(np.bitwise_count(self.query_labels).sum(axis=1).max())
+
+    @property
     def readings(self) -> dict[str, str]:
-        """How the values of each array were read."""
+        """See `Inputs`."""
         return {
             "query_codes": self.query_codes.text,
             "database_codes": self.database.text,
             "labels": self.database_labels.text,
         }
 
-    def warnings(self) -> tuple[str, ...]:
-        """Return a sentence for each side whose codes are all equal, or have bits that never change."""
-        said = []
-        for name, words, seen in (
-            ("query codes", (self.query_words,), self.n_query),
-            ("database codes", (slab.database_words for slab in self.slabs()), self.n_database),
-        ):
-            low, high = np.full(self.query_words.shape[1], ~np.uint64(0)), np.uint64(0)
-            for rows in words:
-                low, high = low & np.bitwise_and.reduce(rows), high | np.bitwise_or.reduce(rows)
-            n_constant = self.bits - int(np.bitwise_count(low ^ high).sum())
-            if n_constant == self.bits and seen > 1:
-                said.append(f"{name}: all codes are equal, {n_constant} of {self.bits} bits never change")
-            elif n_constant and seen >= _ROWS_TO_JUDGE:
-                said.append(f"{name}: {n_constant} of {self.bits} bits never change")
-        return tuple(said)
+    @property
+    def leaves_out(self) -> bool:
+        """See `Inputs`."""
+        return self.excluded is not None
+
+    def of_parts(
+        self,
+        function: Callable[Concatenate[RankingInputs, Compute, Parameters], Value],
+        compute: Compute,
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Iterator[Value]:
+        """See `Inputs`."""
+        yield function(self, compute, *args, **kwargs)
+
+    def in_one_part(self, what: str) -> RankingInputs:  # noqa: ARG002 - there is one
+        """See `Inputs`."""
+        return self
 
     def for_queries(self, rows: Any, label_bits: Bits) -> RankingInputs:
-        """Return the same database with some of the queries, which may repeat, and with labels for these."""
+        """See `Inputs`."""
         chosen = copy(self)
         chosen.query_words = np.ascontiguousarray(self.query_words[rows])
         chosen.n_query = len(chosen.query_words)
@@ -156,6 +255,16 @@ class RankingInputs:
             words[here] = slab.database_words[rows[here] - slab.start]
             labels[here] = slab.database_labels[rows[here] - slab.start]
         return Excluded(starts, rows, words, labels)
+
+
+def extreme_words(part: RankingInputs, compute: Compute) -> tuple[Words, Words]:  # noqa: ARG001 - as others
+    """Return `(1, n_word)` which bits are set in all codes of a part, and which in any."""
+    low: Words = np.full((1, part.query_words.shape[1]), ~np.uint64(0))
+    high: Words = np.zeros_like(low)
+    for slab in part.slabs():
+        low &= np.bitwise_and.reduce(slab.database_words)
+        high |= np.bitwise_or.reduce(slab.database_words)
+    return low, high
 
 
 def device_of(*arrays: Any) -> str | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cmh_metrics._definition import Normalise, Scores, Ties
     from cmh_metrics._inputs.compute import Compute
     from cmh_metrics._inputs.packing import Bits
-    from cmh_metrics._inputs.ranking_inputs import RankingInputs
+    from cmh_metrics._inputs.ranking_inputs import Inputs
 
 Relevance = Literal["any", "class"]
 _BLOCK_QUERIES = 1 << 14  # queries of one class each that are ranked at a time
@@ -66,7 +66,7 @@ def map_by_class(
     return class_means(precisions_of_inputs(inputs, definition, compute)[0], inputs.label_bits)
 
 
-def means_within_classes(inputs: RankingInputs, definition: Definition, compute: Compute) -> Scores:
+def means_within_classes(inputs: Inputs, definition: Definition, compute: Compute) -> Scores:
     """Return `(n_label,)` mean scores where an item is relevant to a query if both carry the class.
 
     Each query is ranked once for each of its classes, as a query that carries this class alone.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -11,7 +12,7 @@ from cmh_metrics._definition import TIES, Scores
 from cmh_metrics._inputs.arguments import shared_arguments
 from cmh_metrics._inputs.checks import cut_offs, one_of
 from cmh_metrics._inputs.compute import Compute
-from cmh_metrics._inputs.ranking_inputs import RankingInputs
+from cmh_metrics._inputs.sharded_inputs import inputs_without_labels
 from cmh_metrics._measure import Measure, Ranked, by_cut_off
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cmh_metrics._definition import Ties
     from cmh_metrics._inputs.code_values import CodeValues
     from cmh_metrics._inputs.compute import Backend
+    from cmh_metrics._inputs.ranking_inputs import Inputs, RankingInputs
     from cmh_metrics._inputs.tables import Table
 
 Rows = np.ndarray[Any, np.dtype[np.int64]]
@@ -67,20 +69,15 @@ def instance_recall_at(
     one_of(ties, "ties", TIES)
     one_of(count, "count", get_args(Count))
     cuts = cut_offs(ks)
-    inputs = RankingInputs(
-        query_codes=query_codes,
-        database_codes=database_codes,
-        query_labels=_no_labels(query_codes),
-        database_labels=_no_labels(database_codes),
-        code_values=code_values,
-        threshold=threshold,
+    inputs = inputs_without_labels(
+        query_codes=query_codes, database_codes=database_codes, code_values=code_values, threshold=threshold
     )
     rows = target_rows(targets, inputs.n_query, inputs.n_database)
     compute = Compute.resolve(backend, threads)
     if ties == "index":
         compute.needs_cpu("ties='index'")
     tables = tables_of_inputs(inputs, compute)
-    return instance_recall(inputs, tables.retrieved, rows, cuts, ties=ties, count=count)
+    return instance_recall(inputs, compute, tables.retrieved, rows, cuts, ties=ties, count=count)
 
 
 @shared_arguments()
@@ -114,17 +111,13 @@ def instance_ranks(
         >>> instance_ranks(query_codes=[[1, 1], [1, -1]], database_codes=[[1, 1], [1, 1]])
         array([1.5, 1.5])
     """
-    inputs = RankingInputs(
-        query_codes=query_codes,
-        database_codes=database_codes,
-        query_labels=_no_labels(query_codes),
-        database_labels=_no_labels(database_codes),
-        code_values=code_values,
-        threshold=threshold,
+    inputs = inputs_without_labels(
+        query_codes=query_codes, database_codes=database_codes, code_values=code_values, threshold=threshold
     )
     rows = target_rows(targets, inputs.n_query, inputs.n_database)
-    retrieved = tables_of_inputs(inputs, Compute.resolve(backend, threads)).retrieved
-    own = _own_distances(inputs, rows)  # (n_query, n_right)
+    compute = Compute.resolve(backend, threads)
+    retrieved = tables_of_inputs(inputs, compute).retrieved
+    own = own_distances(inputs, compute, rows)  # (n_query, n_right)
     nearest = own.min(axis=1, keepdims=True)
     right = (own == nearest).sum(axis=1)  # right items among the equally distant ones
     before = retrieved.cumsum(axis=1) - retrieved
@@ -134,16 +127,27 @@ def instance_ranks(
 
 
 def instance_recall(
-    inputs: RankingInputs, retrieved: Table, rows: Rows, cuts: Sequence[int], *, ties: str, count: str
+    inputs: Inputs,
+    compute: Compute,
+    retrieved: Table,
+    rows: Rows,
+    cuts: Sequence[int],
+    *,
+    ties: str,
+    count: str,
 ) -> Scores:
     """Return `instance_recall_at` of checked inputs and the numbers of their items by distance."""
-    own = _own_distances(inputs, rows)  # (n_query, n_right), beyond every distance where there is none
+    own = own_distances(
+        inputs, compute, rows
+    )  # (n_query, n_right), beyond every distance where there is none
     right = np.zeros((inputs.n_query, inputs.bits + 2), np.int64)
     np.add.at(right, (np.arange(inputs.n_query)[:, None], own), 1)
     right = right[:, :-1]  # right items by distance
     before = retrieved.cumsum(axis=1) - retrieved  # items nearer than each distance
     if ties == "index":
-        ranks = _ranks(inputs, retrieved, rows, own)  # (n_query, n_right), from 1 on
+        ranks = _ranks(
+            inputs.in_one_part("ties='index'"), retrieved, rows, own
+        )  # (n_query, n_right), from 1 on
         hits = ranks <= np.array(cuts)[:, None, None]
         found = hits.any(axis=2) if count == "any" else hits.sum(axis=2) / (rows >= 0).sum(axis=1)
     elif count == "any":
@@ -183,12 +187,18 @@ def _right_found(items: Table, right: Rows, places: Rows, ties: str) -> Scores:
     return found
 
 
-def _own_distances(inputs: RankingInputs, rows: Rows) -> Rows:
+def own_distances(inputs: Inputs, compute: Compute, rows: Rows) -> Rows:
     """Return the distance of each query to its right items, `bits + 1` where there is none."""
+    return reduce(np.minimum, inputs.of_parts(_own_distances, compute, rows))
+
+
+def _own_distances(inputs: RankingInputs, compute: Compute, rows: Rows) -> Rows:  # noqa: ARG001 - as others
+    """Return the same of right items in one part of the database, `bits + 1` for those elsewhere."""
     own = np.full(rows.shape, inputs.bits + 1, np.int64)
     for slab in inputs.slabs():
-        query, column = np.nonzero((rows >= slab.start) & (rows < slab.start + len(slab.database_words)))
-        words = slab.database_words[rows[query, column] - slab.start]
+        start = inputs.first_row + slab.start
+        query, column = np.nonzero((rows >= start) & (rows < start + len(slab.database_words)))
+        words = slab.database_words[rows[query, column] - start]
         own[query, column] = np.bitwise_count(inputs.query_words[query] ^ words).sum(axis=1)
     return own
 
@@ -229,8 +239,12 @@ def target_rows(targets: Any, n_query: int, n_database: int) -> Rows:
     return rows
 
 
-def _no_labels(codes: Any) -> Any:
-    return np.zeros((len(codes), 1), np.uint8)
+def _leaves_out_target(inputs: RankingInputs, compute: Compute, rows: Rows) -> bool:  # noqa: ARG001 - as others
+    """Whether a right item in one part of the database is left out of its query's ranking."""
+    pairs = inputs.excluded
+    if pairs is None:
+        return False
+    return bool((rows[pairs.queries] == inputs.first_row + pairs.rows[:, None]).any())
 
 
 def _reported(ranked: Ranked) -> dict[int | None, float]:
@@ -241,11 +255,13 @@ def _reported(ranked: Ranked) -> dict[int | None, float]:
     rows = target_rows(
         None if isinstance(ranked.targets, str) else ranked.targets, inputs.n_query, inputs.n_database
     )
-    if inputs.excluded is not None and (rows[inputs.excluded.queries] == inputs.excluded.rows[:, None]).any():
+    if inputs.leaves_out and any(inputs.of_parts(_leaves_out_target, ranked.compute, rows)):
         raise ValueError(
             "targets must be database rows that count, but one is left out as the query's own row"
         )
-    recall = instance_recall(inputs, ranked.tables.retrieved, rows, ranked.ks, ties="expected", count="any")
+    recall = instance_recall(
+        inputs, ranked.compute, ranked.tables.retrieved, rows, ranked.ks, ties="expected", count="any"
+    )
     return by_cut_off(ranked.ks, recall)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from cmh_metrics._definition import Empty, Scores
+    from cmh_metrics._inputs.compute import Compute
     from cmh_metrics._inputs.packing import Words
-    from cmh_metrics._inputs.ranking_inputs import RankingInputs, Slab
+    from cmh_metrics._inputs.ranking_inputs import Inputs, RankingInputs, Slab
     from cmh_metrics._inputs.tables import Table
 
 Gain = Literal["exponential", "linear"]
@@ -64,17 +66,17 @@ def ndcg(
     cut = WHOLE if k is None else positive_integer(k, "k")
     inputs, compute = prepare(**ranking)
     compute.needs_cpu("nDCG")
-    scores = ndcg_at(inputs, [cut], gain=gain, threads=compute.threads)[:, 0]
+    scores = ndcg_at(inputs, [cut], gain=gain, compute=compute)[:, 0]
     return treat_empty(scores, no_relevant)
 
 
-def ndcg_at(inputs: RankingInputs, cuts: Sequence[int], *, gain: str, threads: int) -> Scores:
+def ndcg_at(inputs: Inputs, cuts: Sequence[int], *, gain: str, compute: Compute) -> Scores:
     """Return `(n_query, n_cut)` scores of checked inputs, NaN for a query without a relevant item.
 
     Runs on the CPU, in the slabs of the ranking tables; one discount for each place, 8 bytes, is all that
     grows with the database.
     """
-    top_grade = int(np.bitwise_count(inputs.query_labels).sum(axis=1).max())
+    top_grade = inputs.most_labels
     if gain == "exponential" and top_grade > _MAX_EXPONENT:
         raise ValueError(
             f"query_labels must have at most {_MAX_EXPONENT} labels in a row for the gain 2^grade - 1, "
@@ -82,7 +84,7 @@ def ndcg_at(inputs: RankingInputs, cuts: Sequence[int], *, gain: str, threads: i
         )
     grades = np.arange(top_grade + 1, dtype=np.float64)
     gains = grades if gain == "linear" else np.exp2(grades) - 1
-    retrieved, gained, graded = _gain_tables(inputs, gains, threads)
+    retrieved, gained, graded = reduce(_added, inputs.of_parts(_gain_tables, compute, gains))
     mean_gain = gained / np.maximum(retrieved, 1)
     scores = np.full((inputs.n_query, len(cuts)), np.nan)
     some = graded[:, 1:].any(axis=1)
@@ -102,7 +104,14 @@ def _discounts_of_groups(counts: Table, discounts: Scores) -> Scores:
     return sums
 
 
-def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Table, Scores, Table]:
+def _added(
+    some: tuple[Table, Scores, Table], more: tuple[Table, Scores, Table]
+) -> tuple[Table, Scores, Table]:
+    """Return the gain tables of two parts of a database as one."""
+    return some[0] + more[0], some[1] + more[1], some[2] + more[2]
+
+
+def _gain_tables(inputs: RankingInputs, compute: Compute, gains: Scores) -> tuple[Table, Scores, Table]:
     """Return items by distance, gains summed by distance, and items by grade, each with one row per query."""
     from cmh_metrics._kernels import pairs as kernel  # noqa: PLC0415 - loads numba
 
@@ -126,7 +135,7 @@ def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Ta
                 graded,
             )
 
-        over_ranges(work, inputs.n_query, threads)
+        over_ranges(work, inputs.n_query, compute.threads)
     if inputs.excluded is not None:
         pairs = inputs.excluded
         grades = pairs.shared_labels(inputs.query_labels)
@@ -139,7 +148,7 @@ def _gain_tables(inputs: RankingInputs, gains: Scores, threads: int) -> tuple[Ta
 
 def _reported(ranked: Ranked) -> dict[int | None, float]:
     cuts = [*ranked.ks, WHOLE]
-    scores = ndcg_at(ranked.inputs, cuts, gain="exponential", threads=ranked.compute.threads)
+    scores = ndcg_at(ranked.inputs, cuts, gain="exponential", compute=ranked.compute)
     return by_cut_off([*ranked.ks, None], treat_empty(scores, "zero").mean(axis=0))
 
 
