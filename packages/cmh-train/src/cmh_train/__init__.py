@@ -54,6 +54,7 @@ from cmh_train._similarity import (
     similarity_loss,
     weigh_known_affinities,
 )
+from cmh_train._trial import PrecisionTrial, choose_precision
 from cmh_train._triplets import triplet_hinge_sum
 from cmh_train._two_networks import (
     SharpenedMethod,
@@ -85,6 +86,7 @@ __all__ = [
     "ModelError",
     "Partners",
     "Precision",
+    "PrecisionTrial",
     "Role",
     "SecondOrder",
     "SharpenedMethod",
@@ -101,6 +103,7 @@ __all__ = [
     "block_rows",
     "broken_methods",
     "build_method",
+    "choose_precision",
     "counted_pairs",
     "encode_dataset",
     "encode_rows",
