@@ -29,6 +29,7 @@ from umml_cli.report.table_formats import to_csv, to_markdown
 from umml_cli.results.series import collect, runs_csv, summary_csv
 from umml_cli.runs.cells import Cell
 from umml_cli.runs.perform import perform
+from umml_cli.runs.precision import PrecisionChoice
 from umml_cli.runs.run_codes import RunCodes
 from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.store import RUNS, RunStore
@@ -129,6 +130,24 @@ def resume(folder: Path) -> None:
                 path.unlink()
 
 
+def make_choice(folder: Path) -> None:
+    """A precision that was chosen."""
+    choose_again(folder)
+    for path in folder.rglob("*.lock"):
+        path.unlink()
+
+
+def choose_again(folder: Path) -> None:
+    """Take the precision that stands there, or try."""
+    choose = PrecisionChoice(RunStore(folder), {small().name: small()}, say=lambda _: None)
+    before = set(folder.rglob("*"))
+    try:
+        choose(specification(Cell.of("paired")))
+    finally:
+        for path in set(folder.rglob("*.lock")) - before:
+            path.unlink()
+
+
 def make_grid(folder: Path) -> None:
     """A grid that was planned."""
     (folder / "grid.toml").write_text(TOML)
@@ -191,6 +210,13 @@ register(
         change=change_json,
     ),
     Kind(name="run-interrupted", make=make_checkpoint, feed=resume, files="metrics.jsonl"),
+    Kind(
+        name="run-choice",
+        make=make_choice,
+        feed=choose_again,
+        files="precision-*.json",
+        change=change_json,
+    ),
     Kind(name="grid-json", make=make_grid, feed=read_grid, files="grid.json", change=change_json),
     Kind(name="grid-toml", make=make_grid, feed=read_toml, files="grid.toml"),
     Kind(name="model-json", make=make_run, feed=encode, files="model.json", change=change_json),

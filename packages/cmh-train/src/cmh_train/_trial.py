@@ -41,7 +41,8 @@ class PrecisionTrial:
 
     Args:
         precision: "float32" or "bf16", for `fit`.
-        seconds: "float32" and "bf16" to the median wall time of a step; empty where nothing was tried.
+        seconds: "float32" and "bf16" to the median time of a step, on a CPU processor time of all threads
+            together, which other work on the machine disturbs less; empty where nothing was tried.
         reason: why, as a clause.
     """
 
@@ -127,12 +128,13 @@ def choose_precision(
         steps = _time_steps(tried, rows, batch_size, seed)
     if steps is None:
         return PrecisionTrial(precision="float32", seconds={}, reason="a loss in bf16 is not finite")
-    seconds = {name: median(taken) for name, taken in steps.items()}
+    seconds: dict[str, float] = {name: median(taken) for name, taken in steps.items()}
+    of = " of processor time" if target.type == "cpu" else ""
     faster = max(steps["bf16"]) < min(steps["float32"])
     return PrecisionTrial(
         precision="bf16" if faster else "float32",
         seconds=seconds,
-        reason=f"a step takes {seconds['float32']:.3g} s in float32, {seconds['bf16']:.3g} s in bf16",
+        reason=f"a step takes {seconds['float32']:.3g} s{of} in float32, {seconds['bf16']:.3g} s in bf16",
     )
 
 
@@ -144,27 +146,27 @@ def _time_steps(
     for _ in range(1 + _TIMED_STEPS):  # the first of each allocates and prepares
         for precision, taken in steps.items():
             batch = next(iter(_batches(method, rows, 0, batch_size, seed)))
-            _wait(rows.device)
-            started = time.perf_counter()
+            started = _now(rows.device)
             with autocast_for(precision, rows.device):
                 losses = method.update(batch)
-            _wait(rows.device)
-            taken.append(time.perf_counter() - started)
+            taken.append(_now(rows.device) - started)
             if precision == "bf16" and not all(loss.isfinite() for loss in losses.values()):
                 return None
     return {precision: taken[1:] for precision, taken in steps.items()}
 
 
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def _now(device: torch.device) -> float:
+    if device.type != "cuda":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def has_bf16(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the device is known to have bfloat16 instructions; of processors, Linux tells."""
     if device.type == "cuda":
         with torch.cuda.device(device):
-            return torch.cuda.is_bf16_supported(including_emulation=False)
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         lines = cpuinfo.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:

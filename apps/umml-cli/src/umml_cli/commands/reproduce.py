@@ -17,7 +17,7 @@ from umml_cli.commands.showing_options import (
     figure_kinds,
 )
 from umml_cli.console import make_console, print_notes
-from umml_cli.terms import CompletionChoice, Device, Precision
+from umml_cli.terms import CompletionChoice, Device, PrecisionOption
 
 
 def reproduce(
@@ -71,7 +71,10 @@ def reproduce(
         float | None,
         typer.Option(min=0, help="On Ray: share of a GPU that a run takes; with --device cuda 1."),
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
+    precision: Annotated[
+        PrecisionOption,
+        typer.Option(help="Floating-point type of training; auto: bf16 where it is faster in a trial."),
+    ] = "float32",
     device: Annotated[Device, typer.Option(help="Where to train.")] = "cpu",
     plan: Annotated[
         bool,
@@ -108,6 +111,8 @@ def reproduce(
     from umml_cli.report.outputs import write_reproduction
     from umml_cli.report.terminal_paper_table import print_tables
     from umml_cli.runs.files import folder_lock
+    from umml_cli.runs.precision import PrecisionChoice
+    from umml_cli.runs.store import RUNS, RunStore
 
     console = make_console()
     methods = [named_label(name) for given in method or () for name in given.split(",")]
@@ -121,8 +126,10 @@ def reproduce(
         if (each := experiment.choose(methods=methods, seeds=seeds, bits=bits or ())).methods
     }
     if not sources:
-        needed = dict.fromkeys(each for experiment in found.values() for each in experiment.data)
-        example = " ".join(f"--data {each}=PATH" for each in needed)
+        example = " ".join(
+            f"--data {each}=PATH"
+            for each in dict.fromkeys(each for experiment in found.values() for each in experiment.data)
+        )
         cure = f"Give the data, {example}, or your own data instead, for example --data emoji."
         if not plan:
             raise UserError(cure)
@@ -134,7 +141,15 @@ def reproduce(
         sources,
         overrides=overrides,
         device=device,
-        precision=precision,
+        precision=precision
+        if precision != "auto"
+        else PrecisionChoice(
+            RunStore(out / RUNS),
+            {name: source.dataset for name, source in sources.items()},
+            say=lambda line: print_notes(console, [line]),
+            threads=1 if executor == "local" and device == "cpu" else None,  # as its workers have
+            keep=not plan,
+        ),
         evaluate_every=evaluate_every,
         validation=validation,
     ).with_pictures(pictures or ())
@@ -145,8 +160,12 @@ def reproduce(
     if left_out and not reproduction.specifications:
         raise UserError(left_out[0])
     print_notes(console, left_out)
-    digests = {name: source.dataset.digest for name, source in sources.items()}
-    print_notes(console, reproduction.beside(out).outdated(out, digests))
+    print_notes(
+        console,
+        reproduction.beside(out).outdated(
+            out, {name: source.dataset.digest for name, source in sources.items()}
+        ),
+    )
     where = make_executor(executor, workers=workers, device=device, gpus_per_run=gpus_per_run)
     if plan:
         console.print(plan_table(reproduction, out=out, n_workers=where.n_workers))

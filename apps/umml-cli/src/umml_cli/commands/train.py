@@ -17,7 +17,7 @@ from umml_cli.commands.data_options import (
 )
 from umml_cli.commands.showing_options import PictureFolderOption
 from umml_cli.console import make_console, print_notes
-from umml_cli.terms import CompletionChoice, Device, Precision, Selected
+from umml_cli.terms import CompletionChoice, Device, PrecisionOption, Selected
 
 
 def train(
@@ -78,7 +78,10 @@ def train(
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
-    precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
+    precision: Annotated[
+        PrecisionOption,
+        typer.Option(help="Floating-point type of training; auto: bf16 where it is faster in a trial."),
+    ] = "float32",
     device: Annotated[Device, typer.Option(help="Where to train.")] = "cpu",
     split_seed: SplitSeedOption = None,
     queries: QueriesOption = None,
@@ -176,15 +179,20 @@ def train(
         neighbours=neighbours,
         crops="random" if random_crops else None,
         seed=seed,
-        precision=precision,
+        precision="float32" if precision == "auto" else precision,
         device=device,
         validation=validation,
     )
     result = perform_here(
-        specification, dataset, out=out, console=console, views_of=None if pixels is None else pixels.crops_of
+        specification,
+        dataset,
+        out=out,
+        console=console,
+        views_of=None if pixels is None else pixels.crops_of,
+        faster_precision=precision == "auto",
     )
     console.print(result_table(result))
-    folder = RunStore(out).folder(specification)
+    folder = RunStore(out).folder(result.specification)
     report, notes = write_run_report(result, folder, dataset, pictures=pictures)
     print_notes(console, RunCodes.load(folder.codes).collapsed() + notes)
     console.print(f"Run folder: {folder.path}    Report: {report}", soft_wrap=True)

@@ -21,12 +21,13 @@ from umml_cli.runs.store import RUNS, RunStore
 from umml_cli.terms import FigureKind, LatexWidth, Selection, Spread
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from typing import Any
 
     from cmh_data import PairedDataset
 
     from umml_cli.inputs.data_sources import DataSource
+    from umml_cli.terms import Precision
 
 FILE = "grid.json"
 
@@ -73,7 +74,7 @@ class Reproduction(BaseModel):
         *,
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         device: str = "cpu",
-        precision: str = "float32",
+        precision: Precision | Callable[[RunSpecification], Precision] = "float32",
         evaluate_every: int | None = None,
         validation: float = 0,
     ) -> Self:
@@ -84,7 +85,7 @@ class Reproduction(BaseModel):
             sources: data sets by name.
             overrides: method name, or "" for every method, to options.
             device: where to train.
-            precision: floating-point type of training.
+            precision: floating-point type of training, or what gives it for a run.
             evaluate_every: epochs between two evaluations; None: as the experiments say.
             validation: percentage of the training rows that are held out as queries.
         """

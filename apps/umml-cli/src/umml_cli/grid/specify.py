@@ -13,14 +13,14 @@ from umml_cli.runs.specification import RunSpecification
 from umml_cli.runs.validation import rows_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cmh_data import PairedDataset
 
     from umml_cli.grid.experiment import Experiment
     from umml_cli.inputs.data_sources import DataSource
     from umml_cli.runs.cells import Cell
-    from umml_cli.terms import Completion
+    from umml_cli.terms import Completion, Precision
 
 
 def refuse_unused(
@@ -91,7 +91,7 @@ def specify(
     *,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
     device: str = "cpu",
-    precision: str = "float32",
+    precision: Precision | Callable[[RunSpecification], Precision] = "float32",
     evaluate_every: int | None = None,
     validation: float = 0,
 ) -> Iterator[RunSpecification]:
@@ -102,7 +102,7 @@ def specify(
         sources: data sets by name; those of the experiment are taken, or all where it has none of them.
         overrides: method name, or "" for every method, to options that replace the experiment's.
         device: where to train.
-        precision: floating-point type of training.
+        precision: floating-point type of training, or what gives it for a run.
         evaluate_every: replaces the methods' own.
         validation: percentage of the training rows that are held out as queries.
     """
@@ -129,7 +129,7 @@ def specify(
             "neighbours": neighbours,
             "partial": experiment.partial,
             "device": device,
-            "precision": precision,
+            "precision": "float32" if callable(precision) else precision,
             "evaluate_every": choice.evaluate_every if evaluate_every is None else evaluate_every,
             "validation": validation,
         })  # fmt: skip
@@ -145,7 +145,7 @@ def specify(
         run = RunSpecification.of(**common, cell=cell, completion=completion, seed=seed)
         run.check_batch(len(dataset.split.train))
         run.check_database(dataset.split)
-        yield run
+        yield run.model_copy(update={"precision": precision(run)}) if callable(precision) else run
 
 
 def _check_can_rank(method: str) -> None:

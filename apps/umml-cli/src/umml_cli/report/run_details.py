@@ -77,6 +77,8 @@ def describe_run(folder: RunFolder) -> Group:
     else:
         maps = ", ".join(f"{TASK_TITLES[task]} {result.best.map[task]:.4f}" for task in TASKS)
         run["best evaluated epoch"] = f"{result.best.epoch}: {maps}"
+        if (trial := result.precision_trial) is not None:
+            run["precision chosen"] = trial.reason
         parts["seconds"] = {name: f"{value:.2f}" for name, value in result.seconds.items()}
         parts["environment"] = dict(result.environment)
     tables = [(Text(f"\n{title}", style="bold"), named_values(rows)) for title, rows in parts.items() if rows]

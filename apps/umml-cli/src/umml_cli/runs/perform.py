@@ -31,6 +31,7 @@ from umml_cli.errors import UserError
 from umml_cli.runs.events import EpochEnded, RunEvent, RunFinished, RunStarted
 from umml_cli.runs.files import read_model, replacing, run_lock, write_json, write_text
 from umml_cli.runs.own_items import describe_own_items, own_items_known, score_own_items
+from umml_cli.runs.precision import trial_of
 from umml_cli.runs.query_scores import RunPrecision
 from umml_cli.runs.ranking import scores_of_run
 from umml_cli.runs.run_codes import RunCodes
@@ -199,6 +200,7 @@ class _Run:
             },
             environment=describe_environment(spec.device),
             method_title=find_method(spec.method).title.partition(":")[0].strip() or None,
+            precision_trial=trial_of(spec, RunStore(folder.path.parent)),
         )
         write_json(folder.result, result.model_dump(mode="json"))
         folder.checkpoint.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from umml_cli.console import print_notes
 from umml_cli.runs.files import folder_lock
 from umml_cli.runs.progress import grid_progress
 from umml_cli.runs.specification import small_batches
@@ -27,6 +28,7 @@ def perform_here(
     out: Path,
     console: Console,
     views_of: ViewsOf | None = None,
+    faster_precision: bool = False,
 ) -> RunResult:
     """Perform one run in this process with every core, unless it is complete already.
 
@@ -36,17 +38,23 @@ def perform_here(
         out: folder of the runs, held by a lock meanwhile.
         console: where progress is shown.
         views_of: makes the views of some rows of the data set, where the run trains on random crops.
+        faster_precision: take what a trial chooses instead of the specification's precision.
     """
     from umml_cli.runs.perform import perform  # noqa: PLC0415 - brings torch
+    from umml_cli.runs.precision import PrecisionChoice  # noqa: PLC0415 - brings cmh-data
     from umml_cli.runs.validation import rows_of_run  # noqa: PLC0415 - brings cmh-data
 
     with folder_lock(out):
         store = RunStore(out)
+        if faster_precision:
+            choose = PrecisionChoice(
+                store, {specification.dataset: dataset}, say=lambda line: print_notes(console, [line])
+            )
+            specification = specification.model_copy(update={"precision": choose(specification)})
         result = store.folder(specification).read_result()
         pending = [specification] if result is None else []
         n_train = len(rows_of_run(dataset, specification.validation).split.train)
-        for note in small_batches(pending, {specification.dataset: n_train}):
-            console.print(f"Note: {note}", soft_wrap=True)
+        print_notes(console, small_batches(pending, {specification.dataset: n_train}))
         with grid_progress(console, [specification], pending) as on_event:
             return result or perform(
                 specification, dataset, store=store, on_event=on_event, views_of=views_of

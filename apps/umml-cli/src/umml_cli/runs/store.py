@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cmh_metrics import Definition
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, RootModel
@@ -47,6 +47,23 @@ class BestEpoch(BaseModel):
     map: Maps
 
 
+class PrecisionTrial(BaseModel):
+    """How `--precision auto` chose, for all runs of one method, options and data.
+
+    Args:
+        precision: what they are trained in.
+        seconds: "float32" and "bf16" to the median time of a step, on a CPU processor time; empty where
+            nothing was tried.
+        reason: why, as a clause.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    precision: Literal["float32", "bf16"]
+    seconds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    reason: str
+
+
 OWN_ITEMS = "there are no labels: of all query rows, a query's own item is the only relevant one"
 
 
@@ -78,6 +95,7 @@ class RunResult(BaseModel):
             without a donor, those with donors of the very same labels, and the median number of donors.
         environment: versions, device and threads.
         method_title: short name that the method's package gives it, for tables and figures.
+        precision_trial: how the precision was chosen; None where the run names it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,6 +116,7 @@ class RunResult(BaseModel):
     donors: dict[str, dict[str, float]] | None = None
     environment: dict[str, JsonValue]
     method_title: str | None = None
+    precision_trial: PrecisionTrial | None = None
 
     @property
     def measure(self) -> str:
