@@ -139,7 +139,7 @@ def make_choice(folder: Path) -> None:
 
 def choose_again(folder: Path) -> None:
     """Take the precision that stands there, or try."""
-    choose = PrecisionChoice(RunStore(folder), {small().name: small()}, say=lambda _: None)
+    choose = PrecisionChoice(RunStore(folder / "runs"), {small().name: small()}, say=lambda _: None)
     before = set(folder.rglob("*"))
     try:
         choose(specification(Cell.of("paired")))
