@@ -1,11 +1,12 @@
 """What every method promises, in every variant."""
 
-from cmh_testing import contract_tests
+from cmh_testing import contract_tests, left_out_tests
 from cmh_ucch import METHOD
 
+NARROW = {"image_widths": (32, 24), "text_widths": (32,), "negatives": 20}
 TestContract = contract_tests(
     METHOD,
-    options={"image_widths": (32, 24), "text_widths": (32,), "negatives": 20},
+    options=NARROW,
     variants=[
         {},
         {"missing": "left-out"},
@@ -13,3 +14,5 @@ TestContract = contract_tests(
         {"missing": "left-out", "warmup_epochs": 0, "image_widths": (), "standardise": "matrix"},
     ],
 )
+TestLeftOut = left_out_tests(METHOD, options=NARROW)
+TestLeftOutWithoutWarmUp = left_out_tests(METHOD, options={**NARROW, "warmup_epochs": 0})

@@ -165,35 +165,6 @@ def test_all_missing_images_have_one_code_and_its_memory_is_made_of_it():
     torch.testing.assert_close(method.memory[3:5], normalize(code + text_codes, dim=1))
 
 
-@pytest.mark.parametrize("warmup_epochs", [0, 1])
-def test_a_sample_that_is_left_out_does_not_matter(warmup_epochs):
-    """Whatever fills it: steps, the memory and what is learned stay the same."""
-    missing = torch.arange(16) == 3
-    first, second = (built(missing="left-out", warmup_epochs=warmup_epochs) for _ in range(2))
-    zeros, noise = one_batch().image.clone(), one_batch().image.clone()
-    zeros[3], noise[3] = 0, 17
-    negatives = torch.arange(16 * 20).reshape(16, 20) % 40
-    for image, method in ((zeros, first), (noise, second)):
-        method._draw_negatives = lambda _: negatives
-        for _ in range(3):
-            losses = method.update(replace(one_batch(), image=image, image_present=~missing))
-    assert torch.isfinite(losses["total"])
-    for name, value in first.state_dict().items():
-        torch.testing.assert_close(value, second.state_dict()[name], rtol=1e-4, atol=1e-6, msg=name)
-
-
-def test_left_out_equals_the_program_where_nothing_is_missing():
-    program, left_out = built(), built(missing="left-out")
-    for step in range(3):
-        losses = []
-        for method in (program, left_out):
-            torch.manual_seed(step)
-            method.begin_epoch(step)
-            losses.append(method.update(one_batch(seed=step)))
-        for name, loss in losses[0].items():
-            torch.testing.assert_close(loss, losses[1][name], msg=name)
-
-
 def test_a_last_batch_that_is_not_full_is_left_out():
     method, sizes = built(DATA.spec), []
     update = method.update
