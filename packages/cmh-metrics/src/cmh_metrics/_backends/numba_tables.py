@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,41 @@ Table = np.ndarray[Any, np.dtype[np.int64]]
 Rows = np.ndarray[Any, np.dtype[np.int32]]
 
 
+class Planes(NamedTuple):
+    """One slab of the database as the bit-sliced kernels want it; `bitsliced.add_bitsliced` describes all."""
+
+    planes: Words
+    zeros_in: Words
+    valid: Words
+    label_planes: Words
+    lengths: Table
+    odd: Table
+
+
+def sliced(slab: Slab, *, bits: int, n_label: int, threads: int) -> tuple[Planes, Rows]:
+    """Return the bit planes of one slab, and which row is where: `(n_chunk, CHUNK)`, -1 for none."""
+    order, lengths, odd = part_by_parity(slab.database_words, bits)
+    n_chunk = len(order)
+    planes = aligned_words(n_chunk, bits, kernel.RUN)
+    zeros_in = aligned_words(n_chunk, n_digit(bits), kernel.RUN)
+    label_planes = aligned_words(n_chunk, n_label, kernel.RUN)
+    valid = aligned_words(n_chunk, 1, kernel.RUN)
+    valid[:, 0] = np.packbits(order >= 0, axis=1, bitorder="little").view("<u8")
+    no_digits = np.empty((n_chunk, 0, kernel.RUN), np.uint64)
+
+    def prepare(first: int, last: int) -> None:
+        kernel.slice_rows(slab.database_words, order, first, last, planes, zeros_in)
+        kernel.slice_rows(slab.database_labels, order, first, last, label_planes, no_digits)
+
+    over_ranges(prepare, n_chunk, threads)
+    return Planes(planes, zeros_in, valid, label_planes, lengths, odd), order
+
+
+def n_digit(bits: int) -> int:
+    """Return the binary digits that the kernels count half of an agreement in."""
+    return max(kernel.LOW_DIGITS, bits.bit_length() - 1)
+
+
 def add_tables(
     slab: Slab,
     retrieved: Table,
@@ -27,39 +62,14 @@ def add_tables(
 ) -> None:
     """Add the counts of one slab of database rows to the two tables."""
     bits = retrieved.shape[1] - 1
-    order, lengths, odd = part_by_parity(slab.database_words, bits)
-    n_chunk = len(order)
-    n_digit = max(kernel.LOW_DIGITS, bits.bit_length() - 1)
-    planes = aligned_words(n_chunk, bits, kernel.RUN)
-    zeros_in = aligned_words(n_chunk, n_digit, kernel.RUN)
-    label_planes = aligned_words(n_chunk, n_label, kernel.RUN)
-    valid = aligned_words(n_chunk, 1, kernel.RUN)
-    valid[:, 0] = np.packbits(order >= 0, axis=1, bitorder="little").view("<u8")
-    no_digits = np.empty((n_chunk, 0, kernel.RUN), np.uint64)
-
-    def prepare(first: int, last: int) -> None:
-        kernel.slice_rows(slab.database_words, order, first, last, planes, zeros_in)
-        kernel.slice_rows(slab.database_labels, order, first, last, label_planes, no_digits)
+    planes, _ = sliced(slab, bits=bits, n_label=n_label, threads=threads)
 
     def rank(first: int, last: int) -> None:
-        scratch = aligned_words(1, 3 * n_digit, kernel.RUN).ravel()
+        scratch = aligned_words(3 * n_digit(bits) * kernel.RUN)
         kernel.add_bitsliced(
-            slab.query_words,
-            slab.query_labels,
-            planes,
-            zeros_in,
-            valid,
-            label_planes,
-            lengths,
-            odd,
-            scratch,
-            first,
-            last,
-            retrieved,
-            relevant,
+            slab.query_words, slab.query_labels, *planes, scratch, first, last, retrieved, relevant
         )
 
-    over_ranges(prepare, n_chunk, threads)
     over_ranges(rank, len(slab.query_words), threads)
 
 

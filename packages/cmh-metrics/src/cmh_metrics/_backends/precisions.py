@@ -31,7 +31,7 @@ def precisions_of_inputs(
     `tables` are those of the inputs, if there are any yet.
     """
     if definition.ties == "index":
-        scores, hit = _in_database_order(inputs, definition, compute)
+        scores, hit = _in_database_order(inputs, definition, compute, tables)
         return scores, _counted(scores, definition, lambda: hit)
     tables = tables_of_inputs(inputs, compute) if tables is None else tables
     return precisions_of_tables(tables, definition, compute.threads)
@@ -85,12 +85,18 @@ def scores_of_tables(tables: RankingTables, definition: Definition, threads: int
     return scores
 
 
-def _in_database_order(inputs: Inputs, definition: Definition, compute: Compute) -> tuple[Scores, Bits]:
+def _in_database_order(
+    inputs: Inputs, definition: Definition, compute: Compute, tables: RankingTables | None
+) -> tuple[Scores, Bits]:
     """Return the scores with ties by database row, and which queries have a hit within the cut-off."""
     compute.needs_cpu("ties='index'")
     part = inputs.in_one_part("ties='index'")
     sums, counted, n_relevant = sum_of_precisions(
-        part, compute, k=definition.cut, first_relevant=definition.normalise == "first-relevant"
+        part,
+        compute,
+        k=definition.cut,
+        first_relevant=definition.normalise == "first-relevant",
+        tables=tables,
     )
     divisors = {"retrieved": counted, "relevant": n_relevant}
     divisor = divisors.get(definition.normalise, np.minimum(n_relevant, definition.cut))

@@ -209,6 +209,85 @@ def count(n: int, items: int, value: int, hits: int, digit: int) -> Any:
 
 
 @jit
+def select_planes(query: Any, bits: int, planes: int, zero: int, sources: Any) -> Any:
+    """Write the addresses of the planes of one chunk that are added for a query, filled up to 16 with `zero`.
+
+    Returns how many, the number of ones of the query (of its complement, if that has fewer), and whether it
+    is complemented.
+    """
+    weight = np.int64(0)
+    for word in range(query.shape[0]):
+        weight += popcount(query[word])
+    complement = 2 * weight > bits
+    if complement:
+        weight = bits - weight
+    n_source = 0
+    for word in range(query.shape[0]):
+        ones = query[word]
+        if complement:
+            ones = ~ones
+            if bits - 64 * word < 64:
+                ones &= (np.uint64(1) << np.uint64(bits - 64 * word)) - np.uint64(1)
+        base = planes + 64 * word * _BYTES
+        while ones:
+            sources[n_source] = base + lowest_one(ones) * _BYTES
+            n_source += 1
+            ones &= ones - np.uint64(1)
+    while n_source % 16:
+        sources[n_source] = zero
+        n_source += 1
+    return n_source, weight, complement
+
+
+@jit
+def mark_relevant(labels: Any, label_planes: int, end: int, hits: int) -> None:
+    """Write which items of one chunk share a label with a query."""
+    for at in range(0, end, 64):
+        store(hits + at, zeros())
+    for word in range(labels.shape[0]):
+        ones = labels[word]
+        while ones:
+            label = label_planes + (64 * word + lowest_one(ones)) * _BYTES
+            for at in range(0, end, 64):
+                store(hits + at, or_(load(hits + at), load(label + at)))
+            ones &= ones - np.uint64(1)
+
+
+@jit
+def next_leaf(pending: int, nodes: Any, high: int, tree: int, end: int) -> Any:
+    """Walk the binary tree over the high digits, the highest at its root, to the next leaf.
+
+    `nodes` `(n_high + 2, 3)` int64 are the `pending` nodes: address of the items, digits below, value of the
+    digits above. `tree` has two runs for each level. Returns the address of the leaf's items, the value of
+    all high digits, and how many nodes are pending now.
+    """
+    while True:
+        pending -= 1
+        items, level, value = nodes[pending, 0], nodes[pending, 1], nodes[pending, 2]
+        if not level:
+            return items, value, pending
+        level -= 1
+        children = tree + 2 * level * _BYTES
+        occurs = split(items, high + level * _BYTES, end, children)
+        for digit in range(2):
+            if occurs[digit]:
+                nodes[pending, 0] = children + digit * _BYTES
+                nodes[pending, 1] = level
+                nodes[pending, 2] = 2 * value + digit
+                pending += 1
+
+
+@jit
+def distances_of(value: int, pair: int, odd: int, weight: int, complement: Any, bits: int, modulus: int) -> Any:
+    """Return the distances of a leaf's items whose digits 3, 2 and 1 are `pair`, lowest digit 0 and 1."""
+    similar = (32 * value + 4 * pair + odd - weight) & modulus
+    next_similar = (similar + 2) & modulus
+    if complement:
+        return similar, next_similar
+    return bits - similar, bits - next_similar
+
+
+@jit
 def add_bitsliced(
     query_words: Any,
     query_labels: Any,
@@ -255,76 +334,27 @@ def add_bitsliced(
     for at in range(0, _BYTES, 64):
         store(zero + at, zeros())
     sources = np.empty(bits + 16, np.int64)
-    in_word = np.full(query_words.shape[1], ~np.uint64(0))
-    if bits % 64:
-        in_word[-1] = (np.uint64(1) << np.uint64(bits % 64)) - np.uint64(1)
-    node_items = np.empty(n_high + 2, np.int64)
-    node_level = np.empty(n_high + 2, np.int64)
-    node_value = np.empty(n_high + 2, np.int64)
+    nodes = np.empty((n_high + 2, 3), np.int64)
     for chunk in range(planes.shape[0]):
         plane_base = address(planes) + chunk * bits * _BYTES
         zeros_base = address(zeros_in) + chunk * n_digit * _BYTES
         label_base = address(label_planes) + chunk * label_planes.shape[1] * _BYTES
-        valid_base = address(valid) + chunk * _BYTES
         length = lengths[chunk]
         end = length * 64
         for i in range(first, last):
-            weight = np.int64(0)
-            for word in range(query_words.shape[1]):
-                weight += popcount(query_words[i, word])
-            complement = 2 * weight > bits
-            if complement:
-                weight = bits - weight
-            n_source = 0
-            for word in range(query_words.shape[1]):
-                ones = query_words[i, word]
-                if complement:
-                    ones = ~ones & in_word[word]
-                base = plane_base + 64 * word * _BYTES
-                while ones:
-                    sources[n_source] = base + lowest_one(ones) * _BYTES
-                    n_source += 1
-                    ones &= ones - np.uint64(1)
-            while n_source % 16:
-                sources[n_source] = zero
-                n_source += 1
+            n_source, weight, complement = select_planes(query_words[i], bits, plane_base, zero, sources)
             add_planes(sources, n_source, zeros_base, n_digit, end, high, low, values)
-
-            for at in range(0, end, 64):
-                store(hits + at, zeros())
-            for word in range(query_labels.shape[1]):
-                ones = query_labels[i, word]
-                while ones:
-                    label = label_base + (64 * word + lowest_one(ones)) * _BYTES
-                    for at in range(0, end, 64):
-                        store(hits + at, or_(load(hits + at), load(label + at)))
-                    ones &= ones - np.uint64(1)
-
-            pending = 1  # nodes of a binary tree over the high digits, the highest at its root
-            node_items[0], node_level[0], node_value[0] = valid_base, n_high, 0
+            mark_relevant(query_labels[i], label_base, end, hits)
+            nodes[0, 0], nodes[0, 1], nodes[0, 2] = address(valid) + chunk * _BYTES, n_high, 0
+            pending = 1
             while pending:
-                pending -= 1
-                items, level, value = node_items[pending], node_level[pending], node_value[pending]
-                if level:
-                    level -= 1
-                    children = tree + 2 * level * _BYTES
-                    occurs = split(items, high + level * _BYTES, end, children)
-                    for digit in range(2):
-                        if occurs[digit]:
-                            node_items[pending] = children + digit * _BYTES
-                            node_level[pending] = level
-                            node_value[pending] = 2 * value + digit
-                            pending += 1
-                    continue
+                items, value, pending = next_leaf(pending, nodes, high, tree, end)
                 found = find(items, values, end)
                 for pair in range(8):
                     if (found >> pair) & 1 == 0:
                         continue
                     n, n_one, m, m_one = count(length, items, values + pair * _BYTES, hits, low)
-                    similar = (32 * value + 4 * pair + odd[chunk] - weight) & modulus
-                    next_similar = (similar + 2) & modulus
-                    d = similar if complement else bits - similar
-                    e = next_similar if complement else bits - next_similar
+                    d, e = distances_of(value, pair, odd[chunk], weight, complement, bits, modulus)
                     if n > n_one:
                         retrieved[i, d] += n - n_one
                         relevant[i, d] += m - m_one

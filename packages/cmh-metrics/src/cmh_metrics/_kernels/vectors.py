@@ -231,3 +231,131 @@ def _count(builder: Any, planes: Sequence[Any]) -> Any:
         total = count if total is None else builder.add(builder.add(total, total), count)
     total = builder.zext(total, ir.VectorType(_HALF, LANES * 8))  # a form that LLVM has an instruction for
     return builder.zext(_llvm(builder, "llvm.vector.reduce.add.v64i16", _HALF, total), _WORD)
+
+
+PARTS_WORDS = all(binding.get_host_cpu_features().get(name) for name in ("bmi2", "fma"))
+_FLOATS = ir.VectorType(ir.DoubleType(), LANES)
+
+
+@intrinsic
+def load_word(_: Any, where: Any) -> Any:
+    """Return the word at an address."""
+
+    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
+        return builder.load(builder.inttoptr(arguments[0], _WORD.as_pointer()))
+
+    return types.uint64(types.int64), generate
+
+
+@intrinsic
+def load_byte(_: Any, where: Any) -> Any:
+    """Return the byte at an address."""
+
+    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
+        byte = builder.load(builder.inttoptr(arguments[0], ir.IntType(8).as_pointer()))
+        return builder.zext(byte, _WORD)
+
+    return types.uint64(types.int64), generate
+
+
+@intrinsic
+def store_word(_: Any, where: Any, value: Any) -> Any:
+    """Write a word to an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[1], builder.inttoptr(arguments[0], _WORD.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.uint64), generate
+
+
+@intrinsic
+def pick_bits(_: Any, value: Any, places: Any) -> Any:
+    """Return the bits of `value` at the set bits of `places`, side by side from bit 0: one instruction."""
+
+    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
+        name = "llvm.x86.bmi.pext.64"
+        known = builder.module.globals.get(name)
+        kind = ir.FunctionType(_WORD, [_WORD, _WORD])
+        return builder.call(known or ir.Function(builder.module, kind, name), arguments)
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    """Return eight times an integer, as floats."""
+    vector = ir.Constant(_FLOATS, ir.Undefined)
+    vector = builder.insert_element(
+        vector, builder.sitofp(value, ir.DoubleType()), ir.Constant(ir.IntType(32), 0)
+    )
+    return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+
+@intrinsic_of_literal
+def add_eight(
+    _: Any, by_table: Any, total: Any, hits: Any, prefixes: Any, reciprocals: Any, place: Any, found: Any
+) -> Any:
+    """Return `total`, eight floats, plus the precisions at the relevant ones among eight places of a ranking.
+
+    Args:
+        by_table: a literal; 1 to multiply by reciprocals and correct, 0 to divide. Both round correctly.
+        total: eight floats.
+        hits: bit j is 1 where place j is relevant.
+        prefixes: address of `(256, 8)` floats: for each value of `hits`, the relevant ones up to each place,
+            0 where the place is not relevant.
+        reciprocals: address of floats, `1 / i` at number i.
+        place: places before these.
+        found: relevant ones before these.
+    """
+    if not isinstance(by_table, types.IntegerLiteral):
+        return None
+    table = by_table.literal_value
+
+    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
+        _, total, hits, prefixes, reciprocals, place, found = arguments
+        where = builder.add(prefixes, builder.shl(hits, ir.Constant(_WORD, 6)))
+        here = builder.load(builder.inttoptr(where, _FLOATS.as_pointer()))
+        here.align = 64
+        flags = builder.bitcast(builder.trunc(hits, ir.IntType(8)), ir.VectorType(ir.IntType(1), LANES))
+        nothing = ir.Constant(_FLOATS, [0.0] * LANES)
+        here = builder.fadd(here, builder.select(flags, _splat(builder, found), nothing))
+        places = builder.fadd(
+            _splat(builder, place), ir.Constant(_FLOATS, [float(i) for i in range(1, LANES + 1)])
+        )
+        if table:
+            next_place = builder.add(place, ir.Constant(_WORD, 1))
+            where = builder.add(reciprocals, builder.shl(next_place, ir.Constant(_WORD, 3)))
+            inverse = builder.load(builder.inttoptr(where, _FLOATS.as_pointer()))
+            inverse.align = 8
+            rough = builder.fmul(here, inverse)
+            rest = _fma(builder, builder.fneg(rough), places, here)
+            quotient = _fma(builder, rest, inverse, rough)
+        else:
+            quotient = builder.fdiv(here, places)
+        return builder.bitcast(builder.fadd(builder.bitcast(total, _FLOATS), quotient), _VECTOR)
+
+    word, place_type = types.uint64, types.int64
+    return vector(by_table, vector, word, types.int64, types.int64, place_type, place_type), generate
+
+
+def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c, rounded once."""
+    name = "llvm.fma.v8f64"
+    known = builder.module.globals.get(name)
+    function = known or ir.Function(builder.module, ir.FunctionType(_FLOATS, [_FLOATS] * 3), name)
+    return builder.call(function, [a, b, c])
+
+
+@intrinsic
+def sum_of_eight(_: Any, a: Any) -> Any:
+    """Return the sum of eight floats, from the first on."""
+
+    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
+        floats = builder.bitcast(arguments[0], _FLOATS)
+        total = None
+        for lane in range(LANES):
+            one = builder.extract_element(floats, ir.Constant(ir.IntType(32), lane))
+            total = one if total is None else builder.fadd(total, one)
+        return total
+
+    return types.float64(vector), generate

@@ -1,0 +1,235 @@
+"""Precisions with ties by database row, from bit planes: a stable counting sort of single bits.
+
+`bitsliced.py` says which of 512 items stand at one distance as a plane of bits, in the order of database rows,
+and which are relevant as another. Of the second, the bits at the ones of the first, side by side, are that
+distance's part of the ranking: whether the item at each place is relevant. The ranking tables say at which
+place this part begins and how many relevant items come before, so that nothing else has to be sorted.
+"""
+
+# ruff: noqa: C901, PLR0912, PLR0914, PLR0917 - compiled: calls by keyword and small functions cost here
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cmh_metrics._kernels.bitsliced import (
+    LOW_DIGITS,
+    RUN,
+    add_planes,
+    distances_of,
+    find,
+    mark_relevant,
+    next_leaf,
+    select_planes,
+)
+from cmh_metrics._kernels.jit import jit
+from cmh_metrics._kernels.popcount import popcount
+from cmh_metrics._kernels.vectors import (
+    add_eight,
+    address,
+    load,
+    load_byte,
+    load_word,
+    pick_bits,
+    store,
+    store_word,
+    sum_of_eight,
+    zeros,
+)
+
+_BYTES = RUN * 8
+
+
+@jit
+def append(bits: Any, places: Any, word: Any, n: int, run: int) -> Any:
+    """Write the bits at the given places behind the first `n` bits of a run, of which `word` is the last part.
+
+    Returns the new last part and the new number of bits.
+    """
+    picked = pick_bits(bits, places)
+    shift = np.uint64(n) & np.uint64(63)
+    word |= picked << shift
+    store_word(run + (n >> 6 << 3), word)
+    more = n + popcount(places)
+    rest = (picked >> np.uint64(1)) >> (np.uint64(63) - shift)
+    return (rest if (more ^ n) >> 6 else word), more
+
+
+@jit
+def part(items: int, value: int, low: int, hits: int, end: int, zero_run: int, one_run: int) -> Any:
+    """Write the relevance of the items whose lowest digit is 0, and is 1, as two runs; how many items each."""
+    n, n_one = np.int64(0), np.int64(0)
+    word, word_one = np.uint64(0), np.uint64(0)
+    for at in range(0, end, 8):
+        here = load_word(items + at) & load_word(value + at)
+        one = here & load_word(low + at)
+        bits = load_word(hits + at)
+        word, n = append(bits, here ^ one, word, n, zero_run)
+        word_one, n_one = append(bits, one, word_one, n_one, one_run)
+    store_word(zero_run + (n >> 6 << 3), word)
+    store_word(one_run + (n_one >> 6 << 3), word_one)
+    return n, n_one
+
+
+@jit
+def cut_run(run: int, n: int, places: int, hits: int) -> int:
+    """Blank what comes after so many places, or relevant items, of a run of `n`; return how many places stay."""
+    n = min(n, places)
+    for at in range(0, n, 64):
+        word = load_word(run + (at >> 3))
+        if n - at < 64:
+            word &= (np.uint64(1) << np.uint64(n - at)) - np.uint64(1)
+        if popcount(word) > hits:
+            rest = word
+            for _ in range(hits):
+                rest &= rest - np.uint64(1)
+            word ^= rest
+        hits -= popcount(word)
+        store_word(run + (at >> 3), word)
+    return n
+
+
+@jit
+def add_run(
+    sums: int, run: int, n: int, prefixes: int, reciprocals: int, n_reciprocal: int, n0: int, r0: int
+) -> Any:
+    """Add the precisions at the relevant ones of `n` places, after `n0` places with `r0` relevant ones.
+
+    `sums` is the address of eight floats. Returns how many relevant ones come before the next place.
+    """
+    total = load(sums)
+    end = (n + 7) >> 3
+    if n0 + 8 * end < n_reciprocal:
+        for byte in range(end):
+            hits = load_byte(run + byte)
+            total = add_eight(1, total, hits, prefixes, reciprocals, n0 + 8 * byte, r0)
+            r0 += popcount(hits)
+    else:
+        for byte in range(end):
+            hits = load_byte(run + byte)
+            total = add_eight(0, total, hits, prefixes, reciprocals, n0 + 8 * byte, r0)
+            r0 += popcount(hits)
+    store(sums, total)
+    return r0
+
+
+@jit
+def without(left_out: Any, order: Any, offset: int, end: int, valid: int, own: int) -> None:
+    """Write the plane of a chunk's items without the rows that are left out, counted from `offset`."""
+    for at in range(0, end, 64):
+        store(own + at, load(valid + at))
+    n = order.size
+    while n and order[n - 1] < 0:
+        n -= 1
+    for row in left_out:
+        place = np.searchsorted(order[:n], row - offset)
+        if place < n and order[place] == row - offset:
+            at = own + (place >> 6 << 3)
+            store_word(at, load_word(at) & ~(np.uint64(1) << np.uint64(place & 63)))
+
+
+@jit
+def add_by_row(
+    query_words: Any,
+    query_labels: Any,
+    planes: Any,
+    zeros_in: Any,
+    valid: Any,
+    label_planes: Any,
+    lengths: Any,
+    odd: Any,
+    order: Any,
+    prefixes: Any,
+    reciprocals: Any,
+    scratch: Any,
+    offset: int,
+    first: int,
+    last: int,
+    starts: Any,
+    left_out: Any,
+    k: int,
+    first_relevant: bool,
+    rank: Any,
+    found: Any,
+    scores: Any,
+    counted: Any,
+) -> None:
+    """Add the precisions at the relevant items of all chunks of one slab, for queries `first` to `last`.
+
+    Args:
+        query_words: as all up to `odd` and as `first` and `last`, see `bitsliced.add_bitsliced`.
+        order: `(n_chunk, CHUNK)` int32, the row of the slab at each place of a chunk, ascending, -1 for none.
+        prefixes: `(256, 8)` float64 at a multiple of 64, see `vectors.add_eight`.
+        reciprocals: `(n,)` float64, `1 / i` at number i; where ranks go beyond, quotients take longer.
+        scratch: uint64, aligned, `RUN * (3 * n_digit + 3)` words.
+        offset: the number of the slab's first row.
+        starts: `(n_query + 1,)` int64; rows `left_out[starts[i] : starts[i + 1]]`, ascending, do not count
+            for query `i`.
+        left_out: int64 row numbers.
+        k: the cut-off: a rank, or how many relevant items if `first_relevant`.
+        first_relevant: which of the two.
+        rank: `(n_query, bits + 1)` int64, items ranked before the next one at each distance; advances.
+        found: `(n_query, bits + 1)` int64, relevant items before it; advances.
+        scores: `(n_query,)` float64, sums of precisions, added to.
+        counted: `(n_query,)` int64, relevant items within the cut-off, added to.
+    """
+    bits = planes.shape[1]
+    n_digit = zeros_in.shape[1]
+    modulus = (2 << n_digit) - 1
+    n_high = n_digit - LOW_DIGITS
+    low = address(scratch)
+    values = low + _BYTES
+    high = values + 8 * _BYTES
+    hits = high + n_high * _BYTES
+    zero = hits + _BYTES
+    own = zero + _BYTES
+    runs = own + _BYTES  # of the two lowest digits, with a word to spare each
+    sums = runs + 3 * _BYTES - 64
+    tree = runs + 3 * _BYTES
+    for at in range(0, _BYTES, 64):
+        store(zero + at, zeros())
+    sources = np.empty(bits + 16, np.int64)
+    nodes = np.empty((n_high + 2, 3), np.int64)
+    for chunk in range(planes.shape[0]):
+        plane_base = address(planes) + chunk * bits * _BYTES
+        zeros_base = address(zeros_in) + chunk * n_digit * _BYTES
+        label_base = address(label_planes) + chunk * label_planes.shape[1] * _BYTES
+        end = lengths[chunk] * 64
+        for i in range(first, last):
+            n_source, weight, complement = select_planes(query_words[i], bits, plane_base, zero, sources)
+            add_planes(sources, n_source, zeros_base, n_digit, end, high, low, values)
+            mark_relevant(query_labels[i], label_base, end, hits)
+            root = address(valid) + chunk * _BYTES
+            if starts[i] < starts[i + 1]:
+                without(left_out[starts[i] : starts[i + 1]], order[chunk], offset, end, root, own)
+                root = own
+            store(sums, zeros())
+            nodes[0, 0], nodes[0, 1], nodes[0, 2] = root, n_high, 0
+            pending = 1
+            while pending:
+                items, value, pending = next_leaf(pending, nodes, high, tree, end)
+                here = find(items, values, end)
+                for pair in range(8):
+                    if (here >> pair) & 1 == 0:
+                        continue
+                    both = distances_of(value, pair, odd[chunk], weight, complement, bits, modulus)
+                    sizes = part(items, values + pair * _BYTES, low, hits, end, runs, runs + _BYTES + 64)
+                    for digit in range(2):
+                        n, d = sizes[digit], both[digit]
+                        if n == 0:
+                            continue
+                        run = runs + digit * (_BYTES + 64)
+                        n0, r0 = rank[i, d], found[i, d]
+                        rank[i, d] = n0 + n
+                        if first_relevant:
+                            if r0 + n > k:
+                                n = cut_run(run, n, n, k - r0)
+                        elif n0 + n > k:
+                            n = cut_run(run, n, max(0, k - n0), n)
+                        r1 = add_run(
+                            sums, run, n, address(prefixes), address(reciprocals), reciprocals.size, n0, r0
+                        )
+                        found[i, d] = r1
+                        counted[i] += r1 - r0
+            scores[i] += sum_of_eight(load(sums))
