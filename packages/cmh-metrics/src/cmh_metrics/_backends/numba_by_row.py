@@ -26,7 +26,7 @@ def add_precisions(slab: Slab, inputs: RankingInputs, ranks: Ranks, *, threads: 
     inverse = reciprocals(min(inputs.n_database, _MOST_RECIPROCALS))
 
     def work(first: int, last: int) -> None:
-        scratch = aligned_words((3 * n_digit(inputs.bits) + 3) * kernel.RUN)
+        scratch = aligned_words((3 * n_digit(inputs.bits) + 5) * kernel.RUN)
         kernel.add_by_row(
             slab.query_words,
             slab.query_labels,

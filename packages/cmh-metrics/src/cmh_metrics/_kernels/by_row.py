@@ -39,6 +39,7 @@ from cmh_metrics._kernels.vectors import (
 )
 
 _BYTES = RUN * 8
+_RUN = _BYTES + 64  # bytes of a run of single bits: as many as a chunk has items, and a word to spare
 
 
 @jit
@@ -57,19 +58,58 @@ def append(bits: Any, places: Any, word: Any, n: int, run: int) -> Any:
 
 
 @jit
-def part(items: int, value: int, low: int, hits: int, end: int, zero_run: int, one_run: int) -> Any:
-    """Write the relevance of the items whose lowest digit is 0, and is 1, as two runs; how many items each."""
-    n, n_one = np.int64(0), np.int64(0)
-    word, word_one = np.uint64(0), np.uint64(0)
+def gather(items: int, value: int, low: int, hits: int, end: int, low_run: int, hit_run: int) -> int:
+    """Write lowest digit and relevance of a leaf's items at two distances, as two runs; return how many items.
+
+    The runs grow by whole bytes, which takes fewer steps than `append`, but only 63 bits fit at a time. If
+    more ever come, which takes 57 items in a row at these two distances, all is done again.
+    """
+    ones, picked = np.uint64(0), np.uint64(0)
+    n, byte, most = np.uint64(0), np.int64(0), np.uint64(0)
     for at in range(0, end, 8):
         here = load_word(items + at) & load_word(value + at)
-        one = here & load_word(low + at)
-        bits = load_word(hits + at)
-        word, n = append(bits, here ^ one, word, n, zero_run)
-        word_one, n_one = append(bits, one, word_one, n_one, one_run)
-    store_word(zero_run + (n >> 6 << 3), word)
+        ones |= pick_bits(load_word(low + at), here) << n
+        picked |= pick_bits(load_word(hits + at), here) << n
+        store_word(low_run + byte, ones)
+        store_word(hit_run + byte, picked)
+        n += np.uint64(popcount(here))
+        most |= n
+        byte += np.int64(n >> np.uint64(3))
+        whole = n & np.uint64(56)
+        ones >>= whole
+        picked >>= whole
+        n &= np.uint64(7)
+    if most < 64:
+        store_word(low_run + byte, ones)
+        store_word(hit_run + byte, picked)
+        return 8 * byte + np.int64(n)
+    ones, picked = np.uint64(0), np.uint64(0)
+    size = np.int64(0)
+    for at in range(0, end, 8):
+        here = load_word(items + at) & load_word(value + at)
+        ones, _ = append(load_word(low + at), here, ones, size, low_run)
+        picked, size = append(load_word(hits + at), here, picked, size, hit_run)
+    store_word(low_run + (size >> 6 << 3), ones)
+    store_word(hit_run + (size >> 6 << 3), picked)
+    return size
+
+
+@jit
+def part(n: int, low_run: int, hit_run: int, zero_run: int, one_run: int) -> Any:
+    """Write the relevance of those of `n` items whose lowest digit is 0, and is 1; return how many each."""
+    n_zero, n_one = np.int64(0), np.int64(0)
+    word, word_one = np.uint64(0), np.uint64(0)
+    for at in range(0, n, 64):
+        all_here = ~np.uint64(0)
+        if n - at < 64:
+            all_here = (np.uint64(1) << np.uint64(n - at)) - np.uint64(1)
+        one = load_word(low_run + (at >> 3))
+        bits = load_word(hit_run + (at >> 3))
+        word, n_zero = append(bits, all_here & ~one, word, n_zero, zero_run)
+        word_one, n_one = append(bits, all_here & one, word_one, n_one, one_run)
+    store_word(zero_run + (n_zero >> 6 << 3), word)
     store_word(one_run + (n_one >> 6 << 3), word_one)
-    return n, n_one
+    return n_zero, n_one
 
 
 @jit
@@ -162,7 +202,7 @@ def add_by_row(
         order: `(n_chunk, CHUNK)` int32, the row of the slab at each place of a chunk, ascending, -1 for none.
         prefixes: `(256, 8)` float64 at a multiple of 64, see `vectors.add_eight`.
         reciprocals: `(n,)` float64, `1 / i` at number i; where ranks go beyond, quotients take longer.
-        scratch: uint64, aligned, `RUN * (3 * n_digit + 3)` words.
+        scratch: uint64, aligned, `RUN * (3 * n_digit + 5)` words.
         offset: the number of the slab's first row.
         starts: `(n_query + 1,)` int64; rows `left_out[starts[i] : starts[i + 1]]`, ascending, do not count
             for query `i`.
@@ -184,13 +224,14 @@ def add_by_row(
     hits = high + n_high * _BYTES
     zero = hits + _BYTES
     own = zero + _BYTES
-    runs = own + _BYTES  # of the two lowest digits, with a word to spare each
-    sums = runs + 3 * _BYTES - 64
-    tree = runs + 3 * _BYTES
+    sums = own + _BYTES
+    runs = sums + 64
+    tree = runs + 4 * _RUN
     for at in range(0, _BYTES, 64):
         store(zero + at, zeros())
     sources = np.empty(bits + 16, np.int64)
     nodes = np.empty((n_high + 2, 3), np.int64)
+    passed = found if first_relevant else rank
     for chunk in range(planes.shape[0]):
         plane_base = address(planes) + chunk * bits * _BYTES
         zeros_base = address(zeros_in) + chunk * n_digit * _BYTES
@@ -214,12 +255,15 @@ def add_by_row(
                     if (here >> pair) & 1 == 0:
                         continue
                     both = distances_of(value, pair, odd[chunk], weight, complement, bits, modulus)
-                    sizes = part(items, values + pair * _BYTES, low, hits, end, runs, runs + _BYTES + 64)
+                    if passed[i, both[0]] >= k and passed[i, both[1]] >= k:
+                        continue
+                    n = gather(items, values + pair * _BYTES, low, hits, end, runs, runs + _RUN)
+                    sizes = part(n, runs, runs + _RUN, runs + 2 * _RUN, runs + 3 * _RUN)
                     for digit in range(2):
                         n, d = sizes[digit], both[digit]
                         if n == 0:
                             continue
-                        run = runs + digit * (_BYTES + 64)
+                        run = runs + (2 + digit) * _RUN
                         n0, r0 = rank[i, d], found[i, d]
                         rank[i, d] = n0 + n
                         if first_relevant:
