@@ -32,7 +32,7 @@ def add_precisions(slab: Slab, inputs: RankingInputs, ranks: Ranks, *, threads: 
             slab.query_labels,
             *planes,
             order,
-            prefixes(),
+            patterns(),
             inverse,
             scratch,
             slab.start,
@@ -45,11 +45,12 @@ def add_precisions(slab: Slab, inputs: RankingInputs, ranks: Ranks, *, threads: 
 
 
 @cache
-def prefixes() -> Floats:
-    """Return `(256, 8)`: for each pattern of bits, how many ones up to each bit, 0 where the bit is 0."""
+def patterns() -> Floats:
+    """Return, for each pattern of 8 bits, how many ones up to each bit, 0 where it is 0; then all their ones."""
     ones = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
-    table = aligned_words(256, 8).view(np.float64)
-    table[:] = ones.cumsum(axis=1) * ones
+    table = aligned_words(256 * 9).view(np.float64)
+    table[: 256 * 8] = (ones.cumsum(axis=1) * ones).ravel()
+    table[256 * 8 :] = ones.sum(axis=1)
     return table
 
 

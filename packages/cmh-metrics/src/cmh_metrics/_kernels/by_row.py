@@ -28,6 +28,8 @@ from cmh_metrics._kernels.popcount import popcount
 from cmh_metrics._kernels.vectors import (
     add_eight,
     address,
+    first_float,
+    floats,
     load,
     load_byte,
     load_word,
@@ -132,26 +134,25 @@ def cut_run(run: int, n: int, places: int, hits: int) -> int:
 
 @jit
 def add_run(
-    sums: int, run: int, n: int, prefixes: int, reciprocals: int, n_reciprocal: int, n0: int, r0: int
+    sums: int, run: int, n: int, patterns: int, reciprocals: int, n_reciprocal: int, n0: int, r0: int
 ) -> Any:
     """Add the precisions at the relevant ones of `n` places, after `n0` places with `r0` relevant ones.
 
     `sums` is the address of eight floats. Returns how many relevant ones come before the next place.
     """
-    total = load(sums)
     end = (n + 7) >> 3
+    total, places, found = load(sums), floats(n0 + 1, 1), floats(r0, 0)
     if n0 + 8 * end < n_reciprocal:
+        inverse = reciprocals + 8 * (n0 + 1)
         for byte in range(end):
             hits = load_byte(run + byte)
-            total = add_eight(1, total, hits, prefixes, reciprocals, n0 + 8 * byte, r0)
-            r0 += popcount(hits)
+            total, places, found = add_eight(1, hits, patterns, inverse + 64 * byte, total, places, found)
     else:
         for byte in range(end):
             hits = load_byte(run + byte)
-            total = add_eight(0, total, hits, prefixes, reciprocals, n0 + 8 * byte, r0)
-            r0 += popcount(hits)
+            total, places, found = add_eight(0, hits, patterns, 0, total, places, found)
     store(sums, total)
-    return r0
+    return first_float(found)
 
 
 @jit
@@ -180,7 +181,7 @@ def add_by_row(
     lengths: Any,
     odd: Any,
     order: Any,
-    prefixes: Any,
+    patterns: Any,
     reciprocals: Any,
     scratch: Any,
     offset: int,
@@ -200,7 +201,7 @@ def add_by_row(
     Args:
         query_words: as all up to `odd` and as `first` and `last`, see `bitsliced.add_bitsliced`.
         order: `(n_chunk, CHUNK)` int32, the row of the slab at each place of a chunk, ascending, -1 for none.
-        prefixes: `(256, 8)` float64 at a multiple of 64, see `vectors.add_eight`.
+        patterns: `(256 * 9,)` float64 at a multiple of 64, see `vectors.add_eight`.
         reciprocals: `(n,)` float64, `1 / i` at number i; where ranks go beyond, quotients take longer.
         scratch: uint64, aligned, `RUN * (3 * n_digit + 5)` words.
         offset: the number of the slab's first row.
@@ -272,7 +273,7 @@ def add_by_row(
                         elif n0 + n > k:
                             n = cut_run(run, n, max(0, k - n0), n)
                         r1 = add_run(
-                            sums, run, n, address(prefixes), address(reciprocals), reciprocals.size, n0, r0
+                            sums, run, n, address(patterns), address(reciprocals), reciprocals.size, n0, r0
                         )
                         found[i, d] = r1
                         counted[i] += r1 - r0

@@ -282,60 +282,95 @@ def pick_bits(_: Any, value: Any, places: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), generate
 
 
+def _floats(builder: Any, where: Any, align: int) -> Any:
+    value = builder.load(builder.inttoptr(where, _FLOATS.as_pointer()))
+    value.align = align
+    return value
+
+
 def _splat(builder: Any, value: Any) -> Any:
-    """Return eight times an integer, as floats."""
-    vector = ir.Constant(_FLOATS, ir.Undefined)
-    vector = builder.insert_element(
-        vector, builder.sitofp(value, ir.DoubleType()), ir.Constant(ir.IntType(32), 0)
-    )
-    return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+    """Return a vector of eight times a float."""
+    index = ir.IntType(32)
+    vector = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), value, ir.Constant(index, 0))
+    return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(index, LANES), [0] * LANES))
+
+
+@intrinsic
+def floats(_: Any, value: Any, step: Any) -> Any:
+    """Return eight floats: an integer plus 0, 1, 2 to 7 times a step."""
+
+    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
+        value, step = (_splat(builder, builder.sitofp(one, ir.DoubleType())) for one in arguments)
+        lanes = ir.Constant(_FLOATS, [float(i) for i in range(LANES)])
+        return builder.bitcast(builder.fadd(value, builder.fmul(step, lanes)), _VECTOR)
+
+    return vector(types.int64, types.int64), generate
+
+
+@intrinsic
+def first_float(_: Any, a: Any) -> Any:
+    """Return the first of eight floats, a whole number, as an integer."""
+
+    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
+        value = builder.extract_element(
+            builder.bitcast(arguments[0], _FLOATS), ir.Constant(ir.IntType(32), 0)
+        )
+        return builder.fptosi(value, _WORD)
+
+    return types.int64(vector), generate
 
 
 @intrinsic_of_literal
 def add_eight(
-    _: Any, by_table: Any, total: Any, hits: Any, prefixes: Any, reciprocals: Any, place: Any, found: Any
+    _: Any, by_table: Any, hits: Any, patterns: Any, reciprocals: Any, total: Any, places: Any, found: Any
 ) -> Any:
-    """Return `total`, eight floats, plus the precisions at the relevant ones among eight places of a ranking.
+    """Add the precisions at the relevant ones among eight places of a ranking; go on to the next eight.
 
     Args:
-        by_table: a literal; 1 to multiply by reciprocals and correct, 0 to divide. Both round correctly.
-        total: eight floats.
+        by_table: a literal; 1 to multiply by reciprocals and correct, 0 to divide. Both round correctly
+            (Markstein, "Computation of elementary functions on the IBM RISC System/6000 processor", 1990).
         hits: bit j is 1 where place j is relevant.
-        prefixes: address of `(256, 8)` floats: for each value of `hits`, the relevant ones up to each place,
-            0 where the place is not relevant.
-        reciprocals: address of floats, `1 / i` at number i.
-        place: places before these.
-        found: relevant ones before these.
+        patterns: address of `(256, 8)` floats, and of 256 more. For each value of `hits`: the relevant ones
+            up to each place, 0 where the place is not relevant; and all relevant ones.
+        reciprocals: address of `1 / i` for the eight places, as floats.
+        total: eight floats, to which the precisions are added.
+        places: the numbers of the eight places, from 1 on, as floats.
+        found: eight times the number of relevant ones before these places, as floats.
+
+    Returns:
+        The new `total`, `places` and `found`.
     """
     if not isinstance(by_table, types.IntegerLiteral):
         return None
     table = by_table.literal_value
 
-    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
-        _, total, hits, prefixes, reciprocals, place, found = arguments
-        where = builder.add(prefixes, builder.shl(hits, ir.Constant(_WORD, 6)))
-        here = builder.load(builder.inttoptr(where, _FLOATS.as_pointer()))
-        here.align = 64
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, hits, patterns, reciprocals = arguments[:4]
+        total, places, found = (builder.bitcast(one, _FLOATS) for one in arguments[4:])
+        here = _floats(builder, builder.add(patterns, builder.shl(hits, ir.Constant(_WORD, 6))), 64)
         flags = builder.bitcast(builder.trunc(hits, ir.IntType(8)), ir.VectorType(ir.IntType(1), LANES))
-        nothing = ir.Constant(_FLOATS, [0.0] * LANES)
-        here = builder.fadd(here, builder.select(flags, _splat(builder, found), nothing))
-        places = builder.fadd(
-            _splat(builder, place), ir.Constant(_FLOATS, [float(i) for i in range(1, LANES + 1)])
-        )
+        here = builder.select(flags, builder.fadd(here, found), here)
         if table:
-            next_place = builder.add(place, ir.Constant(_WORD, 1))
-            where = builder.add(reciprocals, builder.shl(next_place, ir.Constant(_WORD, 3)))
-            inverse = builder.load(builder.inttoptr(where, _FLOATS.as_pointer()))
-            inverse.align = 8
+            inverse = _floats(builder, reciprocals, 8)
             rough = builder.fmul(here, inverse)
             rest = _fma(builder, builder.fneg(rough), places, here)
             quotient = _fma(builder, rest, inverse, rough)
         else:
             quotient = builder.fdiv(here, places)
-        return builder.bitcast(builder.fadd(builder.bitcast(total, _FLOATS), quotient), _VECTOR)
+        where = builder.add(patterns, ir.Constant(_WORD, 256 * 64))
+        where = builder.add(where, builder.shl(hits, ir.Constant(_WORD, 3)))
+        count = builder.load(builder.inttoptr(where, ir.DoubleType().as_pointer()))
+        results = (
+            builder.fadd(total, quotient),
+            builder.fadd(places, ir.Constant(_FLOATS, [float(LANES)] * LANES)),
+            builder.fadd(found, _splat(builder, count)),
+        )
+        return context.make_tuple(
+            builder, signature.return_type, [builder.bitcast(one, _VECTOR) for one in results]
+        )
 
-    word, place_type = types.uint64, types.int64
-    return vector(by_table, vector, word, types.int64, types.int64, place_type, place_type), generate
+    three = types.UniTuple(vector, 3)  # type: ignore[no-untyped-call]
+    return three(by_table, types.uint64, types.int64, types.int64, vector, vector, vector), generate
 
 
 def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
