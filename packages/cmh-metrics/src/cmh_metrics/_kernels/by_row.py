@@ -24,7 +24,7 @@ from cmh_metrics._kernels.bitsliced import (
     select_planes,
 )
 from cmh_metrics._kernels.jit import jit
-from cmh_metrics._kernels.popcount import popcount
+from cmh_metrics._kernels.popcount import lowest_one, popcount
 from cmh_metrics._kernels.vectors import (
     add_eight,
     address,
@@ -37,11 +37,14 @@ from cmh_metrics._kernels.vectors import (
     store,
     store_word,
     sum_of_eight,
+    words_in_common,
     zeros,
 )
 
 _BYTES = RUN * 8
 _RUN = _BYTES + 64  # bytes of a run of single bits: as many as a chunk has items, and a word to spare
+
+DENSE = 5  # words of eight that hold an item: from here on, all are looked at without asking
 
 
 @jit
@@ -60,27 +63,45 @@ def append(bits: Any, places: Any, word: Any, n: int, run: int) -> Any:
 
 
 @jit
+def append_both(items: Any, low: Any, hits: Any, state: Any, low_run: int, hit_run: int) -> Any:
+    """Write the bits of `low` and of `hits` at the items behind those of two equally long runs.
+
+    The runs grow by whole bytes, which takes fewer steps than `append`, but only 63 bits fit at a time.
+    `state` is their last parts, the bits of these in use, the whole bytes before, and all numbers of bits
+    that there were at a time, one OR the other.
+    """
+    ones, picked, n, byte, most = state
+    ones |= pick_bits(low, items) << n
+    picked |= pick_bits(hits, items) << n
+    store_word(low_run + byte, ones)
+    store_word(hit_run + byte, picked)
+    n += np.uint64(popcount(items))
+    whole = n & np.uint64(56)
+    byte += np.int64(n >> np.uint64(3))
+    return ones >> whole, picked >> whole, n & np.uint64(7), byte, most | n
+
+
+@jit
 def gather(items: int, value: int, low: int, hits: int, end: int, low_run: int, hit_run: int) -> int:
     """Write lowest digit and relevance of a leaf's items at two distances, as two runs; return how many items.
 
-    The runs grow by whole bytes, which takes fewer steps than `append`, but only 63 bits fit at a time. If
-    more ever come, which takes 57 items in a row at these two distances, all is done again.
+    If more bits ever come than `append_both` takes, 57 or more of 64 items in a row being at these two
+    distances, all is done again.
     """
-    ones, picked = np.uint64(0), np.uint64(0)
-    n, byte, most = np.uint64(0), np.int64(0), np.uint64(0)
-    for at in range(0, end, 8):
-        here = load_word(items + at) & load_word(value + at)
-        ones |= pick_bits(load_word(low + at), here) << n
-        picked |= pick_bits(load_word(hits + at), here) << n
-        store_word(low_run + byte, ones)
-        store_word(hit_run + byte, picked)
-        n += np.uint64(popcount(here))
-        most |= n
-        byte += np.int64(n >> np.uint64(3))
-        whole = n & np.uint64(56)
-        ones >>= whole
-        picked >>= whole
-        n &= np.uint64(7)
+    state = np.uint64(0), np.uint64(0), np.uint64(0), np.int64(0), np.uint64(0)
+    for block in range(0, end, 64):
+        words = words_in_common(items + block, value + block)
+        if popcount(words) >= DENSE:
+            for at in range(block, block + 64, 8):
+                here = load_word(items + at) & load_word(value + at)
+                state = append_both(here, load_word(low + at), load_word(hits + at), state, low_run, hit_run)
+        else:
+            while words:
+                at = block + 8 * lowest_one(words)
+                words &= words - np.uint64(1)
+                here = load_word(items + at) & load_word(value + at)
+                state = append_both(here, load_word(low + at), load_word(hits + at), state, low_run, hit_run)
+    ones, picked, n, byte, most = state
     if most < 64:
         store_word(low_run + byte, ones)
         store_word(hit_run + byte, picked)

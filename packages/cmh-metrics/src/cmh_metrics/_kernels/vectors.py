@@ -248,6 +248,18 @@ def load_word(_: Any, where: Any) -> Any:
 
 
 @intrinsic
+def words_in_common(_: Any, one: Any, other: Any) -> Any:
+    """Return which of the eight words at one address have a bit in common with those at the other."""
+
+    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
+        common = builder.and_(*(_load(builder, where) for where in arguments))
+        flags = builder.bitcast(builder.icmp_unsigned("!=", common, _constant(0)), ir.IntType(LANES))
+        return builder.zext(flags, _WORD)
+
+    return types.uint64(types.int64, types.int64), generate
+
+
+@intrinsic
 def load_byte(_: Any, where: Any) -> Any:
     """Return the byte at an address."""
 
@@ -335,7 +347,7 @@ def add_eight(
         reciprocals: address of `1 / i` for the eight places, as floats.
         total: eight floats, to which the precisions are added.
         places: the numbers of the eight places, from 1 on, as floats.
-        found: eight times the number of relevant ones before these places, as floats.
+        found: the number of relevant ones before these places, the same in all eight floats.
 
     Returns:
         The new `total`, `places` and `found`.
