@@ -10,6 +10,7 @@ import numpy as np
 from cmh_metrics._backends.numba_tables import aligned_words, n_digit, sliced
 from cmh_metrics._backends.threads import over_ranges
 from cmh_metrics._kernels import by_row as kernel
+from cmh_metrics._kernels.bitsliced import RUN
 
 if TYPE_CHECKING:
     from cmh_metrics._backends.stable_order import Ranks
@@ -26,7 +27,7 @@ def add_precisions(slab: Slab, inputs: RankingInputs, ranks: Ranks, *, threads: 
     inverse = reciprocals(min(inputs.n_database, _MOST_RECIPROCALS))
 
     def work(first: int, last: int) -> None:
-        scratch = aligned_words((3 * n_digit(inputs.bits) + 5) * kernel.RUN)
+        scratch = aligned_words((3 * n_digit(inputs.bits) + 5) * RUN)
         kernel.add_by_row(
             slab.query_words,
             slab.query_labels,
@@ -46,7 +47,7 @@ def add_precisions(slab: Slab, inputs: RankingInputs, ranks: Ranks, *, threads: 
 
 @cache
 def patterns() -> Floats:
-    """Return, for each pattern of 8 bits, how many ones up to each bit, 0 where it is 0; then all their ones."""
+    """Return, for each pattern of 8 bits, the ones up to each bit, 0 where it is 0; then all ones."""
     ones = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
     table = aligned_words(256 * 9).view(np.float64)
     table[: 256 * 8] = (ones.cumsum(axis=1) * ones).ravel()

@@ -16,7 +16,7 @@ four that occurs, found by walking a binary tree, and for every value of digits 
 items, the items and the relevant ones are counted, all of them and those whose lowest digit is 1.
 """
 
-# ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
+# ruff: noqa: PLR0911, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -278,7 +278,9 @@ def next_leaf(pending: int, nodes: Any, high: int, tree: int, end: int) -> Any:
 
 
 @jit
-def distances_of(value: int, pair: int, odd: int, weight: int, complement: Any, bits: int, modulus: int) -> Any:
+def distances_of(
+    value: int, pair: int, odd: int, weight: int, complement: Any, bits: int, modulus: int
+) -> Any:
     """Return the distances of a leaf's items whose digits 3, 2 and 1 are `pair`, lowest digit 0 and 1."""
     similar = (32 * value + 4 * pair + odd - weight) & modulus
     next_similar = (similar + 2) & modulus

@@ -1,12 +1,12 @@
 """Precisions with ties by database row, from bit planes: a stable counting sort of single bits.
 
-`bitsliced.py` says which of 512 items stand at one distance as a plane of bits, in the order of database rows,
-and which are relevant as another. Of the second, the bits at the ones of the first, side by side, are that
-distance's part of the ranking: whether the item at each place is relevant. The ranking tables say at which
-place this part begins and how many relevant items come before, so that nothing else has to be sorted.
+`bitsliced.py` says which of 512 items stand at one distance as a plane of bits, in the order of database
+rows, and which are relevant as another. Of the second, the bits at the ones of the first, side by side, are
+that distance's part of the ranking: whether the item at each place is relevant. The ranking tables say at
+which place this part begins and how many relevant items come before, so that nothing else has to be sorted.
 """
 
-# ruff: noqa: C901, PLR0912, PLR0914, PLR0917 - compiled: calls by keyword and small functions cost here
+# ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
 from typing import Any
@@ -48,8 +48,8 @@ DENSE = 5  # words of eight that hold an item: from here on, all are looked at w
 
 
 @jit
-def append(bits: Any, places: Any, word: Any, n: int, run: int) -> Any:
-    """Write the bits at the given places behind the first `n` bits of a run, of which `word` is the last part.
+def append(bits: Any, places: Any, word: Any, n: Any, run: int) -> Any:
+    """Write the bits at the given places behind the first `n` bits of a run, whose last part is `word`.
 
     Returns the new last part and the new number of bits.
     """
@@ -82,8 +82,8 @@ def append_both(items: Any, low: Any, hits: Any, state: Any, low_run: int, hit_r
 
 
 @jit
-def gather(items: int, value: int, low: int, hits: int, end: int, low_run: int, hit_run: int) -> int:
-    """Write lowest digit and relevance of a leaf's items at two distances, as two runs; return how many items.
+def gather(items: int, value: int, low: int, hits: int, end: int, low_run: int, hit_run: int) -> Any:
+    """Write lowest digit and relevance of a leaf's items at two distances, as two runs; return how many.
 
     If more bits ever come than `append_both` takes, 57 or more of 64 items in a row being at these two
     distances, all is done again.
@@ -137,7 +137,7 @@ def part(n: int, low_run: int, hit_run: int, zero_run: int, one_run: int) -> Any
 
 @jit
 def cut_run(run: int, n: int, places: int, hits: int) -> int:
-    """Blank what comes after so many places, or relevant items, of a run of `n`; return how many places stay."""
+    """Blank a run of `n` after so many places, or relevant items; return how many places stay."""
     n = min(n, places)
     for at in range(0, n, 64):
         word = load_word(run + (at >> 3))
@@ -205,13 +205,13 @@ def add_by_row(
     patterns: Any,
     reciprocals: Any,
     scratch: Any,
-    offset: int,
+    offset: Any,
     first: int,
     last: int,
     starts: Any,
     left_out: Any,
-    k: int,
-    first_relevant: bool,
+    k: Any,
+    first_relevant: Any,
     rank: Any,
     found: Any,
     scores: Any,

@@ -4,7 +4,7 @@ LLVM maps `<8 x i64>` onto whatever the processor has: one AVX-512 register, two
 Vectors are read from and written to addresses, which must be multiples of 64.
 """
 
-# ruff: noqa: ARG001 - numba reads an instruction's operands from the arguments
+# ruff: noqa: ARG001, PLR0917 - numba reads an instruction's operands from the arguments
 from __future__ import annotations
 
 from itertools import zip_longest
