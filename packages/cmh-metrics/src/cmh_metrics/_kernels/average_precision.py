@@ -13,20 +13,18 @@ here are the same idea for the two cut-offs that end at a random place or divide
 # ruff: noqa: C901, PLR0912, PLR0915, PLR0917 - compiled: calls by keyword and small functions cost here
 from __future__ import annotations
 
-from functools import partial
 from math import log
 from typing import Any
 
 import numpy as np
 
 from cmh_metrics._definition import NORMALISE, TIES
-from cmh_metrics._kernels.jit import jit
+from cmh_metrics._kernels.jit import inlined, jit
 
 MIN, RETRIEVED, RELEVANT, FIRST_RELEVANT = (
     NORMALISE.index(name) for name in ("min", "retrieved", "relevant", "first-relevant")
 )
 EXPECTED, BEST, WORST = (TIES.index(name) for name in ("expected", "best", "worst"))
-inlined = partial(jit, inline=True)
 _NEGLIGIBLE = 1e-18  # a probability relative to the mode's below which a tail is not summed
 
 

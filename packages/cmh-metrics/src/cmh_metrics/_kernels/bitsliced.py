@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from cmh_metrics._kernels.jit import jit
+from cmh_metrics._kernels.jit import inlined, jit
 from cmh_metrics._kernels.popcount import lowest_one, popcount
 from cmh_metrics._kernels.vectors import (
     COUNTED,
@@ -208,7 +208,7 @@ def count(n: int, items: int, value: int, hits: int, digit: int) -> Any:
     return count_relevant(31, items, value, hits, digit)
 
 
-@jit
+@inlined
 def select_planes(query: Any, bits: int, planes: int, zero: int, sources: Any) -> Any:
     """Write the addresses of the planes of one chunk that are added for a query, filled up to 16 with `zero`.
 
@@ -239,7 +239,7 @@ def select_planes(query: Any, bits: int, planes: int, zero: int, sources: Any) -
     return n_source, weight, complement
 
 
-@jit
+@inlined
 def mark_relevant(labels: Any, label_planes: int, end: int, hits: int) -> None:
     """Write which items of one chunk share a label with a query."""
     for at in range(0, end, 64):
@@ -253,7 +253,7 @@ def mark_relevant(labels: Any, label_planes: int, end: int, hits: int) -> None:
             ones &= ones - np.uint64(1)
 
 
-@jit
+@inlined
 def next_leaf(pending: int, nodes: Any, high: int, tree: int, end: int) -> Any:
     """Walk the binary tree over the high digits, the highest at its root, to the next leaf.
 
@@ -277,7 +277,7 @@ def next_leaf(pending: int, nodes: Any, high: int, tree: int, end: int) -> Any:
                 pending += 1
 
 
-@jit
+@inlined
 def distances_of(
     value: int, pair: int, odd: int, weight: int, complement: Any, bits: int, modulus: int
 ) -> Any:

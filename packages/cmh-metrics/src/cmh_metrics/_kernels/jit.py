@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ def jit(function: Function, *, inline: bool = False) -> Function:
         _say_that_nothing_is_kept()
         compiled = compile_function(**options)(function)
     return compiled
+
+
+inlined = partial(jit, inline=True)
 
 
 @cache
