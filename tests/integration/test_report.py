@@ -208,16 +208,38 @@ def test_nothing_serious_is_in_the_way_of_anybody(browse, report, width, scheme,
     ] == []
 
 
-def test_print_holds_every_run_and_every_condition(browse, report, tmp_path):
+def n_pages(page, path):
+    page.pdf(path=path, prefer_css_page_size=True)
+    return len(re.findall(rb"/Type\s*/Page\b", path.read_bytes()))
+
+
+def test_print_holds_a_row_for_every_run_and_a_query_of_every_condition(browse, report, tmp_path):
     page = browse(report)
     before = page.locator("#overview").inner_html()
+    page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.locator(".run-printed").count() == 14
-    assert page.locator(".examples").first.locator(".rows .rows").count() == 6
+    assert len(page.evaluate(ROWS)) == 14
+    assert page.locator(".examples").first.locator(".condition").count() == 6
+    assert page.locator(".examples").first.locator(".query:visible").count() == 2 * 6
+    assert not page.locator(".filter").is_visible()
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("#overview").inner_html().count(">") == before.count(">")
-    page.pdf(path=tmp_path / "report.pdf", format="A4")
-    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+    few = n_pages(page, tmp_path / "few.pdf")
+    assert 1 < few < 8
+    page.evaluate("""() => {
+        const body = document.querySelector("table.runs tbody"), rows = [...body.rows];
+        for (let more = 0; more < 28; more++) body.append(...rows.map((row) => row.cloneNode(true)));
+    }""")
+    assert n_pages(page, tmp_path / "many.pdf") - few <= 6  # 392 rows more
+
+
+def test_a_filtered_print_says_what_was_chosen(browse, two_methods):
+    page = browse(two_methods, "#bits=16")
+    page.emulate_media(media="print")
+    assert page.locator(".filter label:visible").count() == 1
+    assert page.locator("#filter-bits").is_visible()
+    assert page.inner_text(".filter [role=status]") == "12 of 24 runs"
+    assert len(page.evaluate(ROWS)) == 12
 
 
 def test_a_training_ends_with_a_report_of_its_own(browse, umml, tmp_path):

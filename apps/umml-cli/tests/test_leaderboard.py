@@ -146,6 +146,31 @@ def test_one_command_makes_the_page_of_an_unfinished_grid_and_leaves_the_folder_
     assert text.count("Sorted by") == 1
 
 
+@pytest.mark.parametrize(
+    "useless",
+    [["--figure", "bits"], ["--data", "emoji=emoji"], ["--pictures", "pictures"], ["--latex-width", "page"],
+     ["--pdf"]],
+)  # fmt: skip
+def test_what_a_leaderboard_has_no_use_for_is_refused(grid, tmp_path, useless):
+    save_grid(tmp_path, grid[1], experiment())
+    page = tmp_path / "board.md"
+    done = CliRunner().invoke(app, ["report", str(tmp_path), "--leaderboard", str(page), *useless])
+    assert isinstance(done.exception, UserError)
+    assert str(done.exception) == (
+        f"--leaderboard writes one page of tables and nothing else; give {useless[0]} without it."
+    )
+    assert not page.exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--leaderboard", "board.md"], ["--pdf"]])
+def test_a_folder_that_is_not_there_is_named(tmp_path, more):
+    missing = tmp_path / "nothing"
+    done = CliRunner().invoke(app, ["report", str(missing), *more])
+    assert str(done.exception) == (
+        f"There is no folder {missing}; name the one that umml train or umml reproduce wrote."
+    )
+
+
 def test_code_lengths_that_were_run_as_grids_of_their_own_share_a_page(grid, tmp_path):
     _, results = grid
     by_bits = {bits: [one for one in results if one.specification.bits == bits] for bits in (16, 32)}

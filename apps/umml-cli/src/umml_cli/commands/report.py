@@ -74,8 +74,12 @@ def report(
     console = make_console()
     folder = the_output_folder(folder)
     if leaderboard is not None:
-        if pdf:
-            raise UserError("--leaderboard writes one page and nothing else; give --pdf without it.")
+        others = {"--figure": figure, "--latex-width": latex_width, "--data": data, "--pictures": pictures,
+                  "--pdf": pdf}  # fmt: skip
+        if useless := [name for name, given in others.items() if given]:
+            raise UserError(
+                f"--leaderboard writes one page of tables and nothing else; give {', '.join(useless)} without it."
+            )
         n_complete, n_runs = write_leaderboard(folder, leaderboard, selection, spread)
         console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)
         return

@@ -25,9 +25,13 @@ def the_output_folder(given: Path | None) -> Path:
     """Return the folder that was given, or the only one of `DEFAULT_FOLDERS` that is here.
 
     Raises:
-        UserError: there is none, or more than one.
+        UserError: the given one is not there, or of the others there is none, or more than one.
     """
     if given is not None:
+        if not given.is_dir():
+            raise UserError(
+                f"There is no folder {given}; name the one that umml train or umml reproduce wrote."
+            )
         return given
     here = [folder for folder in DEFAULT_FOLDERS if folder.is_dir()]
     if len(here) == 1:
@@ -41,8 +45,6 @@ def open_store(out: Path | None) -> RunStore:
     """The runs of an output folder, or of the folder of runs itself; None: of the one that is here."""
     out = the_output_folder(out)
     root = out / RUNS if (out / RUNS).is_dir() else out
-    if not root.is_dir():
-        raise UserError(f"There is no folder {out}; name the folder of the runs with --out.")
     return RunStore(root)
 
 

@@ -83,6 +83,7 @@ function applyFilters(state) {
   }
   const rows = [...document.querySelectorAll("tr[data-run]")];
   const status = document.querySelector(".filter [role=status]");
+  document.querySelector(".filter")?.classList.toggle("filtered", [...choices.values()].some((choice) => choice.value));
   if (status) status.textContent = `${rows.filter((row) => !row.classList.contains("hidden")).length} of ${rows.length} runs` + (state.seed ? "; means stay over all seeds" : "");
 }
 for (const [name, choice] of choices) choice.addEventListener("change", () => writeAddress({ ...readAddress(), [name]: choice.value, at: "" }));
@@ -158,10 +159,10 @@ function face(run, row, side) {
 }
 const place = (partner) => (partner[1] === partner[2] ? `rank ${partner[1]}` : `rank ${partner[1]}–${partner[2]}`);
 const bits = (distance) => `${distance} bit${distance === 1 ? "" : "s"}`;
-function examples(run, heading) {
+function examples(run, heading, most = Infinity) {
   return Object.entries(run.retrievals).filter(([, found]) => found.length).map(([task, found]) => {
     const [asks, answersWith] = task === "i2t" ? ["image", "text"] : ["text", "image"];
-    const queries = found.map(([query, answers, partner]) => {
+    const queries = found.slice(0, most).map(([query, answers, partner]) => {
       const tiles = answers.map(([row, distance, mark], number) => make("li", { class: `tile ${mark & 2 ? "own" : mark & 1 ? "relevant" : "other"}` },
         make("div", {}, ...face(run, row, answersWith)),
         make("div", { class: "where" }, `${number + 1}. · ${bits(distance)} `, make("b", {}, mark & 2 ? "✓ partner" : mark & 1 ? "✓" : ""))));
@@ -185,7 +186,7 @@ function fillExamples(box) {
   buttons.forEach((button, number) => button.addEventListener("click", () => choose(number)));
   box.replaceChildren(make("div", { class: "tabs", role: "group", "aria-label": "Training pairs" }, ...buttons), panel);
   choose(0);
-  box.printed = () => panel.replaceChildren(...shown.map((run) => make("div", {}, make("h4", {}, run.cell), make("div", { class: "rows" }, ...examples(run, "h4")))));
+  box.printed = () => panel.replaceChildren(...shown.map((run) => make("div", { class: "condition" }, make("h4", {}, run.cell), ...examples(run, "h5", 1))));
   box.restored = () => choose(Math.max(0, buttons.findIndex((button) => button.getAttribute("aria-pressed") === "true")));
 }
 for (const box of document.querySelectorAll(".examples")) fillExamples(box);
@@ -241,20 +242,15 @@ function markScrolling() {
 }
 window.addEventListener("resize", markScrolling);
 
-// Print holds every tab, every setting, and every run that the filters leave.
+// Print holds every condition, and a row for every run that the filters leave; the curves of one run are on its page.
 window.addEventListener("beforeprint", () => {
   if (!overview || overview.hidden) return;
   for (const box of document.querySelectorAll(".examples")) box.printed();
   for (const details of document.querySelectorAll("details")) details.open = true;
-  const left = [...document.querySelectorAll("tr[data-run]:not(.hidden) a")].map((link) => runs.get(link.getAttribute("href").slice(5)));
-  document.getElementById("printed-runs").replaceChildren(make("h2", {}, "Training curves of every run"), ...left.map((run) => make("div", { class: "run-printed" },
-    make("h3", {}, run.heading), make("p", {}, Object.entries(summary(run)).map(([name, value]) => `${name} ${value}`).join("; ")),
-    make("div", { class: "curves" }, ...curves(run).slice(0, 4)))));
 });
 window.addEventListener("afterprint", () => {
   if (!overview || overview.hidden) return;
   for (const box of document.querySelectorAll(".examples")) box.restored();
-  document.getElementById("printed-runs").replaceChildren();
 });
 
 if (overview) {
