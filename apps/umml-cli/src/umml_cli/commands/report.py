@@ -78,7 +78,8 @@ def report(
                   "--pdf": pdf}  # fmt: skip
         if useless := [name for name, given in others.items() if given]:
             raise UserError(
-                f"--leaderboard writes one page of tables and nothing else; give {', '.join(useless)} without it."
+                "--leaderboard writes one page of tables and nothing else; "
+                f"give {', '.join(useless)} without it."
             )
         n_complete, n_runs = write_leaderboard(folder, leaderboard, selection, spread)
         console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)

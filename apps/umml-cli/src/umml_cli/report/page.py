@@ -83,7 +83,7 @@ class Section:
     @property
     def has_figure(self) -> bool:
         """Whether there is more than one share of unpaired samples to draw."""
-        return any(cell.percent for cell in self.series.cells)
+        return len({cell.percent for cell in self.series.cells}) > 1
 
     @property
     def caption(self) -> str:

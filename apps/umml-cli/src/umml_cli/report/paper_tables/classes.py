@@ -37,12 +37,15 @@ def class_tables(exhibited: Exhibited) -> list[PaperTable]:
             exhibited.experiment,
             series,
             exhibited.label_names.get(series.dataset, ()),
+            alone=len(exhibited.shown) == 1,
         )
         for series in exhibited.shown
     ]
 
 
-def _class_table(name: str, experiment: Experiment, series: Series, names: Sequence[str]) -> PaperTable:
+def _class_table(
+    name: str, experiment: Experiment, series: Series, names: Sequence[str], *, alone: bool
+) -> PaperTable:
     cells = experiment.grid()
     scores = class_scores(series, cells, names)
     changed = [cell for cell in cells if cell.percent]
@@ -81,7 +84,8 @@ def _class_table(name: str, experiment: Experiment, series: Series, names: Seque
         "The mean runs over the queries that carry a class; any shared label makes an item relevant.",
         *database_remarks([series]),
     )
-    return PaperTable(name, experiment.title, ("class",), tuple(columns), tuple(rows), remarks=remarks)
+    title = experiment.title if alone else f"{experiment.title}: {series.title}"
+    return PaperTable(name, title, ("class",), tuple(columns), tuple(rows), remarks=remarks)
 
 
 def _reader(values: np.ndarray[tuple[int], np.dtype[np.float64]] | None) -> Callable[[int], float | None]:
