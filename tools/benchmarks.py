@@ -81,7 +81,7 @@ class Moved:
 def scripts(root: Path = ROOT) -> list[Script]:
     """Return every script that a package says how to run small."""
     found = []
-    for project in sorted(root.glob("packages/*/pyproject.toml")):
+    for project in sorted([*root.glob("packages/*/pyproject.toml"), *root.glob("apps/*/pyproject.toml")]):
         table = tomllib.loads(project.read_text("utf-8")).get("tool", {}).get("benchmarks", {})
         found += [
             Script(project.parent / "benchmarks" / name, tuple(arguments))

@@ -17,7 +17,7 @@ COLUMNS = (
     "details", "versions",
 )  # fmt: skip
 PACKAGES = (
-    "cmh-data", "cmh-features", "cmh-metrics", "cmh-search", "cmh-unpair",
+    "umml-cli", "cmh-data", "cmh-features", "cmh-metrics", "cmh-search", "cmh-train", "cmh-unpair",
     "h5py", "numpy", "numba", "torch", "torchmetrics", "scikit-learn", "faiss-cpu",
 )  # fmt: skip
 

@@ -37,7 +37,8 @@ def test_every_benchmark_that_writes_a_csv_file_is_run_small():
     paths = {one.path for one in scripts()}
     known = {
         path
-        for path in ROOT.glob("packages/*/benchmarks/benchmark_*.py")
+        for folder in ("packages", "apps")
+        for path in ROOT.glob(f"{folder}/*/benchmarks/benchmark_*.py")
         if any(way in path.read_text() for way in ('"--csv"', "benchmark_parser("))
     }
     assert paths == known

@@ -113,6 +113,7 @@ class _Run:
         on_event: Callable[[RunEvent], None],
         views_of: ViewsOf | None,
     ) -> None:
+        self._started = time.monotonic()
         self._spec = specification
         self._dataset = dataset
         self._folder = folder
@@ -134,7 +135,7 @@ class _Run:
             specification.method, specification.config(), self._data.spec, specification.seed
         )
         self._evaluations: dict[int, dict[str, float]] = {}  # epoch, counted from 1, to mAP by task
-        self._seconds = {"training": 0.0, "encoding": 0.0, "evaluation": 0.0}
+        self._seconds = {"preparation": 0.0, "training": 0.0, "encoding": 0.0, "evaluation": 0.0}
         self._resumed = False
         self._database: dict[str, dict[str, int]] | None = None
 
@@ -144,6 +145,7 @@ class _Run:
         remove_leftovers(folder.path)
         if folder.evaluations.exists():
             self._evaluations = read_model(folder.evaluations, Evaluations).root
+        self._seconds["preparation"] = time.monotonic() - self._started
         epochs: tuple[EpochRecord, ...] = ()
         if spec.cell.trained:
             epochs = fit(

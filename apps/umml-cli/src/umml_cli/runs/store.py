@@ -80,7 +80,8 @@ class RunResult(BaseModel):
             query's own item is the only relevant one, and how many "items" are ranked: those of the complete
             query rows. The mAP is then of this, too. None where there are labels.
         epochs: epochs trained.
-        seconds: wall time of training, encoding and evaluation.
+        seconds: wall time of preparation (training rows as the cell leaves them, the network as it is built),
+            training, encoding and evaluation.
         training_pairs: training rows, how many are "kept", how many of these still true pairs ("paired"), and
             "batch", the rows in a step, where fewer were kept than the option batch_size asks for.
         database: where learned codes are ranked, for "image" and "text" how many ranked items have "learned"
