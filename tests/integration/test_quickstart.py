@@ -128,13 +128,19 @@ def test_killed_at_three_moments_it_ends_with_the_same_table(undisturbed, start_
     assert (tmp_path / "out" / "summary.csv").read_bytes() == (expected / "summary.csv").read_bytes()
 
 
+def children(pid):
+    """Processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def test_a_killed_worker_costs_only_its_own_run(undisturbed, start_umml, tmp_path):
     runs = tmp_path / "out" / "runs"
     process = start_umml("quickstart", "--out", "out", *SMALL)
     wait_for(lambda: len(list(runs.glob("*/result.json"))) >= 2, process)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    workers = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    os.kill(workers[0], signal.SIGKILL)
+    server = next(
+        pid for pid in children(process.pid) if b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    os.kill(children(server)[0], signal.SIGKILL)
     _, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     expected, _ = undisturbed

@@ -36,3 +36,23 @@ def test_a_list_of_methods_loads_no_run(tmp_path):
     names = loaded("methods", cwd=tmp_path)
     rooms = ("umml_cli.grid", "umml_cli.results", "umml_cli.report", "umml_cli.runs")
     assert not {name for name in names if name.startswith(rooms)}
+
+
+PRELOADED = """
+import sys, threading
+import umml_cli.grid.preload
+print(threading.active_count(), *{name.partition(".")[0] for name in sys.modules}, *sys.modules)
+"""
+
+
+def test_workers_are_forked_from_a_process_that_has_what_runs_need_and_nothing_else(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", PRELOADED], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    n_threads, *names = done.stdout.split()
+    assert n_threads == "1"
+    assert {"umml_cli.runs.perform", "torch.optim", "numba"} <= set(names)
+    others = {"matplotlib", "pandas", "PIL", "fastapi", "uvicorn", "jinja2", "rich", "typer", "ray"}
+    assert not (others | {"cmh_features", "cmh_search", "torch.utils.tensorboard"}) & set(names)
+    rooms = ("umml_cli.results", "umml_cli.report", "umml_cli.search", "umml_cli.commands")
+    assert not {name for name in names if name.startswith(rooms)}

@@ -45,13 +45,13 @@ def quickstart(
     from umml_cli.runs.store import RUNS, RunStore
 
     console = make_console()
+    executor = LocalExecutor(workers)
+    executor.prepare()
     sources = {"emoji": DataSource(location="emoji", dataset=cmh_data.load("emoji"))}
     experiment = built_in_experiment("quickstart").model_copy(update={"seeds": seeds})
     specifications = list(specify(experiment, sources, overrides={"": options_of(set_ or [], "dadh")}))
     with folder_lock(out):
-        failed = run_grid(
-            specifications, sources=sources, out=out, console=console, executor=LocalExecutor(workers)
-        )
+        failed = run_grid(specifications, sources=sources, out=out, console=console, executor=executor)
         if failed:
             raise failed
         results = list(RunStore(out / RUNS).results(specifications))

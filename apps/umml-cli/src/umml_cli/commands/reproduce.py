@@ -118,6 +118,13 @@ def reproduce(
     methods = [named_label(name) for given in method or () for name in given.split(",")]
     found = find_experiments(names)
     sources = open_sources(data or [])
+    where = make_executor(
+        executor,
+        workers=workers,
+        device=device,
+        gpus_per_run=gpus_per_run,
+        prepare=bool(sources) and not plan,
+    )
     overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
     refuse_unused(with_own_methods(found, methods), methods=methods, overrides=overrides, data=sources)
     chosen = {
@@ -166,7 +173,6 @@ def reproduce(
             out, {name: source.dataset.digest for name, source in sources.items()}
         ),
     )
-    where = make_executor(executor, workers=workers, device=device, gpus_per_run=gpus_per_run)
     if plan:
         console.print(plan_table(reproduction, out=out, n_workers=where.n_workers))
         return

@@ -42,15 +42,24 @@ class Executor(Protocol):
 
 
 def make_executor(
-    name: str, *, workers: int | None = None, device: str = "cpu", gpus_per_run: float | None = None
+    name: str,
+    *,
+    workers: int | None = None,
+    device: str = "cpu",
+    gpus_per_run: float | None = None,
+    prepare: bool = False,
 ) -> Executor:
     """The executor with this name: "local", "ray" (a cluster of this machine) or "ray:ADDRESS".
 
-    Ray hides every GPU from a run that asks for none: on CUDA a run takes one if nothing else is said.
+    Ray hides every GPU from a run that asks for none: on CUDA a run takes one if nothing else is said. A
+    local one is told to `prepare` where runs will follow; a cluster starts with its first run.
     """
     kind, _, address = name.partition(":")
     if kind == "local" and not address:
-        return LocalExecutor(workers, device)
+        executor = LocalExecutor(workers, device)
+        if prepare:
+            executor.prepare()
+        return executor
     if kind == "ray":
         from umml_cli.grid.ray_executor import RayExecutor  # noqa: PLC0415 - an extra
 

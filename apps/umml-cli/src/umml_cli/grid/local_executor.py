@@ -5,10 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from umml_cli.runs.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from multiprocessing.context import BaseContext
     from multiprocessing.process import BaseProcess
     from multiprocessing.queues import Queue, SimpleQueue
 
@@ -38,6 +41,9 @@ class LocalExecutor:
     train, and the number of cores cannot change results. On CUDA there is one process a device, and they
     share the cores.
 
+    On Linux workers for a CPU are forked from one process that has loaded what runs need, so that a worker
+    starts at once. Elsewhere, and for CUDA, which does not live on in a fork, each loads it for itself.
+
     Args:
         workers: processes; None: one for each core, or for each CUDA device.
         device: "cpu" or "cuda".
@@ -50,6 +56,27 @@ class LocalExecutor:
     def n_workers(self) -> int:
         """Runs at a time."""
         return self.workers or (max(visible_gpus(), 1) if self.device == "cuda" else available_cores())
+
+    @property
+    def _forks(self) -> bool:
+        return self.device == "cpu" and sys.platform == "linux"
+
+    def prepare(self) -> None:
+        """Begin to load what runs need, while the caller plans them; `run_all` does it where no one did."""
+        if not self._forks:
+            return
+        forkserver.set_forkserver_preload(["__main__", "umml_cli.grid.preload"])
+        resource_tracker.ensure_running()  # unblocks signals when it starts
+        # Ctrl-C reaches the whole group, also a process that is still loading; the parent decides.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _context(self) -> BaseContext:
+        self.prepare()
+        return multiprocessing.get_context("forkserver" if self._forks else "spawn")
 
     def run_all(
         self,
@@ -93,7 +120,7 @@ class LocalExecutor:
         Raises:
             _WorkersLost: a worker was killed; the others are ended.
         """
-        context = multiprocessing.get_context("spawn")
+        context = self._context()
         worker_events = _WorkerEvents(context.SimpleQueue(), on_event)
         device_numbers: Queue[int] = context.Queue()
         n_workers = min(self.n_workers, len(pending))
