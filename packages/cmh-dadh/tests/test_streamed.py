@@ -1,5 +1,6 @@
 import pytest
 import torch
+from cmh_dadh import _streamed
 from cmh_dadh._streamed import StreamedAdam, StreamedLinear
 
 
@@ -23,8 +24,10 @@ def train(network, optimiser, passes, steps=5):
         optimiser.step()
 
 
+@pytest.mark.parametrize("piece", [1, 20, 2**22])  # rows of 7 entries: one, two or all at a time
 @pytest.mark.parametrize("passes", [1, 3])
-def test_equals_adam(passes):
+def test_equals_adam(passes, piece, monkeypatch):
+    monkeypatch.setattr(_streamed, "_PIECE", piece)
     streamed, plain = pair()
     train(*streamed, passes)
     train(*plain, passes)

@@ -8,6 +8,7 @@ import torch
 from cmh_train import (
     Batch,
     DataSpec,
+    FastLinear,
     HashingMethod,
     MethodConfig,
     MethodSpec,
@@ -21,7 +22,6 @@ from cmh_train import (
 from cmh_cagan._config import PRESETS, CAGANConfig
 from cmh_cagan._losses import similarity_losses, total_loss
 from cmh_cagan._networks import GraphNetwork
-from cmh_cagan._products import FastLinear
 from cmh_cagan._similarity import joint_similarity, joint_similarity_of_present
 
 if TYPE_CHECKING:

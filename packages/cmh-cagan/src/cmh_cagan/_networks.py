@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from cmh_train import FastLinear
 
-from cmh_cagan._products import FastLinear, graph_layer
+from cmh_cagan._products import graph_layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

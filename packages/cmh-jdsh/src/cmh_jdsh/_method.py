@@ -8,6 +8,7 @@ import torch
 from cmh_train import (
     Batch,
     DataSpec,
+    FastLinear,
     HashingMethod,
     MethodConfig,
     MethodSpec,
@@ -62,8 +63,8 @@ class JDSH(SharpenedMethod):
         super().__init__(config, data_spec)
         self.backbone, self.target_backbone = backbones(config, data_spec)
         width = data_spec.image_shape[0] if self.backbone is None else FEATURE_WIDTH
-        self.image_net = torch.nn.Linear(width, config.bits)
-        self.text_net = linear_layers(data_spec.text_width, config.text_widths, config.bits)
+        self.image_net = FastLinear(width, config.bits)
+        self.text_net = linear_layers(data_spec.text_width, config.text_widths, config.bits, layer=FastLinear)
         self.distribution = None
         if config.dsdw == "estimate":
             left_weight, right_weight = config.estimated_weights

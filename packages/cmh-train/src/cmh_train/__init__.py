@@ -32,6 +32,7 @@ from cmh_train._model import (
 from cmh_train._networks import linear_layers
 from cmh_train._norms import frobenius_norm
 from cmh_train._partners import Partners
+from cmh_train._products import FastLinear, fast_product, has_fast_product
 from cmh_train._record import EpochRecord, FitResult
 from cmh_train._registry import (
     BrokenMethodError,
@@ -71,6 +72,7 @@ __all__ = [
     "Checkpoint",
     "DataSpec",
     "EpochRecord",
+    "FastLinear",
     "FitResult",
     "FullBatchConfig",
     "HashingMethod",
@@ -107,6 +109,7 @@ __all__ = [
     "counted_pairs",
     "encode_dataset",
     "encode_rows",
+    "fast_product",
     "find_method",
     "find_model",
     "fit",
@@ -116,6 +119,7 @@ __all__ = [
     "fuse_known_affinities",
     "gaussian_kernel",
     "gradient_penalty",
+    "has_fast_product",
     "image_feature_width",
     "image_statistics",
     "input_gradient",
