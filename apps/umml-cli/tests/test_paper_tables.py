@@ -399,8 +399,8 @@ def test_every_kind_that_an_experiment_can_name_has_a_table():
 
 def test_completed_cells_stand_beside_zeros_and_discarding():
     maps = {
-        ("paired", 0): (0.50, 0.70), ("UI", 60): (0.40, 0.50), ("UI completed", 60): (0.46, 0.60),
-        ("SD", 60): (0.38, 0.52), ("UT", 20): (0.52, 0.70), ("UT completed", 20): (0.50, 0.71),
+        ("paired", 0): (0.50, 0.70), ("UT", 20): (0.52, 0.70), ("UT completed", 20): (0.50, 0.71),
+        ("UI", 60): (0.40, 0.50), ("UI completed", 60): (0.46, 0.60), ("SD", 60): (0.38, 0.52),
         ("UIT completed", 100): (0.30, 0.30),
     }  # fmt: skip
     scores = {
@@ -420,7 +420,8 @@ def test_completed_cells_stand_beside_zeros_and_discarding():
             "0.520", "0.500", "-0.020", "0.700", "0.710", "+0.010", "-0.005", "-", "-",
         ],
     }  # fmt: skip
+    assert list(texts) == [("AGAH", "mine", "UI 60%"), ("AGAH", "mine", "UT 20%")], "not by scheme"
     assert table.remarks[-1] == (
-        "AGAH, 60% and more: +0.080 on average, better in 1 of 1, least +0.080 (mine UI 60%) against zeros; "
-        "+0.080 on average, better in 1 of 1, least +0.080 (mine UI 60%) against discarding."
+        "AGAH, 60% and more: +0.080 on average, better in 1 of 1, least +0.080 (mine UI 60%) against not "
+        "completing; +0.080 on average, better in 1 of 1, least +0.080 (mine UI 60%) against discarding."
     )

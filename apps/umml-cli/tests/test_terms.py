@@ -2,7 +2,7 @@
 
 import pytest
 from cmh_train import available_methods
-from umml_cli.terms import METHOD_REMARKS, method_title
+from umml_cli.terms import METHOD_REMARKS, method_remark, method_title
 
 
 def test_methods_on_frozen_features_are_marked_wherever_their_name_stands():
@@ -22,3 +22,9 @@ def test_methods_on_frozen_features_are_marked_wherever_their_name_stands():
 )
 def test_titles_of_methods(label, title):
     assert method_title(label) == title
+
+
+def test_what_a_title_says_already_is_not_said_again():
+    assert method_remark("cfrh", "CFRH, reconstructed") == ""
+    assert method_remark("cfrh", "CFRH") == " (reconstructed)"
+    assert method_remark("amsh-learned", "AMSH") == " (learned database)"

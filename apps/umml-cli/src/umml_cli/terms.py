@@ -89,11 +89,14 @@ def split_label(label: str) -> tuple[str, str]:
     return (name, database) if name and database in DATABASES else (label, "")
 
 
-def method_remark(label: str) -> str:
-    """What must stand behind a method's name: `METHOD_REMARKS`, or a database that knows its labels."""
+def method_remark(label: str, title: str = "") -> str:
+    """What must stand behind a method's name: `METHOD_REMARKS`, or a database that knows its labels.
+
+    What its title says already is not said again.
+    """
     name, database = split_label(label)
     remarks = [
-        *([METHOD_REMARKS[name]] if name in METHOD_REMARKS else []),
+        *([METHOD_REMARKS[name]] if METHOD_REMARKS.get(name, title) not in title else []),
         *([f"{database} database"] if database else []),
     ]
     return f" ({', '.join(remarks)})" if remarks else ""

@@ -108,7 +108,7 @@ class Series:
     def method_title(self) -> str:
         """The method as its package calls it, and what must stand behind its name."""
         known = self.results[0].method_title if self.results else None
-        return f"{known}{method_remark(self.method)}" if known else method_title(self.method)
+        return f"{known}{method_remark(self.method, known)}" if known else method_title(self.method)
 
     @property
     def title(self) -> str:

@@ -1,4 +1,4 @@
-"""What items of other rows in place of missing ones give, beside zeros and beside discarding as many."""
+"""What items of other rows in place of missing ones give, beside training without and discarding as many."""
 
 from __future__ import annotations
 
@@ -39,22 +39,23 @@ def completion_tables(exhibited: Exhibited) -> list[PaperTable]:
         for cell in _completed_cells(series):
             entries = [entry for task in TASKS for entry in _task_entries(series, cell, task)]
             entries += [
-                _difference(series, cell, _zero_filled(cell), "both"),
+                _difference(series, cell, _not_completed(cell), "both"),
                 _difference(series, cell, _discarded(series, cell), "both"),
                 _recovered(series, cell),
             ]
-            labels = (label, series.dataset, _zero_filled(cell).title)
+            labels = (label, series.dataset, _not_completed(cell).title)
             rows.append(Row(labels, "ours", tuple(entries), series.method))
     columns = (
-        *((TASK_TITLES[task], title) for task in TASKS for title in ("zeros", "completed", "change")),
+        *((TASK_TITLES[task], title) for task in TASKS for title in ("not completed", "completed", "change")),
         ("both", "change"),
         ("both", "against discarding"),
         ("both", "recovered, %"),
     )
     remarks = (
         run_remarks(shown)[0],
-        "Change: mAP completed minus mAP with zeros; against discarding: minus mAP without as many pairs.",
-        "Both: mean of the two tasks. Recovered: what the change is of the mAP that zeros lose.",
+        "Not completed: missing items are zeros, or are left out where the method's option says so.",
+        "Change: mAP completed minus not completed; against discarding: minus mAP without as many pairs.",
+        "Both: mean of the two tasks. Recovered: what the change is of the mAP that is lost not completed.",
         significance_remark(shown),
         *(_summary(line, shown) for line in table_lines(shown)),
     )
@@ -63,11 +64,12 @@ def completion_tables(exhibited: Exhibited) -> list[PaperTable]:
 
 
 def _completed_cells(series: Series) -> list[Cell]:
-    """Completed cells whose counterpart with zeros was run too."""
-    return [cell for cell in series.cells if cell.completed and _zero_filled(cell) in series.cells]
+    """Completed cells whose counterpart was run too, by scheme and share."""
+    cells = [cell for cell in series.cells if cell.completed and _not_completed(cell) in series.cells]
+    return sorted(cells, key=lambda cell: (cell.unpaired_text > 0, cell.unpaired_images > 0, cell.percent))
 
 
-def _zero_filled(cell: Cell) -> Cell:
+def _not_completed(cell: Cell) -> Cell:
     return cell.model_copy(update={"completed": False})
 
 
@@ -87,8 +89,8 @@ def _mean(series: Series, cell: Cell, task: str) -> float:
 
 def _task_entries(series: Series, cell: Cell, task: str) -> list[Entry]:
     return [
-        *(score_entry(series, one, task) for one in (_zero_filled(cell), cell)),
-        _difference(series, cell, _zero_filled(cell), task),
+        *(score_entry(series, one, task) for one in (_not_completed(cell), cell)),
+        _difference(series, cell, _not_completed(cell), task),
     ]
 
 
@@ -104,10 +106,10 @@ def _recovered(series: Series, cell: Cell) -> Entry:
     paired = Cell.of("paired")
     if paired not in series.cells:
         return Entry()
-    lost = _mean(series, paired, "both") - _mean(series, _zero_filled(cell), "both")
+    lost = _mean(series, paired, "both") - _mean(series, _not_completed(cell), "both")
     if lost <= 0:
         return Entry()
-    share = 100 * (_mean(series, cell, "both") - _mean(series, _zero_filled(cell), "both")) / lost
+    share = 100 * (_mean(series, cell, "both") - _mean(series, _not_completed(cell), "both")) / lost
     return Entry(f"{share:.0f}", share)
 
 
@@ -121,16 +123,16 @@ def _summary(line: Line, shown: Sequence[Series]) -> str:
         for cell in _completed_cells(series):
             if cell.percent < LARGE_SHARE:
                 continue
-            where = f"{series.dataset} {_zero_filled(cell).title}"
+            where = f"{series.dataset} {_not_completed(cell).title}"
             own = _mean(series, cell, "both")
-            changes[where] = own - _mean(series, _zero_filled(cell), "both")
+            changes[where] = own - _mean(series, _not_completed(cell), "both")
             other = _discarded(series, cell)
             if other is not None:
                 discarded[where] = own - _mean(series, other, "both")
     label = line_label(line, shown)
     if not changes:
         return f"{label}: no condition of {LARGE_SHARE}% and more was trained both ways."
-    text = f"{label}, {LARGE_SHARE}% and more: {_spread(changes)} against zeros"
+    text = f"{label}, {LARGE_SHARE}% and more: {_spread(changes)} against not completing"
     return f"{text}; {_spread(discarded)} against discarding." if discarded else f"{text}."
 
 
