@@ -31,6 +31,7 @@ PAPER_DATA = "--data mirflickr25k=mir.h5 --data nuswide-tc21=nus.h5"
 CLUSTER = (
     "umml reproduce all --executor ray:10.0.0.5:6379 --device cuda --gpus-per-run 0.5 --out /shared/paper"
 )
+SHARDS = "umml evaluate --query-codes q.npy --query-labels ql.npy --shards shards.toml"
 TUTORIAL = "uv run umml train emoji --preset small --epochs 10 --bits 64"
 TRAININGS = ("--out paired", "--unpaired-images 60 --out ui60", "--discard 60 --out sd60")
 GPU = "umml train data.npz --preset small --device cuda --precision bf16"
@@ -109,6 +110,8 @@ INSTEAD = {
     "umml reproduce my-grid.toml --data emoji": ("true", "the reader's own grid: test_reproduce has some"),
     "pip install 'umml-cli[ray]'": ("true", "on no index yet"),
     f"{CLUSTER} ...": ("true", "needs a cluster: test_ray has one"),
+    "pip install 'umml-cli[ray]' h5py": ("true", "on no index yet"),
+    f"{SHARDS} --executor ray:10.0.0.5:6379": (SHARDS, "needs a cluster: test_ray has one"),
     f"umml data build hanzi {DEBS} --protocol hanzi --out hanzi.h5": (
         "true",
         "test_debian has small packages",
@@ -210,6 +213,15 @@ def run(tmp_path):
             make_file(folder / name)
         for name in ("q.npy", "d.npy", "ql.npy", "dl.npy"):
             make_file(folder / name)
+        codes, labels = np.load(folder / "d.npy"), np.load(folder / "dl.npy")
+        for number, rows in enumerate((slice(0, 200), slice(200, None))):
+            np.savez(folder / f"part-{number}.npz", codes=codes[rows], labels=labels[rows])
+        (folder / "shards.toml").write_text(
+            "".join(
+                f'[[shard]]\ncodes = "part-{number}.npz:codes"\nlabels = "part-{number}.npz:labels"\n'
+                for number in range(2)
+            )
+        )
         return folder
 
     def execute(command, folder, *, offline=True):

@@ -87,3 +87,82 @@ def test_a_cluster_without_gpus_is_said_instead_of_waited_for(tmp_path):
     )
     assert done.returncode == 2, done.stderr
     assert "A run asks for 99 GPUs, but the Ray cluster has" in done.stderr
+
+
+SHARDS = """
+import subprocess, sys
+from pathlib import Path
+import numpy as np
+from cmh_metrics import DatabaseShard, RayMap, ShardedDatabase, evaluate, ranking_tables
+from ray.cluster_utils import Cluster
+from worker_maps import DeadlyRows
+
+rng = np.random.default_rng(0)
+codes, labels = rng.choice([-1, 1], (300, 16)), rng.integers(4, size=300)
+for number, rows in enumerate((slice(0, 50), slice(50, 200), slice(200, 300))):
+    np.save(f"codes-{number}.npy", codes[rows])
+    np.save(f"labels-{number}.npy", labels[rows])
+entry = '[[shard]]\\ncodes = "codes-{0}.npy"\\nlabels = "labels-{0}.npy"\\n'
+Path("shards.toml").write_text(entry.format(1) + entry.format(2) + 'machine = "127.0.0.2"\\n')
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=1, node_ip_address="127.0.0.2")
+try:
+    queries = {"query_codes": codes[:50], "query_labels": labels[:50]}
+    files = [(f"codes-{n}.npy", f"labels-{n}.npy") for n in (1, 2)]
+    here = [Path(file).absolute() for file in files[1]]
+    shards = [DatabaseShard(codes[50:200], labels[50:200]), DatabaseShard(*here, machine="127.0.0.2")]
+    on_ray = RayMap(cluster.address)
+    found = evaluate(**queries, database_codes=ShardedDatabase(shards, map=on_ray))
+    expected = evaluate(**queries, database_codes=codes[50:], database_labels=labels[50:])
+    assert found.to_json() == expected.to_json()
+    for shard in (
+        DatabaseShard("none.npy", "none.npy"),
+        DatabaseShard(codes, labels, machine="10.9.9.9"),
+        DatabaseShard(DeadlyRows(), labels[:4]),
+    ):
+        try:
+            ranking_tables(
+                query_codes=codes[:1, : 8 if isinstance(shard.codes, DeadlyRows) else 16],
+                query_labels=labels[:1],
+                database_codes=ShardedDatabase([shard], map=on_ray),
+            )
+        except (ValueError, OSError, RuntimeError) as error:
+            print(f"{type(error).__name__}: {error}")
+    command = [sys.argv[1], "evaluate", "--query-codes", "codes-0.npy", "--query-labels", "labels-0.npy"]
+    command += ["--shards", "shards.toml", "--executor", f"ray:{cluster.address}", "--out", "found.json"]
+    subprocess.run(command, check=True)
+    tasks = Path("found.json").read_text().split('"tasks"')[1]
+    assert tasks == expected.to_json().split('"tasks"')[1]
+finally:
+    cluster.shutdown()
+"""
+
+
+def test_shards_are_scored_on_the_machines_that_hold_them(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", SHARDS, str(UMML)]
+    beside = Path(__file__).parents[2] / "packages" / "cmh-metrics" / "tests"
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(beside)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for sentence in (
+        "FileNotFoundError: shard 0 (none.npy): there is no file none.npy on the machine",
+        "ValueError: shard 0 lies on the machine 10.9.9.9, which must be one of the Ray cluster",
+        "WorkerDied: the worker of shard 0 died 4 times (WorkerCrashedError)",
+    ):
+        assert sentence in done.stdout
+
+
+def test_an_address_where_no_cluster_answers():
+    from cmh_metrics import BackendUnavailable, DatabaseShard, RayMap, ShardedDatabase, ranking_tables
+
+    database = ShardedDatabase([DatabaseShard([[1]], [[1]])], map=RayMap("127.0.0.1:1"))
+    with pytest.raises(BackendUnavailable, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
+        ranking_tables(query_codes=[[1]], query_labels=[[1]], database_codes=database)

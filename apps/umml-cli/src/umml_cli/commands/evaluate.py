@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from umml_cli.commands.code_cures import option_that_reads
+from umml_cli.commands.evaluate_shards import evaluate_shards
 from umml_cli.commands.search_options import (
     BackendChoice,
     BackendOption,
@@ -66,16 +68,15 @@ CODES_HELP = "npy, npz, mat (also 7.3) or h5, as PATH or PATH:KEY; a row for eac
 LABELS_HELP = (
     "PATH or PATH:KEY; a table of 0 and 1, or of -1 and +1; or one class number or class name an item."
 )
-CURES = {
-    "threshold": "give --threshold 0.5 for sigmoid outputs, or the value that separates the bits",
-    "packed": "give --packed BITS for codes packed into bytes or words, or --code-values signed where they "
-    "are outputs of a network after all",
-    "code_values": "give --code-values signed if a zero means +1, or binary if all values are 0 and 1",
-}
 
 
-def one_run(runs: list[Path] | None) -> Path | None:
-    """The run that is named, if one is; several are refused with what to do instead."""
+def one_run(runs: list[Path] | None, shards: list[str] | None) -> Path | None:
+    """The run that is named, if one is; several, or one beside shards, are refused with the cure."""
+    if runs and shards:
+        raise UserError(
+            f"{runs[0]} stands beside --shards, which are the whole database; write --shards before each "
+            "file, or quote a pattern: --shards 'part-*.npz'."
+        )
     if runs is not None and len(runs) > 1:
         raise UserError(
             f"One run is scored at a time, but {len(runs)} are given; compare two with --versus, or see the "
@@ -158,6 +159,26 @@ def evaluate(
     ] = None,
     backend: BackendOption = BackendChoice.EXACT,
     nprobe: NprobeOption = None,
+    shards: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="In place of --database-codes and --database-labels, part of a database: an npz or HDF5 "
+            "file with arrays codes and labels, or a TOML list of shards; repeatable, and 'part-*.npz' is "
+            "all of them by name.",
+        ),
+    ] = None,
+    query_ids: Annotated[
+        str | None,
+        typer.Option(help="With --shards that have ids: leave rows with a query's id out of its ranking."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --shards: how many are scored at a time; one for each core."),
+    ] = None,
+    executor: Annotated[
+        str, typer.Option(help="With --shards: local, ray, or ray:ADDRESS of a cluster.")
+    ] = "local",
     versus: Annotated[Path | None, typer.Option(help="Another run folder: test the difference.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.table,
     out: Annotated[Path | None, typer.Option(help="Also write the full report as JSON.")] = None,
@@ -181,6 +202,8 @@ def evaluate(
 
     Example: umml evaluate --query-codes c.mat:qB --database-codes c.mat:rB
     --query-labels c.mat:qL --database-labels c.mat:rL
+
+    Example: umml evaluate --query-codes q.npy --query-labels ql.npy --shards 'part-*.npz'
     """
     from dataclasses import asdict, replace
 
@@ -188,13 +211,17 @@ def evaluate(
 
     from umml_cli.runs.files import write_text
 
-    run = one_run(runs)
+    run = one_run(runs, shards)
     files = {
         "query_codes": query_codes,
         "query_labels": query_labels,
         "database_codes": database_codes,
         "database_labels": database_labels,
     }
+    in_shards = {
+        "--query-ids": query_ids, "--workers": workers, "--executor": executor != "local",
+    }  # fmt: skip
+    refuse({} if shards else in_shards, "is for a database in shards; give --shards too")
     if index is not None or data is not None:
         if run is None or index is None or data is None or any(files.values()):
             raise UserError(
@@ -205,7 +232,7 @@ def evaluate(
             "--code-values": code_values is not CodeValues.auto, "--threshold": threshold is not None,
             "--packed": packed is not None, "--bitorder": bitorder is not BitOrder.little,
             "--exclude-self": exclude_self, "--instance-recall": instance_recall, "--versus": versus,
-            "--format": format_ is not Format.table, "--out": out, "--figures": figures,
+            "--format": format_ is not Format.table, "--out": out, "--figures": figures, "--shards": shards,
         }  # fmt: skip
         refuse(others, "is not for searches in an index; leave it away, or --index")
         show_search_scores(
@@ -223,22 +250,34 @@ def evaluate(
     named = Definition.parse(definition)
     given: dict[str, Any] = {"ties": ties and ties.value, "no_relevant": no_relevant and no_relevant.value}
     options = asdict(replace(named, **{name: value for name, value in given.items() if value}))
-    if run is not None and not any(files.values()):
-        for option, is_given in (
-            ("--instance-recall", instance_recall),
-            ("--exclude-self", exclude_self),
-            ("--threshold", threshold is not None),
-            ("--packed", packed is not None),
-        ):
-            if is_given:
-                raise UserError(
-                    f"{option} is for codes from files; those of a run are packed, and its queries are not "
-                    "in its database."
-                )
+    if shards:
+        elsewhere = {
+            "--database-codes": database_codes, "--database-labels": database_labels, "--versus": versus,
+            "--packed": packed is not None, "--exclude-self": exclude_self,
+        }  # fmt: skip
+        refuse(elsewhere, "does not go with --shards, which are the database; leave one of them away")
+        report = evaluate_shards(
+            shards,
+            {"query_codes": query_codes, "query_labels": query_labels},
+            query_ids=query_ids,
+            workers=workers,
+            executor=executor,
+            options=options | read_as(code_values, threshold, instance_recall=instance_recall),
+            figures=figures,
+        )
+    elif run is not None and not any(files.values()):
+        of_files = {
+            "--instance-recall": instance_recall, "--exclude-self": exclude_self,
+            "--threshold": threshold is not None, "--packed": packed is not None,
+        }  # fmt: skip
+        refuse(
+            of_files,
+            "is for codes from files; those of a run are packed, and its queries are not in its database",
+        )
         report = evaluate_run(run, options)
     elif run is None and all(files.values()):
-        options |= {"code_values": code_values.value, "threshold": threshold, "exclude_self": exclude_self}
-        options |= {"targets": "rows" if instance_recall else None}
+        options |= read_as(code_values, threshold, instance_recall=instance_recall)
+        options["exclude_self"] = exclude_self
         report = evaluate_files(
             {name: location for name, location in files.items() if location},
             packed=packed,
@@ -250,11 +289,17 @@ def evaluate(
             "Give a run folder, or --query-codes, --database-codes, --query-labels and --database-labels."
         )
     tests = None if versus is None else report.compare(evaluate_run(versus, options))
-    if figures is not None:
+    if figures is not None and not shards:
         draw(figures, [one for one in (run, versus) if one], files, (packed, bitorder.value), options)
     if out is not None:
         write_text(out, report.to_json(tests=tests))
     show(report, tests, format_)
+
+
+def read_as(code_values: CodeValues, threshold: float | None, *, instance_recall: bool) -> dict[str, Any]:
+    """Say how codes from files are read, and which items are right, as `cmh_metrics.evaluate` takes it."""
+    targets = "rows" if instance_recall else None
+    return {"code_values": code_values.value, "threshold": threshold, "targets": targets}
 
 
 def refuse(options: dict[str, Any], reason: str) -> None:
@@ -432,10 +477,8 @@ def evaluate_files(
     arrays, turned = read_files(locations, packed, bitorder)
     if turned:
         print(f"Note: turned, a row for each item: {', '.join(turned)}.", file=sys.stderr)  # noqa: T201
-    try:
+    with option_that_reads():
         report = cmh_metrics.evaluate(**arrays, **options)
-    except cmh_metrics.CodeValueError as error:
-        raise UserError(f"{error.problem}; {CURES[error.cure]}.") from None
     if turned:
         report.provenance["turned"] = ", ".join(turned)
     return report

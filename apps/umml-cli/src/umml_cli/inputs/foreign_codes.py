@@ -102,6 +102,42 @@ def read_arrays(
     return arrays, [_words(name) for name, one in chosen.items() if one.turned]
 
 
+def read_queries(locations: Mapping[str, str]) -> dict[str, Any]:
+    """Read codes and labels of the queries alone, where the database is read elsewhere.
+
+    Args:
+        locations: `PATH` or `PATH:KEY` of `query_codes` and `query_labels`, which lie as their files say.
+
+    Returns:
+        Both arrays.
+
+    Raises:
+        UserError: they have other numbers of rows.
+        DataError: a file cannot be read.
+    """
+    ways = {
+        "query_codes": _code_ways(locations["query_codes"])[:1],
+        "query_labels": _label_ways(locations["query_labels"])[:1],
+    }
+    codes, labels = _side_ways(ways, "query")[0]
+    return {"query_codes": codes.array, "query_labels": labels.array}
+
+
+def read_one_array(location: str) -> Any:
+    """Read one array as it lies in its file.
+
+    Args:
+        location: `PATH` or `PATH:KEY`.
+
+    Returns:
+        The array.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    return _array(*split_location(location))
+
+
 def _fitting(ways: dict[str, list[Orientation]], *, columns_count: bool) -> dict[str, Orientation]:
     """Choose a way for each array so that all agree, turning as few as possible."""
     pairs = product(_side_ways(ways, "query"), _side_ways(ways, "database"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from cmh_metrics._inputs.shards import NumberedShard, WorkerDied
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+_PATIENCE = 10  # seconds for a machine to answer
 RETRIES = 3
 """How often the task of a shard is started again when its worker or machine died."""
 
@@ -75,8 +77,9 @@ class RayMap:
             return
         options: dict[str, Any] = {"address": self.address} if self.address else {}
         try:
+            _knock(self.address)
             ray.init(**options, log_to_driver=False, include_dashboard=False, configure_logging=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise BackendUnavailable(
                 f"no Ray cluster answers at {self.address or 'this machine'} ({reason}); start one with "
@@ -95,6 +98,13 @@ class RayMap:
         if self.cpus > room:
             raise ValueError(f"cpus must be at most what a machine has, but it is {self.cpus:g}: {listed}")
         return {} if machine is None else {"resources": {f"node:{machine}": 0.001}}
+
+
+def _knock(address: str | None) -> None:
+    """Raise where nobody listens at HOST:PORT, which Ray would find out in minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), _PATIENCE).close()
 
 
 def _results(ray: Any, running: list[Any], shards: list[Any]) -> Iterator[Any]:
@@ -119,7 +129,8 @@ def _apply(function: Callable[[Any], Any], item: Any) -> Any:
 def _machines(ray: Any) -> dict[str, float]:
     """Return the processors of each machine that is alive, by its address."""
     alive = [node for node in ray.nodes() if node["Alive"]]
-    return {node["NodeManagerAddress"]: node["Resources"].get("CPU", 0.0) for node in alive}
+    ordered = sorted(alive, key=lambda node: float(node["Resources"].get("CPU", 0)))
+    return {node["NodeManagerAddress"]: node["Resources"].get("CPU", 0.0) for node in ordered}
 
 
 def _import_ray() -> Any:

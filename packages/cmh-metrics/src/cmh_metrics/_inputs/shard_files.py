@@ -73,6 +73,10 @@ def _open_hdf5(path: Path, name: str | None, stack: ExitStack) -> Any:
         raise ValueError(f"{path} must be an HDF5 file, but {_one_line(error)}") from None
     if not isinstance(found, h5py.Dataset):
         raise ValueError(f"{path} must hold {chosen!r} as a data set, but it is a group")  # noqa: TRY004
+    if "MATLAB_class" in found.attrs:
+        raise ValueError(
+            f"{path} was written by MATLAB, which stores rows as columns; save its arrays as .npy files"
+        )
     return found
 
 
