@@ -127,6 +127,10 @@ INSTEAD = {
         f"{GAPS} --discard-incomplete --out discarded {SMALL}",
         "60 items",
     ),
+    "uv run python apps/umml-cli/benchmarks/benchmark_gaps.py models emoji": (
+        "uv run python apps/umml-cli/benchmarks/benchmark_gaps.py --help",
+        "minutes",
+    ),
     "uv run umml serve models": ("uv run umml serve --help", "goes on until Ctrl-C: test_serve ends one"),
     FIDELITY: ("uv run python -m py_compile tools/fidelity.py", "hours, on shared data"),
     "uv run python tools/yardsticks.py SHARED METHOD": (
@@ -138,13 +142,18 @@ INSTEAD = {
 }
 
 
-BLOCK = re.compile(r"^```(?:sh|bash)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text):
+    """Return the fenced blocks of a document that a shell could run."""
+    return [block for language, block in BLOCK.findall(text) if language in {"", "sh", "bash"}]
 
 
 def commands(text):
     """Return the commands of a document's fenced blocks, without comments and in one line each."""
     found = []
-    for block in BLOCK.findall(text):
+    for block in blocks(text):
         if block.startswith("$ "):  # a transcript: tools/describe_layouts.py runs those and writes them down
             continue
         for line in block.replace("\\\n", " ").splitlines():
@@ -269,7 +278,7 @@ def test_no_replacement_outlives_its_command():
 
 def test_a_block_holds_commands_only_or_none():
     for document in DOCUMENTS:
-        for block in BLOCK.findall(document.read_text("utf-8")):
+        for block in blocks(document.read_text("utf-8")):
             lines = [
                 line for line in block.replace("\\\n", " ").splitlines() if line and not line.startswith("$ ")
             ]

@@ -93,6 +93,7 @@ SHARDS = """
 import subprocess, sys
 from pathlib import Path
 import numpy as np
+import ray
 from cmh_metrics import DatabaseShard, RayMap, ShardedDatabase, evaluate, ranking_tables
 from ray.cluster_utils import Cluster
 from worker_maps import DeadlyRows
@@ -129,6 +130,7 @@ try:
             )
         except (ValueError, OSError, RuntimeError) as error:
             print(f"{type(error).__name__}: {error}")
+    ray.shutdown()
     command = [sys.argv[1], "evaluate", "--query-codes", "codes-0.npy", "--query-labels", "labels-0.npy"]
     command += ["--shards", "shards.toml", "--executor", f"ray:{cluster.address}", "--out", "found.json"]
     subprocess.run(command, check=True)
