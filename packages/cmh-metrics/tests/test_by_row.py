@@ -1,5 +1,10 @@
 """Ties by database row: the bit-sliced kernel the slow reference, and one pair after the other."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from cmh_metrics import average_precision, ranking_tables
@@ -141,6 +146,27 @@ def test_which_kernel_ranks(monkeypatch):
     assert stable_order._kernel_for(Compute("auto", 1)) is stable_order._add_pairs
     monkeypatch.setitem(__import__("sys").modules, "cmh_metrics._kernels.vectors", None)
     assert stable_order._kernel_for(Compute("auto", 1)) is stable_order._add_pairs
+
+
+GENERIC = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from cmh_metrics import average_precision
+from cmh_metrics._kernels import vectors
+from field_loop import random_arrays
+assert not vectors.PARTS_WORDS
+arrays = random_arrays(3, 900, 40, 3)
+for ties in ("index", "expected"):
+    found = average_precision(**arrays, ties=ties, backend="numba")
+    np.testing.assert_allclose(found, average_precision(**arrays, ties=ties, backend="numpy"), rtol=1e-12)
+"""
+
+
+def test_a_processor_without_any_of_the_instructions(tmp_path):
+    environment = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", GENERIC, str(Path(__file__).parent)]
+    subprocess.run(command, check=True, env=environment)
 
 
 def test_tables_that_there_are_serve_again(monkeypatch):

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding, ir
-from numba import extending, types
+from numba import config, extending, types
 from numba.extending import models, register_model
 
 if TYPE_CHECKING:
@@ -21,8 +21,21 @@ LANES = 8
 _WORD = ir.IntType(64)
 _HALF = ir.IntType(16)
 _VECTOR = ir.VectorType(_WORD, LANES)
-_THREE_INPUT_LOGIC = bool(binding.get_host_cpu_features().get("avx512f"))
 _BYTES = ir.VectorType(ir.IntType(8), LANES * 8)
+
+
+def _compiles_for(*features: str) -> bool:
+    """Return whether numba compiles for a processor with these features, this one unless asked otherwise."""
+    asked = config.CPU_FEATURES  # type: ignore[attr-defined, unused-ignore]
+    if asked is None:
+        host = binding.get_host_cpu_features()
+        return all(host.get(name, False) for name in features)
+    return all(f"+{name}" in asked.split(",") for name in features)
+
+
+_THREE_INPUT_LOGIC = _compiles_for("avx512f")
+_SLOW_BMI2 = ("bdver4", "znver1", "znver2")  # AMD before Zen 3 takes some hundred cycles for `pick_bits`
+PARTS_WORDS = _compiles_for("bmi2", "fma") and binding.get_host_cpu_name() not in _SLOW_BMI2
 
 
 class Vector(types.Type):
@@ -233,7 +246,6 @@ def _count(builder: Any, planes: Sequence[Any]) -> Any:
     return builder.zext(_llvm(builder, "llvm.vector.reduce.add.v64i16", _HALF, total), _WORD)
 
 
-PARTS_WORDS = all(binding.get_host_cpu_features().get(name) for name in ("bmi2", "fma"))
 _FLOATS = ir.VectorType(ir.DoubleType(), LANES)
 
 
