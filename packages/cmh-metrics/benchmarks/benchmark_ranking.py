@@ -299,7 +299,7 @@ def run(size: str, bits: int, ways: list[str], repeats: int, path: Path) -> None
 
 
 def draw(path: Path, picture: Path) -> None:
-    """Draw the ratios of the newest measurements at 64 bits."""
+    """Draw the ratios of the newest measurements at 64 bits, all of the processor that was used last."""
     import matplotlib as mpl  # noqa: PLC0415
 
     mpl.use("Agg")
@@ -307,6 +307,7 @@ def draw(path: Path, picture: Path) -> None:
 
     with path.open() as file:
         rows = [row for row in csv.DictReader(file) if row["benchmark"] == "ranking"]
+    rows = [row for row in rows if row["processor"] == rows[-1]["processor"] and row["ratio"]]
     newest = {(*row["case"].split(", "), row["way"]): float(row["ratio"]) for row in rows}
     newest = {(size, way): ratio for (size, bits, way), ratio in newest.items() if bits == "64 bits"}
     sizes = [size for size in SIZES if (size, "field loop") in newest]
@@ -324,7 +325,9 @@ def draw(path: Path, picture: Path) -> None:
         limits = (min(ratios) / 2, max(ratios) * 8)
         axis.set(xscale="log", xlim=limits, title=f"{size}: {n_query:,} x {n_database:,}")
         axis.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("speed of mAP over the whole ranking at 64 bits, the field's loop = 1")
+    figure.supxlabel(
+        f"speed of mAP over the whole ranking at 64 bits, the field's loop = 1; {rows[-1]['processor']}"
+    )
     figure.savefig(picture, dpi=120)
 
 
