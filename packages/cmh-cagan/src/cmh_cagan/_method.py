@@ -12,6 +12,7 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
+    PlainSGD,
     SharpenedMethod,
     TrainingRows,
     full_precision,
@@ -66,7 +67,7 @@ class CAGAN(SharpenedMethod):
         self.image_graph = self._graph_network(image_width)
         self.text_graph = self._graph_network(text_width)
         self.text_similarity = config.text_similarity or "binary"
-        self._optimiser = torch.optim.SGD(
+        self._optimiser = PlainSGD(
             self.parameters(),
             lr=config.learning_rate,
             momentum=config.momentum,

@@ -13,6 +13,7 @@ from cmh_train import (
     MethodConfig,
     MethodSpec,
     Modality,
+    PlainAdam,
     TrainingRows,
     full_precision,
 )
@@ -282,7 +283,7 @@ class DADH(HashingMethod):
             fused=True,
         )
         discriminators = {
-            f"discriminator_{name}": torch.optim.Adam(
+            f"discriminator_{name}": PlainAdam(
                 discriminator.parameters(),
                 lr=factors.discriminators * config.learning_rate,
                 betas=config.discriminator_betas,

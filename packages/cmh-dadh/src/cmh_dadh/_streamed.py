@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from cmh_train import FastLinear, fast_product
+from cmh_train import FastLinear, PlainAdam, fast_product
 from torch.optim.adam import adam
 
 _PIECE = 2**22
@@ -60,7 +60,7 @@ class _Streamed(torch.autograd.Function):
         return grad_input, None, grad_output.sum(0, dtype=ctx.weight.dtype)
 
 
-class StreamedAdam(torch.optim.Adam):
+class StreamedAdam(PlainAdam):
     """Adam that also takes weight gradients as factors; its state dict is that of `torch.optim.Adam`."""
 
     one_gradient_at_a_time = True  # for the estimate of the memory that training needs

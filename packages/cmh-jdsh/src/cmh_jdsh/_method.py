@@ -12,6 +12,7 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
+    PlainSGD,
     SharpenedMethod,
     at_least_float32,
     full_precision,
@@ -86,7 +87,7 @@ class JDSH(SharpenedMethod):
             "text": (list(self.text_net.parameters()), config.text_learning_rate),
         }
         return {
-            name: torch.optim.SGD(
+            name: PlainSGD(
                 parameters, lr=rate, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
             )
             for name, (parameters, rate) in groups.items()

@@ -33,7 +33,14 @@ class FastLinear(torch.nn.Linear):
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the name that torch gives it
-        """Map `(n, in_features)` to `(n, out_features)`."""
+        """Multiply and add the bias.
+
+        Args:
+            input: `(n, in_features)` floating point.
+
+        Returns:
+            `(n, out_features)` floating point.
+        """
         if not has_fast_product(input, self.weight):
             return super().forward(input)
         output: torch.Tensor = _Linear.apply(input, self.weight, self.bias)

@@ -1,0 +1,76 @@
+"""Torch's optimisers without `torch._dynamo`, which torch imports with the first of them.
+
+The compiler is never used here, but importing it takes seconds of processor time and 170 MB in every process.
+It comes in through wrappers around methods of `torch.optim.Optimizer` that keep the compiler out of them. The
+classes below call what is wrapped (`inspect.unwrap`); where a version of torch wraps nothing, that is the
+method itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Plain(Optimizer):
+    """What has to stand before an optimiser of torch among the bases of a class."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As torch's."""
+        _unwrapped(super().add_param_group)(self, param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """As torch's."""
+        _unwrapped(super().zero_grad)(self, set_to_none)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """As torch's."""
+        if self.defaults.get("differentiable"):
+            raise ValueError("differentiable must be False; take torch's own optimiser for it")
+        return _unwrapped(super().step)(self, closure)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As torch's."""
+        return cast("dict[str, Any]", _unwrapped(super().state_dict)(self))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As torch's."""
+        _unwrapped(super().load_state_dict)(self, state_dict)
+
+
+class PlainAdam(_Plain, torch.optim.Adam):
+    """`torch.optim.Adam` without `torch._dynamo`; `differentiable` is refused.
+
+    Example:
+        >>> weight = torch.nn.Parameter(torch.ones(()))
+        >>> adam = PlainAdam([weight], lr=0.5)
+        >>> weight.backward()
+        >>> adam.step()
+        >>> weight.item()
+        0.5
+    """
+
+
+class PlainSGD(_Plain, torch.optim.SGD):
+    """`torch.optim.SGD` without `torch._dynamo`; `differentiable` is refused.
+
+    Example:
+        >>> weight = torch.nn.Parameter(torch.ones(()))
+        >>> sgd = PlainSGD([weight], lr=0.25)
+        >>> weight.backward()
+        >>> sgd.step()
+        >>> weight.item()
+        0.75
+    """
+
+
+def _unwrapped(method: Any) -> Callable[..., Any]:
+    """The function inside all wrappers of a bound method."""
+    return cast("Callable[..., Any]", inspect.unwrap(method.__func__))
