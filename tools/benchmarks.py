@@ -103,6 +103,14 @@ def compare(new: Iterable[dict[str, str]], recorded: Iterable[dict[str, str]]) -
             yield Moved(_key(row), float(row["ratio"]), min(ratios), max(ratios), spread)
 
 
+def describe_new(new: Iterable[dict[str, str]], recorded: Iterable[dict[str, str]]) -> Iterator[str]:
+    """Say in a line each ratio that was not recorded before on this processor with these threads."""
+    known = {_key(row) for row in recorded if row["ratio"]}
+    for row in new:
+        if row["ratio"] and _key(row) not in known:
+            yield f"new    {row['case']}, {row['way']}: {float(row['ratio']):.2f}x, nothing recorded before"
+
+
 def _key(row: dict[str, str]) -> Key:
     return tuple(row[name] for name in KEY)
 
@@ -163,7 +171,7 @@ def main() -> None:
     unknown = [name for name in chosen.names if not any(_called(one, name) for one in every)]
     if unknown:
         parser.error(f"no benchmark is called {unknown[0]}; there are {', '.join(one.name for one in every)}")
-    failed = False
+    failed, moved_in = False, []
     for script in every:
         if chosen.names and not any(_called(script, name) for name in chosen.names):
             continue
@@ -172,13 +180,15 @@ def main() -> None:
         if rows is None:
             failed = True
             continue
-        found = list(compare(rows, read_rows(script.recorded)))
-        for moved in found:
-            print(describe(moved), flush=True)
-        if not found:
-            print("       nothing recorded on this processor with these threads", flush=True)
+        recorded = read_rows(script.recorded)
+        found = list(compare(rows, recorded))
+        for line in (*map(describe, found), *describe_new(rows, recorded)):
+            print(line, flush=True)
+        moved_in += [script.name for moved in found if moved.beyond_spread]
         if chosen.record and rows:
             add_rows(rows, script.recorded)
+    where = f": {', '.join(dict.fromkeys(moved_in))}" if moved_in else ""
+    print(f"{len(moved_in)} ratios moved beyond their spread{where}")
     sys.exit(failed)
 
 

@@ -1,7 +1,18 @@
 from dataclasses import replace
 
 import pytest
-from benchmarks import ROOT, Moved, add_rows, compare, describe, read_rows, run, scripts
+from benchmarks import (
+    ROOT,
+    Moved,
+    add_rows,
+    compare,
+    describe,
+    describe_new,
+    main,
+    read_rows,
+    run,
+    scripts,
+)
 
 ROW = {
     "benchmark": "step", "case": "batch 128", "way": "ours", "device": "cpu", "processor": "one",
@@ -26,6 +37,8 @@ def test_other_processors_threads_and_rows_without_a_ratio_are_not_compared():
     others = [{**ROW, "processor": "other"}, {**ROW, "threads": "1"}, {**ROW, "ratio": ""}]
     assert list(compare([ROW], others)) == []
     assert list(compare([{**ROW, "ratio": ""}], [ROW])) == []
+    assert list(describe_new([ROW], others)) == ["new    batch 128, ours: 2.00x, nothing recorded before"]
+    assert list(describe_new([{**ROW, "ratio": ""}, ROW], [ROW])) == []
 
 
 def test_a_way_that_takes_no_time_has_no_spread():
@@ -61,3 +74,19 @@ def test_rows_come_back_from_a_small_run_and_a_script_that_fails_is_named(tmp_pa
     path.write_text("raise SystemExit('no such option')")
     assert run(mine) is None
     assert "cmh-mine/benchmark_mine failed:\nno such option" in capsys.readouterr().out
+
+
+def test_what_moved_is_said_at_the_end_and_is_no_verdict(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "cmh-mine" / "benchmarks" / "benchmark_mine.py"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    mine = replace(scripts()[0], path=path, arguments=())
+    monkeypatch.setattr("benchmarks.scripts", lambda: [mine])
+    for ratio, said in (("2.0", "0 ratios moved beyond their spread"), ("1.0", "1 ratios moved")):
+        monkeypatch.setattr("benchmarks.run", lambda _, ratio=ratio: [{**ROW, "ratio": ratio}])
+        monkeypatch.setattr("sys.argv", ["benchmarks.py", "cmh-mine", "--record"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+        assert said in capsys.readouterr().out
+    assert [row["ratio"] for row in read_rows(mine.recorded)] == ["2.0", "1.0"]
