@@ -53,7 +53,7 @@ class PlainAdam(_Plain, torch.optim.Adam):
         >>> adam = PlainAdam([weight], lr=0.5)
         >>> weight.backward()
         >>> adam.step()
-        >>> weight.item()
+        >>> round(weight.item(), 6)
         0.5
     """
 
