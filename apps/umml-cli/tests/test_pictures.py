@@ -1,15 +1,20 @@
 """Pictures of an index, in a folder or a zip file: only what lies there is shown, drawn anew."""
 
 import io
+import os
 import struct
 import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from cmh_search import CodeIndex
 from PIL import Image
 from typer.testing import CliRunner
+from umml_cli.errors import UserError
 from umml_cli.main import app
-from umml_cli.search.collection import _build
+from umml_cli.search.collection import _build, open_collection, told_apart, unfollowed
 from umml_cli.search.pictures import Pictures
 
 
@@ -95,3 +100,63 @@ def test_a_picture_whose_name_breaks_the_line_is_refused(tmp_path):
     )
     assert "holds a line break; rename it" in str(done.exception)
     assert not (tmp_path / "x.npy").exists()
+
+
+def test_rows_that_share_a_name_alone_are_told_apart_by_their_numbers():
+    ids = ("a.png", "b.png", "a.png", "c.png")
+    assert told_apart(ids, np.arange(4)) == ["a.png (row 0)", "b.png", "a.png (row 2)", "c.png"]
+    assert told_apart(ids, np.array([1, 2, 3])) == ids  # the other a.png is not in the collection
+    taken = ("a", "a", "a (row 0)")
+    assert len(set(told_apart(taken, np.arange(3)))) == 3
+
+
+NO_SPACE = SimpleNamespace(method=SimpleNamespace(one_space=True))
+
+
+def test_links_to_folders_are_named_and_not_followed(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "2.png").write_bytes(png("blue"))
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "1.png").write_bytes(png("red"))
+    assert unfollowed(str(here)) == []
+    (here / "more").symlink_to(tmp_path / "elsewhere")
+    assert _build(here).ids == ("1.png",)
+    assert unfollowed(str(here)) == ["links to folders are not followed: more"]
+    assert unfollowed("emoji") == []
+    (here / "1.png").unlink()
+    with pytest.raises(UserError, match="holds no pictures; links to folders are not followed: more"):
+        open_collection(str(here), NO_SPACE)
+
+
+def test_a_folder_with_texts_alone_is_no_collection(tmp_path):
+    (tmp_path / "captions.csv").write_text("image,text\n,red cat\n")
+    with pytest.raises(UserError, match=r"holds no pictures\. Put them into it, beside a table"):
+        open_collection(str(tmp_path), NO_SPACE)
+
+
+@pytest.mark.parametrize("command", ["index", "features"])
+def test_a_picture_whose_name_is_not_utf_8_is_refused(tmp_path, command):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")).write_bytes(png("red"))
+    if command == "index":
+        with pytest.raises(UserError) as refused:
+            _build(folder)
+        said = str(refused.value)
+    else:
+        arguments = [str(folder), str(tmp_path / "x.npy"), "--image-encoder", "grey-pixels"]
+        said = str(CliRunner().invoke(app, ["features", *arguments]).exception)
+    assert said.endswith("the name of a picture is not UTF-8, b'caf\\xe9.png'; rename it.")
+    assert not (tmp_path / "x.npy").exists()
+
+
+def test_the_end_of_encoding_is_said_once(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.png").write_bytes(png("red"))
+    arguments = [str(folder), str(tmp_path / "x.npy"), "--image-encoder", "grey-pixels"]
+    done = CliRunner().invoke(app, ["features", *arguments])
+    assert done.exit_code == 0, done.exception
+    assert done.output.count("images: 3 of 3") == 1

@@ -54,6 +54,32 @@ def test_pipes_and_links_that_lead_nowhere_are_no_pictures(tmp_path):
     assert built.image_present.tolist() == [True, False, False, True]
 
 
+def test_links_that_are_not_followed_are_named(tmp_path):
+    put(tmp_path / "elsewhere", {"3.png": picture(3)})
+    rows = [{"image": f"{number}.png", "text": "red apple", "labels": "x"} for number in (1, 2)]
+    folder = put(tmp_path / "here", {"1.png": picture(1), "2.png": picture(2), "t.jsonl": jsonl(rows)})
+    assert not any("links" in step for step in cmh_data.build_folder(folder).provenance["steps"])
+    (folder / "more").symlink_to(tmp_path / "elsewhere")
+    built = cmh_data.build_folder(folder)
+    assert built.ids == ("1.png", "2.png")
+    steps = built.provenance["steps"]
+    assert "links to folders and out of the folder are not followed: more" in steps
+    (folder / "another.png").symlink_to(tmp_path / "elsewhere/3.png")
+    steps = cmh_data.build_folder(folder).provenance["steps"]
+    assert "links to folders and out of the folder are not followed: another.png and 1 more" in steps
+    links = put(tmp_path / "links", {".hidden": b""})
+    (links / "all").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(cmh_data.DataError, match=r"must hold one table .* are not followed: all\.$"):
+        cmh_data.build_folder(links)
+
+
+def test_a_picture_whose_name_is_not_utf_8_is_named_as_bytes(tmp_path):
+    folder = put(tmp_path, {"1.png": picture(1), "t.jsonl": jsonl([{"image": "1.png", "text": "red"}])})
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png")).write_bytes(picture(2))
+    with pytest.raises(cmh_data.DataError, match=r"is not UTF-8, b'caf\\xe9\.png'; rename it"):
+        cmh_data.build_folder(folder, least_count=1)
+
+
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nshowpage\n%%EOF\n"
 
 

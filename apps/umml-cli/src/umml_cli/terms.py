@@ -143,3 +143,8 @@ PrecisionOption = Literal["auto", "float32", "bf16", "float64"]
 Completion = Literal["none", "label", "neighbour"]
 CompletionChoice = Literal["none", "auto", "label", "neighbour"]
 PixelAxes = Literal["auto", "height-width", "width-height"]
+
+
+def counted(number: int, name: str) -> str:
+    """How many of something in words, `1 item` and `1,200 items`."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"

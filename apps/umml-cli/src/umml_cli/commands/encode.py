@@ -20,7 +20,7 @@ from umml_cli.commands.search_options import (
     RowsChoice,
     show_progress,
 )
-from umml_cli.console import make_console
+from umml_cli.console import make_console, print_notes
 
 
 def encode(
@@ -49,13 +49,16 @@ def encode(
 
     from umml_cli.inputs.data_sources import drawn_split
     from umml_cli.search.code_file import write_codes
-    from umml_cli.search.collection import open_collection
+    from umml_cli.search.collection import open_collection, unfollowed
+    from umml_cli.terms import counted
 
     loaded = load_model(model)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
     collection = open_collection(data, loaded, rows=rows.value, split=split, first_row=first_row)
     counts = write_codes(collection, loaded, out, keep_outputs=outputs, progress=show_progress)
-    make_console(soft_wrap=True).print(
-        f"{out}: {len(collection.rows)} items of {loaded.bits} bits, {counts['image']} with an image code, "
-        f"{counts['text']} with a text code"
+    console = make_console(soft_wrap=True)
+    console.print(
+        f"{out}: {counted(len(collection.rows), 'item')} of {loaded.bits} bits, "
+        f"{counts['image']} with an image code, {counts['text']} with a text code"
     )
+    print_notes(console, unfollowed(data))

@@ -121,9 +121,14 @@ def show_progress(what: str) -> Callable[[cmh_features.Progress], None]:
 
     screen = sys.stderr
     shown = [0.0]
+    finished = False  # encoders say the end twice: after the last block, and when all is written
 
     def show(now: cmh_features.Progress) -> None:
+        nonlocal finished
         complete = now.done == now.total
+        if complete and finished:
+            return
+        finished = complete
         if not complete and time.monotonic() - shown[0] < (0.2 if screen.isatty() else 10):
             return
         shown[0] = time.monotonic()
@@ -172,6 +177,7 @@ def _data_set(
 def _table(source: Path, out: Path, image: str | None, text: str | None, chosen: dict[str, Any]) -> None:
     from umml_cli.errors import UserError
     from umml_cli.inputs.encoding import Encoders, listed, report_skipped
+    from umml_cli.inputs.picture_files import check_names
 
     if (image is None) == (text is None):
         raise UserError("Features as .npy are of one kind: give either --image-encoder or --text-encoder.")
@@ -183,6 +189,7 @@ def _table(source: Path, out: Path, image: str | None, text: str | None, chosen:
         if not paths:
             raise UserError(f"{source} holds no pictures ({', '.join(PICTURES)}).")
         names = [Path(path).relative_to(source).as_posix() for path in paths]
+        check_names(source, names)
         if broken := [name for name in names if len(name.splitlines()) > 1]:
             raise UserError(
                 f"The names of pictures are written a line each, but {broken[0]!r} holds a line break; "

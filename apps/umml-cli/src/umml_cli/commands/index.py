@@ -61,9 +61,10 @@ def index(
     from cmh_train import find_model, load_model
 
     from umml_cli.inputs.data_sources import drawn_split
-    from umml_cli.search.collection import open_collection
+    from umml_cli.search.collection import open_collection, unfollowed
     from umml_cli.search.make_index import INDEX, make_index
     from umml_cli.search.open_searcher import PROBES, approximate_search, check_backend
+    from umml_cli.terms import counted
 
     check_backend(backend.value, nprobe)
     console = make_console()
@@ -85,14 +86,16 @@ def index(
         ("image", "an image only"),
         ("text", "a text only"),
     )
-    sides = ", ".join(f"{made.counts[group]} with {title}" for group, title in groups)
-    console.print(f"{len(made)} items of {loaded.bits} bits: {sides}.\nIndex: {target}", soft_wrap=True)
-    notes = []
+    sides = ", ".join(f"{made.counts[group]:,} with {title}" for group, title in groups)
+    console.print(
+        f"{counted(len(made), 'item')} of {loaded.bits} bits: {sides}.\nIndex: {target}", soft_wrap=True
+    )
+    notes = unfollowed(data)
     if backend is BackendChoice.FAISS:
         notes.append(approximate_search(made, nprobe or PROBES).says)
     if left_out := len(collection.rows) - len(made):
         notes.append(
-            f"{left_out} items are not in the index: they have no image and no text that could be encoded."
+            f"not in the index, without an image or a text that could be encoded: {counted(left_out, 'item')}"
         )
     if loaded.depends_on_batch:
         notes.append(

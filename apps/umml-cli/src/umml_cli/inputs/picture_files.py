@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,25 @@ class PictureInZip:
     def read_bytes(self) -> bytes:
         """Return the picture file's bytes."""
         return self.archive.read(self.name)
+
+
+def check_names(source: Path, names: Iterable[str]) -> None:
+    """Refuse names of pictures that no file of results can hold.
+
+    Args:
+        source: the folder or file that they lie in.
+        names: of the pictures.
+
+    Raises:
+        UserError: one is not UTF-8.
+    """
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{source}: the name of a picture is not UTF-8, {os.fsencode(name)!r}; rename it."
+            ) from None
 
 
 class PictureFiles:

@@ -14,6 +14,7 @@ from umml_cli.results.facts import facts
 from umml_cli.results.series import collect
 from umml_cli.runs.files import write_text
 from umml_cli.runs.store import RUNS, RunStore
+from umml_cli.terms import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,8 +94,8 @@ def _page(tables: list[PaperTable], reproduction: Reproduction, results: list[Ru
         {getattr(spec, name) for spec in specs} for name in ("method", "dataset", "bits")
     )
     introduction = (
-        f"{_counted(len(methods), 'method')} beside each other on {_counted(len(data), 'data set')} at "
-        f"{_counted(len(lengths), 'code length')}, on the same rows and by the same measure. Written by "
+        f"{counted(len(methods), 'method')} beside each other on {counted(len(data), 'data set')} at "
+        f"{counted(len(lengths), 'code length')}, on the same rows and by the same measure. Written by "
         "`umml report FOLDER --leaderboard PAGE`; every number on this page is read from the runs."
     )
     known = facts(results, n_planned=len(reproduction.specifications))
@@ -110,7 +111,3 @@ def _page(tables: list[PaperTable], reproduction: Reproduction, results: list[Ru
         "## How to read the tables\n\n" + "".join(f"- {remark}\n" for remark in remarks),
     ]
     return "\n".join(parts)
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 from cmh_train import block_rows, encode_rows
 
 from umml_cli.errors import UserError
-from umml_cli.inputs.picture_files import PictureInZip, check_pictures
+from umml_cli.inputs.picture_files import PictureInZip, check_names, check_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,9 +118,20 @@ def open_collection(
             if given is not None:
                 raise UserError(f"{option} is for data files, but {location} is a folder of pictures.")
         return RawCollection(path, model)
+    _refuse_without_pictures(path)
     if pictures is not None:
         check_pictures(pictures)
     return FeatureCollection(_load(location, rows, split, first_row), model, rows, pictures)
+
+
+def told_apart(ids: Sequence[str], rows: NDArray[np.int64]) -> Sequence[str]:
+    """The names of all rows; of those that share one among `rows`, each has its number behind it."""
+    times = Counter(ids[row] for row in rows)
+    if len(times) == len(rows):
+        return ids
+    numbered = [f"{name} (row {row})" for row, name in enumerate(ids)]
+    told = [numbered[row] if times[name] > 1 else name for row, name in enumerate(ids)]
+    return told if len({told[row] for row in rows}) == len(rows) else numbered
 
 
 class FeatureCollection:
@@ -137,11 +150,9 @@ class FeatureCollection:
 
     @cached_property
     def ids(self) -> Sequence[str]:
-        """The names of the rows; rows that share one are told apart by their numbers."""
+        """The names of the rows; those that share one are told apart by their numbers."""
         ids = self._dataset.ids or tuple(map(str, range(len(self._dataset))))
-        if len({ids[row] for row in self.rows}) < len(self.rows):
-            return [f"{name} (row {row})" for row, name in enumerate(ids)]
-        return ids
+        return told_apart(ids, self.rows)
 
     @cached_property
     def label_names(self) -> Sequence[str]:
@@ -198,10 +209,7 @@ class RawCollection:
     @cached_property
     def ids(self) -> Sequence[str]:
         """The paths of the pictures; rows that share one are told apart by their numbers."""
-        ids = self._built.ids
-        if len(set(ids)) < len(ids):
-            return [f"{name} (row {row})" for row, name in enumerate(ids)]
-        return ids
+        return told_apart(self._built.ids, self.rows)
 
     @property
     def label_names(self) -> Sequence[str]:
@@ -290,6 +298,7 @@ def _build(source: Path) -> _Raw:
             label_names=built.label_names,
         )
     pictures = sorted(name for name in names if name.lower().endswith(PICTURES))
+    check_names(source, pictures)
     if source.is_dir():
         found: tuple[Any, ...] = tuple(_File(source, name) for name in pictures)
     else:
@@ -323,6 +332,37 @@ class _File:
 
     def read_bytes(self) -> bytes:
         return (self.folder / self.name).read_bytes()
+
+
+def unfollowed(location: str) -> list[str]:
+    """Say which links to folders lie in a folder; what is behind them is not in the collection."""
+    links = [
+        Path(folder, name).relative_to(location).as_posix()
+        for folder, folders, _ in os.walk(location)
+        for name in folders
+        if Path(folder, name).is_symlink()
+    ]
+    if not links:
+        return []
+    more = f" and {len(links) - 1} more" if len(links) > 1 else ""
+    return [f"links to folders are not followed: {min(links)}{more}"]
+
+
+def _refuse_without_pictures(path: Path) -> None:
+    """Refuse a folder in which nothing but tables of texts lies, or nothing at all.
+
+    Raises:
+        UserError: it is one.
+    """
+    if not path.is_dir():
+        return
+    names = _names(path)
+    if all(name.lower().endswith(TABLES) for name in names):
+        said = "".join(f"; {note}" for note in unfollowed(str(path)))
+        raise UserError(
+            f"{path} holds no pictures{said}. Put them into it, beside a table of their texts or without "
+            "one, or give a data file."
+        )
 
 
 def _holds_pictures(path: Path) -> bool:

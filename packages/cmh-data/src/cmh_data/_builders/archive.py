@@ -32,8 +32,9 @@ DAMAGE = (
 class Archive:
     """The files of a folder and of the zip and tar files at its top, by their path inside.
 
-    Nothing is unpacked, so no path can lead out. Links out of the folder, links that lead nowhere, and
-    what is no file (pipes, sockets, devices) are left alone.
+    Nothing is unpacked, so no path can lead out. Links to folders, links out of the folder, links that lead
+    nowhere, and what is no file (pipes, sockets, devices) are left alone; `links` names those to folders and
+    those to files outside.
 
     Args:
         source: a folder, one zip file, or one tar file.
@@ -46,6 +47,7 @@ class Archive:
     def __init__(self, source: Path, *, packages: bool = False) -> None:
         self.source = source
         self._lock = threading.Lock()
+        self.links: list[str] = []
         self._files: dict[str, Path] = {}
         self._members: dict[str, tuple[zipfile.ZipFile, zipfile.ZipInfo]] = {}
         self._packed: dict[str, tuple[PackedFiles, str]] = {}
@@ -53,12 +55,7 @@ class Archive:
         tars: list[Path] = []
         if source.is_dir():
             root = source.resolve()
-            for folder, _, names in os.walk(root):
-                for name in names:
-                    path = Path(folder, name)
-                    inside = Path(os.path.realpath(path)).is_relative_to(root)  # a loop of links is no error
-                    if inside and path.is_file():  # to open a pipe would wait for ever
-                        self._files[path.relative_to(root).as_posix()] = path
+            self._read_folder(root)
             zips = sorted(
                 path for path in self._files.values() if path.suffix == ".zip" and path.parent == root
             )
@@ -81,6 +78,28 @@ class Archive:
             packed = PackedFiles(path)
             for name in packed.members:  # a name that is taken is told apart by its tar file
                 self._packed[name if name not in self._packed else f"{path.name}/{name}"] = packed, name
+
+    def _read_folder(self, root: Path) -> None:
+        for folder, folders, names in os.walk(root):
+            at = Path(folder).relative_to(root)
+            self.links += [(at / name).as_posix() for name in folders if (root / at / name).is_symlink()]
+            for name in names:
+                path = root / at / name
+                inside = Path(os.path.realpath(path)).is_relative_to(root)  # a loop of links is no error
+                if not path.is_file():  # to open a pipe would wait for ever
+                    continue
+                if inside:
+                    self._files[(at / name).as_posix()] = path
+                else:
+                    self.links.append((at / name).as_posix())
+
+    @property
+    def said_of_links(self) -> str:
+        """That links were left alone, and which; "" where there is none."""
+        if not self.links:
+            return ""
+        more = f" and {len(self.links) - 1} more" if len(self.links) > 1 else ""
+        return f"links to folders and out of the folder are not followed: {min(self.links)}{more}"
 
     def names(self) -> Iterator[str]:
         """All paths inside, with `/` between folders."""

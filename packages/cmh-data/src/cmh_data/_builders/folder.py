@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,6 @@ from cmh_data._builders.label_lists import label_lists
 from cmh_data._errors import DataError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
@@ -98,6 +98,8 @@ def build_folder(
     unnamed = _unnamed_pictures(archive, set(images)) if any(images) or not any(rows.images) else []
     if unnamed:
         notes.append(f"{len(unnamed)} pictures that no row names were added as rows without text and labels")
+    if archive.links:
+        notes.append(archive.said_of_links)
     n = len(images) + len(unnamed)
     if labels_from_folders:
         rows.labels = folder_labels([*(images if any(images) else rows.images), *unnamed])
@@ -171,7 +173,7 @@ def _find_images(archive: Archive, table: str, stated: Sequence[str]) -> tuple[l
 
 
 def _unnamed_pictures(archive: Archive, named: set[str]) -> list[str]:
-    return sorted(
+    found = sorted(
         name
         for name in archive.names()
         if name not in named
@@ -179,6 +181,14 @@ def _unnamed_pictures(archive: Archive, named: set[str]) -> list[str]:
         and not PurePosixPath(name).name.startswith(".")
         and archive.size(name) > 0
     )
+    for name in found:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{archive.source}: the name of a picture is not UTF-8, {os.fsencode(name)!r}; rename it."
+            ) from None
+    return found
 
 
 def _label_table(

@@ -60,7 +60,8 @@ def read_files(archive: Archive, *, encoding: str | None) -> ItemRows:
     if not items:
         raise DataError(
             f"{archive.source} must hold one table {', '.join(tables.ENDINGS[:-1])} or {tables.ENDINGS[-1]}, "
-            f"or pictures with texts beside them (1.jpg, 1.txt), but holds {shorten(names)}."
+            f"or pictures with texts beside them (1.jpg, 1.txt), but holds {shorten(names)}"
+            f"{archive.said_of_links and f'; {archive.said_of_links}'}."
         )
     folders, sides = _folders([_key(name) for name in items])
     rows = ItemRows("the folder")

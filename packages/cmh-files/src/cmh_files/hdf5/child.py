@@ -157,7 +157,8 @@ class Helper:
             self.close()
             if ended.is_set():
                 raise DataError(
-                    f"{path} keeps the HDF5 library busy for more than {seconds} seconds; it must be damaged."
+                    f"{path} keeps the HDF5 library busy for more than {seconds} seconds; "
+                    "it is damaged, or the machine is too busy to read it now: try once more."
                 )
             raise DataError(
                 f"{path} is a damaged HDF5 file (it crashes the HDF5 library); fetch or make it again."

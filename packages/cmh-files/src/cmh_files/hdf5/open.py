@@ -107,7 +107,8 @@ def _probe(path: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise DataError(
-            f"{path} keeps the HDF5 library busy for more than {PROBE_SECONDS} seconds; it must be damaged."
+            f"{path} keeps the HDF5 library busy for more than {PROBE_SECONDS} seconds; "
+            "it is damaged, or the machine is too busy to read it now: try once more."
         ) from error
     if done.returncode == TOO_LARGE:
         raise DataError(
