@@ -12,7 +12,7 @@ from umml_cli.report.latex_text import escape
 from umml_cli.report.outputs import TABLE_TITLES
 from umml_cli.report.paper_tables import KINDS, paper_tables
 from umml_cli.report.table_formats import minus_signs, to_csv, to_markdown
-from umml_cli.results.published import published_maps
+from umml_cli.results.published import PRINTED, UNCHECKED_LABELS, published_maps
 from umml_cli.results.series import Score, Series, collect
 from umml_cli.runs.cells import Cell
 from umml_cli.runs.query_scores import RunPrecision
@@ -157,6 +157,31 @@ def test_no_published_number_stands_beside_queries_that_were_held_out_of_trainin
         "No published numbers beside mirflickr25k: the queries are rows that were held out of training."
         in table.remarks
     )
+
+
+def test_published_numbers_beside_labels_that_cannot_be_checked_say_so():
+    def remarks(dataset):
+        spec = RunSpecification(
+            dataset=dataset, data_digest="0", method="dadh", method_version="1", bits=64, epochs=1,
+            batch_size=8, options={}, cell=Cell.of("paired"), seed=0,
+        )  # fmt: skip
+        table = table_of("table3", collect([result_of(spec, 0.5, published_data=dataset)]))
+        assert "published" in {row.kind for row in table.rows}
+        return [remark for remark in table.remarks if "labels" in remark]
+
+    assert remarks("mirflickr25k") == []
+    (said,) = remarks("nuswide-tc21")
+    assert said == (
+        "nuswide-tc21: these data have the sizes of the published ones; whether the labels are the same "
+        "could not be checked, as no digest of those is known."
+    )
+
+
+def test_labels_are_unchecked_where_no_digest_is_known():
+    from cmh_data._layouts.known import KNOWN
+
+    known = {one.key for one in KNOWN if one.label_digest}
+    assert set(PRINTED) - known == set(UNCHECKED_LABELS)
 
 
 def test_one_seed_marks_nothing_as_not_significant_and_says_so():
@@ -425,3 +450,13 @@ def test_completed_cells_stand_beside_zeros_and_discarding():
         "AGAH, 60% and more: +0.080 on average, better in 1 of 1, least +0.080 (mine UI 60%) against not "
         "completing; +0.080 on average, better in 1 of 1, least +0.080 (mine UI 60%) against discarding."
     )
+
+
+def test_rows_of_completion_stand_by_scheme_and_share_whatever_the_order_of_the_runs():
+    shares = [("UIT", 100), ("UIT", 20), ("UI", 80), ("UIT", 60), ("UI", 40)]
+    cells = [Cell.of(f"{scheme}{how}", share) for scheme, share in shares for how in (" completed", "")]
+    scores = {(cell, task): Score.of([0.5]) for cell in cells for task in ("i2t", "t2i")}
+    experiment = built_in_experiment("table3").model_copy(update={"table": "completion", "data": ("mine",)})
+    (table,) = paper_tables("donors", experiment, [Series("mine", "agah", 64, scores)], label_names={})
+    conditions = [row.labels[-1] for row in table.rows]
+    assert conditions == ["UI 40%", "UI 80%", "UIT 20%", "UIT 60%", "UIT 100%"]

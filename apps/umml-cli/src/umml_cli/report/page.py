@@ -8,10 +8,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.report.page_templates import CREDIT, inline_svg, render, script_json
-from umml_cli.report.paper_tables.table import ROW_TITLES
+from umml_cli.report.paper_tables.table import ROW_TITLES, unchecked
 from umml_cli.report.run_pages import compared
 from umml_cli.report.summary import headline, result_sentence
 from umml_cli.report.terminal_tables import entry
+from umml_cli.results.facts import facts
 from umml_cli.results.paper_claims import REMARKS, TITLES
 from umml_cli.results.series import significance_remark, spread_remark
 from umml_cli.terms import (
@@ -276,49 +277,43 @@ def _section_remarks(series: Series) -> list[str]:
         "★ the best at this share. Better strategy: keeping unpaired samples or discarding as many, with the "
         "gain in mAP (at 100%, discarding leaves an untrained network)."
     )
-    return [
-        remark
-        for remark in (better if discarded else "", spread_remark([series]), significance_remark([series]))
-        if remark
-    ]
+    remarks = (
+        better if discarded else "",
+        unchecked(series),
+        spread_remark([series]),
+        significance_remark([series]),
+    )
+    return [remark for remark in remarks if remark]
 
 
 def _setup(sections: Iterable[Section]) -> dict[str, Any]:
     """What all series have in common, and what each has of its own."""
-    facts = [(section.series, _facts(section)) for section in sections]
+    known = [(section.series, _facts(section)) for section in sections]
     common = {
         name: value
-        for name, value in facts[0][1].items()
-        if all(other.get(name) == value for _, other in facts)
+        for name, value in known[0][1].items()
+        if all(other.get(name) == value for _, other in known)
     }
     own = [
         (series, {name: value for name, value in values.items() if name not in common})
-        for series, values in facts
+        for series, values in known
     ]
     return {"common": common, "own": own}
 
 
 def _facts(section: Section) -> dict[str, str]:
-    results = section.results
-    first, spec = results[0], results[0].specification
-    seeds = sorted({result.specification.seed for result in results})
-    seconds = sum(result.seconds.get("training", 0) for result in results)
-    environment = first.environment
-    n_rows = first.training_pairs.get("rows", 0)
-    packages, threads = environment.get("packages"), environment.get("threads")
-    versions = [f"{name} {number}" for name, number in packages.items()] if isinstance(packages, dict) else []
-    return {
-        "measure": first.measure,
+    spec = section.results[0].specification
+    of_runs = facts(section.results)
+    own = {
         "epoch": SELECTION_TITLES[section.series.selection],
         "change": "(mAP / mAP paired \N{MINUS SIGN} 1) \N{MULTIPLICATION SIGN} 100 (UMML paper, eq. 4)",
         "unpairing": "the first p of every 100 training rows; for UIT the first p/2 lose their text and the "
         "last p/2 their image; labels are kept",
-        "data": f"{spec.dataset}, digest {spec.data_digest[:16]}, {n_rows} training rows",
         "method": f"{spec.method}{method_remark(spec.label)} {spec.method_version}, {spec.bits} bits, "
         f"{spec.epochs} epochs, batch size {spec.batch_size or 'all rows'}",
         "options": ", ".join(f"{name} {value}" for name, value in spec.options.items()),
-        "runs": f"{len(results)}, seeds {', '.join(map(str, seeds))}; {seconds:.0f} s of training altogether",
-        "software": ", ".join([f"Python {environment.get('python')}", *versions]),
-        "machine": f"{environment.get('platform')}, {environment.get('device')}, "
-        f"{threads} thread{'' if threads == 1 else 's'} a run",
     }
+    said = of_runs | own
+    order = ("measure", "epoch", "change", "unpairing", "data", "method", "options", "runs", "random seeds",
+             "training", "software", "machine")  # fmt: skip
+    return {name: said[name] for name in order if said.get(name)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
-from umml_cli.results.published import PRINTED
+from umml_cli.results.published import PRINTED, UNCHECKED_LABELS
 from umml_cli.terms import (
     DATABASE_REMARK,
     NOT_SIGNIFICANT,
@@ -135,7 +135,18 @@ def run_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
     said = [f"mAP: {SELECTION_TITLES[shown[0].selection]}; {counted}."]
     if any(series.printed_dataset in PRINTED for series in shown):
         said.append("Published: one run, the best epoch on the test queries.")
-    return (*said, *dict.fromkeys(filter(None, map(without_published, shown))))
+    remarks = [remark for series in shown for remark in (unchecked(series), without_published(series))]
+    return (*said, *dict.fromkeys(filter(None, remarks)))
+
+
+def unchecked(series: Series) -> str:
+    """That the labels beside published numbers are not known to be the published ones; else ""."""
+    if series.printed_dataset not in UNCHECKED_LABELS:
+        return ""
+    return (
+        f"{series.dataset}: these data have the sizes of the published ones; whether the labels are the same "
+        "could not be checked, as no digest of those is known."
+    )
 
 
 def without_published(series: Series) -> str:
