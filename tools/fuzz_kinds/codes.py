@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-from cmh_metrics import PackedCodes, RankingTables, RetrievalReport, evaluate, pack_codes, ranking_tables
+from cmh_metrics import (
+    DatabaseShard,
+    PackedCodes,
+    RankingTables,
+    RetrievalReport,
+    ShardedDatabase,
+    evaluate,
+    pack_codes,
+    ranking_tables,
+)
 from fuzz import Kind, change_json, change_npz, register
 from umml_cli.commands.evaluate import evaluate_files
 
@@ -106,6 +115,20 @@ def read_own(folder: Path) -> None:
     len(RankingTables.from_npz(folder / "tables.npz"))
 
 
+def score_shards(folder: Path) -> None:
+    """Rank a database of which one shard lies in the files of the folder, whatever they are called."""
+    given = arrays()
+    own = folder / "database_codes.npy"
+    one = next(iter(folder.glob("in.*")), None)
+    names = {} if one is None else {f"{name}_name": f"database_{name}" for name in ("codes", "labels")}
+    shards = [
+        DatabaseShard(given["database_codes"], given["database_labels"]),
+        DatabaseShard(one or own, one or folder / "database_labels.npy", **names),
+    ]
+    queries = {name: values for name, values in given.items() if name.startswith("query")}
+    ranking_tables(**queries, database_codes=ShardedDatabase(shards), backend="numpy", threads=1)
+
+
 def change_npy(content: bytes, rng: np.random.Generator) -> bytes:
     """Change the values of an array: other numbers, not a number, another type."""
     array = np.load(io.BytesIO(content)).astype(rng.choice(["f8", "f4", "i8", "i1", "u1", "?"]))
@@ -130,6 +153,10 @@ register(
     Kind(name="codes-mat5", make=make_mat5, feed=score),
     Kind(name="codes-bytes", make=make_bytes, feed=lambda f: score(f, packed=12), change=change_npz),
     Kind(name="codes-packed", make=make_packed, feed=score, files="query_codes.npy", change=change_npz),
+    Kind(name="shards-npy", make=make_npy, feed=score_shards, files="database*"),
+    Kind(name="shards-values", make=make_npy, feed=score_shards, files="database*", change=change_npy),
+    Kind(name="shards-npz", make=make_npz, feed=score_shards, change=change_npz),
+    Kind(name="shards-hdf5", make=make_hdf5(marks=False), feed=score_shards),
     Kind(name="metrics-own", make=make_own, feed=read_own, change=change_npz),
     Kind(name="metrics-report", make=make_report, feed=read_report, change=change_json),
 )

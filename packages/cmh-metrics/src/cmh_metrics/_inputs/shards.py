@@ -233,7 +233,7 @@ def _described(error: Exception, title: str) -> tuple[type[Exception], tuple[Any
     if isinstance(error, FileNotFoundError):
         where = f"there is no file {error.filename} on the machine {platform.node()}"
         return FileNotFoundError, (f"{title}: {where}",)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return OSError, (f"{title}: {error.filename or 'a file'}: {error.strerror or error}",)
     kind = BackendUnavailable if isinstance(error, BackendUnavailable) else ValueError
     return kind, (f"{title}: {error}",)
