@@ -97,18 +97,23 @@ def compare(new: Iterable[dict[str, str]], recorded: Iterable[dict[str, str]]) -
         before.setdefault(_key(row), []).append(row)
     for row in new:
         known = before.get(_key(row), [])
-        ratios = [float(one["ratio"]) for one in known if one["ratio"]]
-        if row["ratio"] and ratios:
+        ratios = [float(one["ratio"]) for one in known if _has_ratio(one)]
+        if _has_ratio(row) and ratios:
             spread = max(_spread(one) for one in [row, *known])
             yield Moved(_key(row), float(row["ratio"]), min(ratios), max(ratios), spread)
 
 
 def describe_new(new: Iterable[dict[str, str]], recorded: Iterable[dict[str, str]]) -> Iterator[str]:
     """Say in a line each ratio that was not recorded before on this processor with these threads."""
-    known = {_key(row) for row in recorded if row["ratio"]}
+    known = {_key(row) for row in recorded if _has_ratio(row)}
     for row in new:
-        if row["ratio"] and _key(row) not in known:
+        if _has_ratio(row) and _key(row) not in known:
             yield f"new    {row['case']}, {row['way']}: {float(row['ratio']):.2f}x, nothing recorded before"
+
+
+def _has_ratio(row: dict[str, str]) -> bool:
+    """Whether the row was set against a baseline; NaN stands where there was none to run."""
+    return bool(row["ratio"]) and math.isfinite(float(row["ratio"]))
 
 
 def _key(row: dict[str, str]) -> Key:

@@ -36,7 +36,9 @@ def test_a_ratio_moves_where_it_leaves_what_was_recorded_by_more_than_the_spread
 def test_other_processors_threads_and_rows_without_a_ratio_are_not_compared():
     others = [{**ROW, "processor": "other"}, {**ROW, "threads": "1"}, {**ROW, "ratio": ""}]
     assert list(compare([ROW], others)) == []
-    assert list(compare([{**ROW, "ratio": ""}], [ROW])) == []
+    for none in ("", "nan"):
+        assert list(compare([{**ROW, "ratio": none}], [ROW])) == []
+        assert list(describe_new([{**ROW, "ratio": none}], [])) == []
     assert list(describe_new([ROW], others)) == ["new    batch 128, ours: 2.00x, nothing recorded before"]
     assert list(describe_new([{**ROW, "ratio": ""}, ROW], [ROW])) == []
 

@@ -12,6 +12,7 @@ error where their weights then differ by more than rounding.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,6 +39,7 @@ class Stacked:
 
     def __init__(self, methods: list[JDSH]) -> None:
         self.method, config = methods[0], methods[0].config
+        self.nets = without_own_products(methods[0].image_net), without_own_products(methods[0].text_net)
         self.image, _ = stack_module_state([method.image_net for method in methods])
         self.text, _ = stack_module_state([method.text_net for method in methods])
         self.optimisers = [
@@ -60,8 +62,8 @@ class Stacked:
     ) -> torch.Tensor:
         method = self.method
         image = method._image_input(image)
-        image_code = method._code(functional_call(method.image_net, image_weights, (image,)))
-        text_code = method._code(functional_call(method.text_net, text_weights, (text,)))
+        image_code = method._code(functional_call(self.nets[0], image_weights, (image,)))
+        text_code = method._code(functional_call(self.nets[1], text_weights, (text,)))
         target = method._target(method._joint_similarity(image, text))
         losses = similarity_losses(image_code, text_code, target, variant=method.config.variant)
         return total_loss(losses, intra_weight=method.config.intra_weight)
@@ -77,6 +79,15 @@ class Stacked:
                 parameter.grad = found[name]
         for optimiser in self.optimisers:
             optimiser.step()
+
+
+def without_own_products(net: torch.nn.Module) -> torch.nn.Module:
+    """The same network of torch's own linear layers, which `torch.func` can stack."""
+    net = copy.deepcopy(net)
+    for module in net.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.__class__ = torch.nn.Linear
+    return net
 
 
 def methods_past_first_epoch(runs: int, image: torch.Tensor, text: torch.Tensor) -> list[JDSH]:
