@@ -1,6 +1,8 @@
+import errno
+
 import pytest
 from pydantic import ValidationError
-from umml_cli.errors import describe_validation
+from umml_cli.errors import describe_os_error, describe_validation
 from umml_cli.runs.cells import Cell
 
 
@@ -23,3 +25,18 @@ def test_an_unknown_entry_gets_the_nearest_name():
         Cell.model_validate({"discrad": 1})
     said = describe_validation(found.value, Cell.model_fields)
     assert said == "discrad: there is no such entry; did you mean 'discard'"
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (
+            errno.ENOSPC,
+            "The disk is full (x); make room and run the same command again; a training continues.",
+        ),
+        (errno.EROFS, "No permission to write or read (x); choose another place to write to."),
+        (errno.EIO, "it broke (x)."),
+    ],
+)
+def test_what_the_system_refused_comes_with_its_cure(number, sentence):
+    assert describe_os_error(OSError(number, "it broke", "x")) == sentence

@@ -195,7 +195,7 @@ def test_a_damaged_file_of_scores_is_refused(file, tmp_path, change, said):
         SampleScores.load(path)
     damaged = tmp_path / "scores.npz"
     damaged.write_bytes(b"PK\x03\x04no")
-    with pytest.raises(UserError, match="is no file of umml rank"):
+    with pytest.raises(UserError, match="is not a file of umml rank"):
         SampleScores.load(damaged)
 
 

@@ -186,8 +186,20 @@ def test_what_cannot_be_searched_is_one_sentence(model, arguments, says):
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path, trained):
-    assert "is no model" in str(run("index", tmp_path, trained[0]).exception)
+    assert "is not a model" in str(run("index", tmp_path, trained[0]).exception)
     assert "is no index" in str(run("search", tmp_path, "cat").exception)
+
+
+def test_what_a_killed_command_left_of_an_index_is_in_nobodys_way(trained, tmp_path):
+    data, model = trained
+    left = tmp_path / ".index.partial"  # where an index lies until it is whole
+    left.mkdir()
+    (left / "codes").write_bytes(b"half")
+    said = str(run("search", model, "cat", "--index", tmp_path / "index").exception)
+    assert "it has no index.json; make one with" in said
+    done = run("index", model, data, "--out", tmp_path / "index")
+    assert done.exit_code == 0, done.exception
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
 def test_an_index_is_never_overwritten(trained, model):

@@ -141,7 +141,7 @@ def test_what_cannot_be_read_says_why(content, reason, tmp_path):
 def test_missing_files_and_folders_say_so(tmp_path):
     with pytest.raises(UnreadableItemError, match="cannot be opened"):
         open_image(tmp_path / "nowhere.png")
-    with pytest.raises(UnreadableItemError, match="is no file"):
+    with pytest.raises(UnreadableItemError, match="is not a file"):
         open_image(tmp_path)
 
 

@@ -122,7 +122,7 @@ def edit(folder, **values):
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda folder: (folder / "model.json").unlink(), "is no model: it has no model.json"),
+        (lambda folder: (folder / "model.json").unlink(), "is not a model: it has no model.json"),
         (lambda folder: (folder / "model.json").write_text("{"), "is damaged"),
         (lambda folder: (folder / "model.json").write_text("[]"), "describes no model"),
         (lambda folder: edit(folder, version=7), "has version 7, but this cmh-train reads version 1"),

@@ -69,7 +69,7 @@ def describe_os_error(error: OSError) -> str:
     """Say what the operating system refused, and the cure where there is an obvious one."""
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"The disk is full{where}; make room and run the same command again: it continues."
+        return f"The disk is full{where}; make room and run the same command again; a training continues."
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return f"No permission to write or read{where}; choose another folder with --out."
+        return f"No permission to write or read{where}; choose another place to write to."
     return f"{error.strerror or error}{where}."

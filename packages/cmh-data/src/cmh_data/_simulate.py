@@ -56,7 +56,7 @@ def simulate(
         image_width: width of the image features.
         pixel_size: draw `(n, 3, pixel_size, pixel_size)` pixels instead of features.
         strength: how far the labels move an image, in units of the noise; 0: images carry nothing.
-        seed: decides everything.
+        seed: of the random numbers.
 
     Returns:
         The data set, with a tenth of the rows, at most 2,000, as queries, and up to 10,000 training rows.

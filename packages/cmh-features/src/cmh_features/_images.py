@@ -103,7 +103,7 @@ def _read(source: Any) -> bytes:
 
 
 def _size(source: str | os.PathLike[str] | bytes) -> int:
-    """Return the size of a file in bytes; a pipe or a device, which would block, is no file."""
+    """Return the size of a file in bytes; a pipe or a device, which would block, is not a file."""
     if isinstance(source, bytes):
         return len(source)
     try:
@@ -113,7 +113,7 @@ def _size(source: str | os.PathLike[str] | bytes) -> int:
     except ValueError as error:
         raise UnreadableItemError(f"cannot be opened ({error})") from error
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadableItemError("is no file")
+        raise UnreadableItemError("is not a file")
     return status.st_size
 
 

@@ -96,7 +96,7 @@ def file_format(path: Path) -> Format:
         'npz'
     """
     if not path.is_file():
-        raise DataError(f"{path} does not exist or is no file.")
+        raise DataError(f"{path} was not found, or is not a file.")
     kind = container(path)
     if kind == "mat5":
         return "matlab-5"

@@ -373,7 +373,7 @@ def _read_description(path: Path) -> ModelDescription:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise ModelError(
-            f"{path.parent} is no model: it has no {path.name}; save_model and umml train write one"
+            f"{path.parent} is not a model: it has no {path.name}; save_model and umml train write one"
         ) from None
     except (UnicodeDecodeError, json.JSONDecodeError):
         raise ModelError(f"{path} is damaged; write the model again") from None

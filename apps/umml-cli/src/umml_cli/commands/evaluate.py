@@ -346,8 +346,8 @@ def show_search_scores(
     console.print(
         f"{len(searcher.index)} items, combine {combine}. mAP: the whole ranking, ties expected; mAP@50: "
         "sums of precisions over the relevant items among the first 50, equal distances by row; nDCG@10, "
-        "gain 2^g - 1 for g shared labels; queries without a relevant item count 0; recall@10: of the ten "
-        "nearest codes.",
+        "gain 2^g - 1 for g shared labels; queries without a relevant item are scored as 0; recall@10: of "
+        "the ten nearest codes.",
         soft_wrap=True,
     )
 

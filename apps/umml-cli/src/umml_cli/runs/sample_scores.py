@@ -149,7 +149,7 @@ def check_suffix(path: Path) -> None:
 
 
 def _no_scores(path: Path, why: str) -> UserError:
-    return UserError(f"{path} is no file of umml rank: {why}.")
+    return UserError(f"{path} is not a file of umml rank: {why}.")
 
 
 def _read_csv(path: Path) -> tuple[str, dict[str, NDArray[np.float64]]]:

@@ -66,7 +66,7 @@ class GlyphPictures(Archive):
         try:
             self._font = ImageFont.truetype(io.BytesIO(content), FONT_SIZE)
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.source}: {name} is no readable font ({error}).") from error
+            raise DataError(f"{self.source}: {name} cannot be read as a font ({error}).") from error
         return name
 
     def draw(self, character: str) -> bytes:

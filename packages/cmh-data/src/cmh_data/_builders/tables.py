@@ -178,4 +178,4 @@ def _parquet(archive: Archive, name: str) -> Iterator[dict[str, Any]]:
         if isinstance(error, DataError):
             raise
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{archive.source}: {name} is no readable Parquet file ({reason}).") from error
+        raise DataError(f"{archive.source}: {name} cannot be read as a Parquet file ({reason}).") from error
