@@ -105,7 +105,7 @@ class ShardedDatabase:
     """
 
     shards: Sequence[DatabaseShard]
-    map: Map = field(default=builtins.map)
+    map: Map = field(default_factory=lambda: builtins.map)  # a plain default's docstring would be shown
 
     def __post_init__(self) -> None:
         shards: tuple[Any, ...] = tuple(self.shards)
