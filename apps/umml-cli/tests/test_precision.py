@@ -3,7 +3,6 @@
 import json
 
 import cmh_data
-import numpy as np
 import pytest
 from cmh_train import PrecisionTrial
 from typer.testing import CliRunner
@@ -18,21 +17,6 @@ FASTER = {
     "seconds": {"float32": 0.5, "bf16": 0.25},
     "reason": "a step takes 0.5 s in float32, 0.25 s in bf16",
 }
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    generator = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp("data") / "tiny.h5"
-    dataset = cmh_data.PairedDataset(
-        image=generator.normal(size=(40, 6)).astype(np.float32),
-        text=generator.integers(0, 2, size=(40, 5)).astype(np.float32),
-        label=np.eye(3, dtype=np.uint8)[np.arange(40) % 3],
-        split=cmh_data.Split(train=np.arange(5, 35), query=np.arange(35, 40), retrieval=np.arange(35)),
-        label_names=("cat", "dog", "owl"),
-    )
-    cmh_data.save(dataset, path)
-    return path
 
 
 @pytest.fixture

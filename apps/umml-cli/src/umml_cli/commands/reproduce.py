@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,11 @@ from umml_cli.commands.showing_options import (
 )
 from umml_cli.console import make_console, print_notes
 from umml_cli.terms import CompletionChoice, Device, PrecisionOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from umml_cli.grid.experiment import Experiment
 
 
 def reproduce(
@@ -133,46 +138,34 @@ def reproduce(
         if (each := experiment.choose(methods=methods, seeds=seeds, bits=bits or ())).methods
     }
     if not sources:
-        example = " ".join(
-            f"--data {each}=PATH"
-            for each in dict.fromkeys(each for experiment in found.values() for each in experiment.data)
-        )
-        cure = f"Give the data, {example}, or your own data instead, for example --data emoji."
         if not plan:
-            raise UserError(cure)
+            raise UserError(data_to_give(found.values()))
         console.print(outline(chosen))
-        console.print(cure, soft_wrap=True)
+        console.print(data_to_give(found.values()), soft_wrap=True)
         return
+    datasets = {name: source.dataset for name, source in sources.items()}
+    faster = PrecisionChoice(
+        RunStore(out / RUNS),
+        datasets,
+        say=lambda line: print_notes(console, [line]),
+        threads=1 if executor == "local" and device == "cpu" else None,  # as its workers have
+        keep=not plan,
+    )
     reproduction = Reproduction.of(
         chosen,
         sources,
         overrides=overrides,
         device=device,
-        precision=precision
-        if precision != "auto"
-        else PrecisionChoice(
-            RunStore(out / RUNS),
-            {name: source.dataset for name, source in sources.items()},
-            say=lambda line: print_notes(console, [line]),
-            threads=1 if executor == "local" and device == "cpu" else None,  # as its workers have
-            keep=not plan,
-        ),
+        precision=faster if precision == "auto" else precision,
         evaluate_every=evaluate_every,
         validation=validation,
     ).with_pictures(pictures or ())
-    print_notes(
-        console, (f"{name}: {note}" for name, source in sources.items() for note in source.dataset.findings)
-    )
+    print_notes(console, (f"{name}: {note}" for name, one in datasets.items() for note in one.findings))
     left_out = without_learned(chosen.values(), sources)
     if left_out and not reproduction.specifications:
         raise UserError(left_out[0])
-    print_notes(console, left_out)
-    print_notes(
-        console,
-        reproduction.beside(out).outdated(
-            out, {name: source.dataset.digest for name, source in sources.items()}
-        ),
-    )
+    digests = {name: one.digest for name, one in datasets.items()}
+    print_notes(console, [*left_out, *reproduction.beside(out).outdated(out, digests)])
     if plan:
         console.print(plan_table(reproduction, out=out, n_workers=where.n_workers))
         return
@@ -190,8 +183,8 @@ def reproduce(
             keep_weights=keep_weights,
             checkpoint_minutes=checkpoint_minutes,
         )
-        datasets, notes = folder.open_data({name: source.dataset for name, source in sources.items()})
-        written = write_reproduction(folder, out, datasets)
+        opened, notes = folder.open_data(datasets)
+        written = write_reproduction(folder, out, opened)
         print_notes(console, notes + written.notes)
     print_tables(console, [table for name in chosen for table in written.tables[name]])
     console.print(
@@ -200,3 +193,10 @@ def reproduce(
     )
     if failed:
         raise failed
+
+
+def data_to_give(experiments: Iterable[Experiment]) -> str:
+    """Say which data experiments ask for."""
+    names = dict.fromkeys(name for experiment in experiments for name in experiment.data)
+    example = " ".join(f"--data {name}=PATH" for name in names)
+    return f"Give the data, {example}, or your own data instead, for example --data emoji."
