@@ -9,7 +9,9 @@ from umml_cli.grid.reproduction import FILE, Reproduction
 from umml_cli.main import app
 from umml_cli.report.leaderboard_page import write_leaderboard
 from umml_cli.report.paper_tables import paper_tables
-from umml_cli.results.series import collect
+from umml_cli.report.paper_tables.leaderboard import leaderboard_tables
+from umml_cli.report.paper_tables.table import Exhibited
+from umml_cli.results.series import Score, Series, collect
 from umml_cli.runs.cells import Cell
 from umml_cli.runs.files import write_json
 from umml_cli.runs.query_scores import RunPrecision
@@ -97,12 +99,39 @@ def test_a_table_for_each_code_length_with_the_best_in_bold_and_who_is_level_wit
     assert not any(entry.bold for row in tables[2].rows for entry in row.entries)
 
 
+def test_what_is_kept_of_the_paired_map_is_the_mean_of_both_tasks_and_the_data_sets():
+    cell = Cell.of("UIT", 60)
+
+    def series(method, dataset, paired, changed):
+        maps = {Cell.of("paired"): paired, cell: changed}
+        scores = {(where, task): Score.of([value]) for where, pair in maps.items()
+                  for task, value in zip(("i2t", "t2i"), pair, strict=True)}  # fmt: skip
+        return Series(dataset, method, 16, scores)
+
+    shown = [
+        series("jdsh", "emoji", (0.5, 0.25), (0.25, 0.25)),
+        series("jdsh", "web", (0.8, 0.4), (0.4, 0.1)),
+        series("dadh", "emoji", (0.5, 0.5), (0.4, 0.4)),
+    ]
+    board = experiment(data=["emoji", "web"], bits=[16])
+    first = leaderboard_tables(Exhibited("board", board, shown, {}))[0]
+    assert first.name == "board-kept-16"
+    assert first.columns == (("", "UIT 60%"),)
+    assert [(row.labels, row.entries[0].text) for row in first.rows] == [
+        (("DADH", "yes"), "80 (1)"),
+        (("JDSH", "no"), "56"),  # (50 + 100 + 50 + 25) / 4
+    ]
+    assert [row.labels[0] for row in first.rows] == ["DADH", "JDSH"]  # the order of the experiment
+
+
 def test_a_learned_database_neither_takes_the_bold_nor_makes_the_others_level(grid):
     store, results = grid
     results += [add_run(store, "amsh-learned", 0.9, seed=seed) for seed in range(3)]
     results += [add_run(store, "mtfh-learned", 0.9 - 0.0002, seed=seed) for seed in range(3)]
     board = experiment(methods={"dadh": {}, "jdsh": {}, "amsh-learned": {}, "mtfh-learned": {}})
-    encoded, learned, _ = paper_tables("board", board, collect(results, store=store), label_names={})
+    tables = paper_tables("board", board, collect(results, store=store), label_names={})
+    kept, encoded, learned, _ = tables
+    assert [row.labels[0] for row in kept.rows] == ["AMSH (learned database)"]  # alone in both conditions
     column = "image → text paired"
     assert row_of(encoded, "DADH")[0][column].bold
     assert row_of(encoded, "JDSH")[0][column].text.endswith(NOT_SIGNIFICANT)

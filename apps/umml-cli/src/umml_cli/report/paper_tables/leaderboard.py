@@ -1,6 +1,7 @@
 """Every method beside the others on one data set at one code length, with who is significantly behind.
 
-Methods that rank codes learned from the ranked items' own labels stand in a table of their own.
+Methods that rank codes learned from the ranked items' own labels stand in a table of their own. Before them
+all, for each code length, what is kept of the mAP with all pairs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from umml_cli.report.paper_tables.table import (
     is_learned,
 )
 from umml_cli.results.intervals import difference_interval
+from umml_cli.runs.cells import Cell
 from umml_cli.terms import (
     METHOD_REMARKS,
     NOT_SIGNIFICANT,
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
     from umml_cli.grid.experiment import Experiment
     from umml_cli.results.series import Series
-    from umml_cli.runs.cells import Cell
 
 _FROZEN = "frozen features"
 COLUMNS = ("method", "learns from labels", _FROZEN)
@@ -55,11 +56,69 @@ LEARNED_REMARK = (
 )
 
 
+RETAINED_REMARK = (
+    "Kept of the paired mAP: 100 · mAP / mAP paired, the mean over data sets and both tasks; (n): over n of "
+    "the data sets."
+)
+
+
 def leaderboard_tables(exhibited: Exhibited) -> list[PaperTable]:
     """Return a table for each data set and code length that has a run; methods without one stay empty.
 
-    Methods that rank learned codes follow in a second one.
+    Methods that rank learned codes follow in a second one. First, where some pairs were changed, one for each
+    code length with the percentage of the paired mAP that is kept.
     """
+    shown = exhibited.shown
+    retained = [
+        table for bits in sorted({series.bits for series in shown})
+        if (table := _retained(exhibited, bits, [series for series in shown if series.bits == bits]))
+    ]  # fmt: skip
+    return [*retained, *_score_tables(exhibited)]
+
+
+def _retained(exhibited: Exhibited, bits: int, shown: Sequence[Series]) -> PaperTable | None:
+    """What each method keeps of its paired mAP where pairs were changed; None where there is nothing."""
+    paired = Cell.of("paired")
+    kept: dict[tuple[str, str], dict[Cell, list[float]]] = {}  # method and variant, cell, data sets and tasks
+    for series in shown:
+        for (cell, task), score in series.scores.items():
+            if cell.trained and cell != paired and (paired, task) in series.scores:
+                ratio = 100 * score.mean / series.scores[paired, task].mean
+                kept.setdefault((series.method, series.variant), {}).setdefault(cell, []).append(ratio)
+    if not kept:
+        return None
+    cells = [cell for cell in exhibited.experiment.grid() if any(cell in own for own in kept.values())]
+    full = len({series.dataset for series in shown}) * len(TASKS)
+    order = {label: place for place, label in enumerate(exhibited.experiment.methods)}
+    rows = tuple(
+        Row(
+            (_title(*line), _marks(line[0])[0]),
+            "ours",
+            tuple(_retained_entry(kept[line].get(cell, ()), full) for cell in cells),
+            line[0],
+        )
+        for line in sorted(kept, key=lambda line: order.get(line[0], len(order)))
+    )
+    return PaperTable(
+        f"{exhibited.name}-kept-{bits}",
+        f"{exhibited.experiment.title}: percentage of the paired mAP that is kept, {bits} bits",
+        COLUMNS[:2],
+        tuple(("", cell.title) for cell in cells),
+        rows,
+        remarks=(RETAINED_REMARK,),
+    )
+
+
+def _retained_entry(ratios: Sequence[float], full: int) -> Entry:
+    if not ratios:
+        return Entry("")
+    value = fmean(ratios)
+    fewer = f" ({len(ratios) // len(TASKS)})" if len(ratios) < full else ""
+    return Entry(f"{value:.0f}{fewer}", value)
+
+
+def _score_tables(exhibited: Exhibited) -> list[PaperTable]:
+    """A table for each data set, code length and kind of database."""
     shown = exhibited.shown
     datasets = dict.fromkeys(series.dataset for series in shown)
     lengths = sorted({series.bits for series in shown})

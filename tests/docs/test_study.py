@@ -1,0 +1,57 @@
+"""The percentages on the study's pages are those of the numbers in its CSV file."""
+
+import csv
+import re
+from collections import defaultdict
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {"study.md": "64", "study-128.md": "128"}
+
+
+def kept(bits):
+    """Method as the CSV names it to the percentage of the paired mAP in each condition."""
+    with (DOCS / "results" / "study.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["bits"] == bits]
+    maps = {
+        (row["method"], row["scheme"], row["percent"], row["dataset"], row["task"]): float(row["map"])
+        for row in rows
+    }
+    ratios = defaultdict(list)
+    for (method, scheme, percent, *place), value in maps.items():
+        ratios[method, f"{scheme} {percent}%"].append(value / maps[(method, "paired", "0", *place)])
+    return {key: 100 * fmean(values) for key, values in ratios.items()}
+
+
+def printed(page):
+    """The first table of a page that has a column for each condition and none for a task."""
+    lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
+    start = next(place for place, line in enumerate(lines) if re.match(r"\| method .*\| UI 60% \|", line))
+    titles = [cell.strip() for cell in lines[start].strip("|").split("|")]
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        yield cells[0], {title: cell for title, cell in zip(titles, cells, strict=True) if "%" in title}
+
+
+def name(title):
+    """A method as the CSV names it."""
+    method, _, remark = title.partition(" (")
+    database = remark.partition(" ")[0]
+    return method.lower() + (f"-{database}" if database in {"encoded", "learned"} else "")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_percentages_are_those_of_the_recorded_numbers(page):
+    expected = kept(PAGES[page])
+    rows = list(printed(page))
+    assert len(rows) == 14
+    for title, cells in rows:
+        assert len(cells) == 5
+        for condition, text in cells.items():
+            percent = float(text.partition(" ")[0])
+            assert percent == pytest.approx(expected[name(title), condition], abs=0.5001), (title, condition)
