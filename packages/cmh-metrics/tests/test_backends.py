@@ -14,10 +14,13 @@ from cmh_metrics import (
     ranking_tables,
     recall_at,
 )
-from cmh_metrics._backends import backends, numpy_tables
+from cmh_metrics._backends import backends, numba_tables, numpy_tables
 from cmh_metrics._inputs.compute import Compute
 from cmh_metrics._inputs.ranking_inputs import SLAB_ROWS
+from cmh_metrics._kernels import bitsliced
 from field_loop import tables as reference_tables
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 CHUNK = 15_872  # items of one parity that the bit-sliced kernel takes at a time
 SHAPES = [  # n_query, n_database, bits, n_label
@@ -35,6 +38,19 @@ SHAPES = [  # n_query, n_database, bits, n_label
     (2, CHUNK - 1, 12, 3),
     (2, CHUNK + 1, 64, 3),
 ]
+
+
+@given(st.integers(0, 40 * CHUNK))
+@example(0)
+@example(1)
+@example(CHUNK)
+@example(CHUNK + 1)
+def test_chunks_hold_all_rows_with_less_than_four_vectors_to_spare(n_row):
+    lengths = numba_tables.chunk_lengths(n_row)
+    assert len(lengths) == -(-n_row // CHUNK)
+    assert set(lengths) <= set(bitsliced.LENGTHS)
+    spare = sum(lengths) * 512 - n_row
+    assert 0 <= spare < 4 * 512 or lengths == [7]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -83,13 +83,24 @@ def part_by_parity(words: Words, bits: int) -> tuple[Rows, Table, Table]:
     chunks, lengths, odd = [], [], []
     for parity in (0, 1):
         rows = np.flatnonzero(is_odd == parity)
-        for part in np.array_split(rows, -(-len(rows) // kernel.CHUNK)) if len(rows) else []:
+        for length in chunk_lengths(len(rows)):
+            part, rows = np.split(rows, [length * 512])
             chunk = np.full(kernel.CHUNK, -1, np.int32)
             chunk[: len(part)] = part
             chunks.append(chunk)
-            lengths.append(next(n for n in kernel.LENGTHS if n * 512 >= len(part)))
+            lengths.append(length)
             odd.append(parity)
     return np.array(chunks), np.array(lengths), np.array(odd)
+
+
+def chunk_lengths(n_row: int) -> list[int]:
+    """Return the lengths in vectors of as few chunks as hold so many rows, with little room to spare."""
+    shortest, longest = kernel.LENGTHS[0], kernel.LENGTHS[-1]
+    step = kernel.LENGTHS[1] - shortest
+    n_chunk = -(-n_row // kernel.CHUNK)
+    needed = -(-n_row // 512)  # vectors
+    fewer = min(n_chunk * longest - needed, n_chunk * (longest - shortest)) // step  # steps below the longest
+    return [longest - step * (fewer * (i + 1) // n_chunk - fewer * i // n_chunk) for i in range(n_chunk)]
 
 
 def aligned_words(*shape: int) -> Words:
