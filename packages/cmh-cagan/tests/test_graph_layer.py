@@ -3,10 +3,11 @@
 import cmh_cagan
 import pytest
 import torch
-from cmh_cagan._products import graph_layer
-from cmh_train import Batch, DataSpec, has_fast_product
+from cmh_cagan import _products
+from cmh_cagan._products import graph_layer, hash_rows, mixes_first
+from cmh_train import Batch, DataSpec, FastLinear, has_fast_product, linear_layers
 
-SHAPES = [(1, 1, 1), (2, 3, 5), (32, 41, 129), (7, 1271, 401)]
+SHAPES = [(1, 1, 1), (2, 3, 5), (32, 41, 129), (7, 1271, 401), (401, 41, 129)]
 
 
 def gradients(function, *inputs):
@@ -32,6 +33,49 @@ def test_a_graph_layer_is_torchs(n, width_in, width_out):
     ours = gradients(graph_layer, *inputs)
     assert has_fast_product(inputs[0], inputs[2]) == torch.backends.mkldnn.is_available()
     assert_close(ours, gradients(plain, *inputs))
+
+
+def multiplications(n, width_in, width_out, *, of_features, mixed_first):
+    """Counted product by product: the layer, and the gradients of the adjacency, the weight, the features."""
+    weighing, mixing = (n * width_in * width_out, n * n * (width_in if mixed_first else width_out))
+    layer = weighing + mixing
+    if mixed_first:  # weight, mixed features; adjacency, features
+        return layer + 2 * weighing + (1 + of_features) * mixing
+    return layer + 2 * mixing + (1 + of_features) * weighing  # adjacency, hidden; weight, features
+
+
+@pytest.mark.parametrize("of_features", [False, True])
+@pytest.mark.parametrize("shape", [*SHAPES, (32, 512, 2048), (1024, 512, 2048), (1024, 1386, 2048)])
+def test_the_order_of_products_is_the_one_with_fewer_multiplications(shape, of_features):
+    n, width_in, width_out = shape
+    features = torch.empty(n, width_in, requires_grad=of_features)
+    mixed, weighed = (
+        multiplications(*shape, of_features=of_features, mixed_first=first) for first in (True, False)
+    )
+    assert mixes_first(features, torch.empty(width_in, width_out)) == (mixed < weighed)
+
+
+@pytest.mark.parametrize("block", [1, 50, 1000])
+@pytest.mark.parametrize(("n", "widths"), [(1, (1, 1, 1)), (41, (12, 129, 16)), (7, (401, 30, 8))])
+def test_a_hidden_layer_made_twice_is_the_networks(monkeypatch, n, widths, block):
+    monkeypatch.setattr(_products, "_BLOCK", block)
+    torch.manual_seed(0)
+    network = linear_layers(widths[0], widths[1:2], widths[2], layer=FastLinear)
+    inputs = torch.randn(n, widths[0])
+    ours = gradients(lambda *_: hash_rows(network, inputs), *network.parameters())
+    assert_close(ours, gradients(lambda *_: network(inputs), *network.parameters()))
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.shape) or tensor, id):
+        hash_rows(network, inputs)
+    in_blocks = n * widths[1] > block and has_fast_product(inputs, network[0].weight)
+    assert ((n, widths[1]) in kept) != in_blocks
+
+
+@pytest.mark.parametrize("hidden", [(), (30, 20)])
+def test_other_networks_run_as_they_are(monkeypatch, hidden):
+    monkeypatch.setattr(_products, "_BLOCK", 1)
+    network, inputs = linear_layers(5, hidden, 8, layer=FastLinear), torch.randn(3, 5)
+    assert torch.equal(hash_rows(network, inputs), network(inputs))
 
 
 def test_a_first_layer_makes_no_gradient_of_the_features():

@@ -7,12 +7,14 @@ import numpy as np
 import plain_cagan
 import pytest
 import torch
+from cmh_cagan import _method, _products
 from cmh_train import (
     Batch,
     DataSpec,
     TrainingData,
     TrainingRows,
     UnknownMethodError,
+    _optimisers,
     build_method,
     encode_dataset,
     find_method,
@@ -125,6 +127,21 @@ def test_steps_are_those_of_the_plain_loop(n, batch_size, bits):
         batch = changed(one_batch(batch_size), image=image[rows], text=text[rows], index=rows)
         expected = plain.step(image[rows], text[rows], math.sqrt(epoch + 1))
         assert method.update(batch)["total"].item() == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("options", [{}, {"image_widths": (), "missing": "left-out"}])
+def test_a_large_batch_learns_the_same_in_less_memory(monkeypatch, options):
+    whole, freed = built(**options), built(**options)
+    for step in range(4):
+        whole.update(one_batch(seed=step))
+    assert all(weight.grad is not None for weight in whole.parameters())
+    monkeypatch.setattr(_method, "_LARGE_BATCH", 16)
+    monkeypatch.setattr(_products, "_BLOCK", 100)
+    monkeypatch.setattr(_optimisers, "_LARGE", 1)
+    for step in range(4):
+        freed.update(one_batch(seed=step))
+    assert all(weight.grad is None for weight in freed.parameters())
+    torch.testing.assert_close(freed.state_dict(), whole.state_dict(), rtol=1e-4, atol=1e-5)
 
 
 def test_tanh_sharpens_with_the_epochs():

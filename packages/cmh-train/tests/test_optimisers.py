@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from cmh_train import PlainAdam, PlainSGD
+from cmh_train import PlainAdam, PlainSGD, _optimisers
 
 PAIRS = [
     (PlainAdam, torch.optim.Adam, {"lr": 0.01, "weight_decay": 0.1, "betas": (0.5, 0.9)}),
@@ -61,6 +61,37 @@ def test_a_state_of_either_continues_in_the_other(plain, torchs, options):
         train(net, optimiser, 2)
     for net in (second, third):
         torch.testing.assert_close(first.state_dict(), net.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("large", [1, 40, 10**6])
+@pytest.mark.parametrize(("plain", "torchs", "options"), PAIRS)
+def test_a_step_inside_the_backward_pass_is_torchs_to_the_bit(monkeypatch, plain, torchs, options, large):
+    monkeypatch.setattr(_optimisers, "_LARGE", large)
+    ours, theirs = network(), network()
+    mine, other = plain(groups(ours), **options), torchs(groups(theirs), **options)
+    for step in range(4):
+        torch.manual_seed(step)
+        mine.zero_grad()
+        mine.step_down(ours(torch.randn(4, 5)).square().sum())
+    train(theirs, other, 4)
+    torch.testing.assert_close(mine.state_dict()["state"], other.state_dict()["state"], rtol=0, atol=0)
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict(), rtol=0, atol=0)
+
+
+def test_large_gradients_are_freed_one_by_one(monkeypatch):
+    monkeypatch.setattr(_optimisers, "_LARGE", 15 * 4)  # the first weight; the second has 6 entries
+    net, there = network(), []
+    large = net[0].weight
+    large.register_post_accumulate_grad_hook(
+        lambda _: there.append([weight.grad is not None for weight in net.parameters()])
+    )
+    optimiser = PlainSGD(net.parameters(), lr=0.1)
+    optimiser.step_down(net(torch.ones(1, 5)).sum())
+    assert len(there) == 1
+    assert there[0][0]
+    assert [weight.grad for weight in net.parameters()] == [None] * 4
+    optimiser.step_down(net(torch.ones(1, 5)).sum())
+    assert len(there) == 2  # the optimiser's own hooks are gone, so it did not count a step twice
 
 
 def test_hooks_and_a_closure_are_called():

@@ -23,10 +23,14 @@ from cmh_train import (
 from cmh_cagan._config import PRESETS, CAGANConfig
 from cmh_cagan._losses import similarity_losses, total_loss
 from cmh_cagan._networks import GraphNetwork
+from cmh_cagan._products import hash_rows
 from cmh_cagan._similarity import joint_similarity, joint_similarity_of_present
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_LARGE_BATCH = 256
+"""From so many samples on gradients are freed one by one, which in a small batch would take longer."""
 
 
 class CAGAN(SharpenedMethod):
@@ -124,8 +128,8 @@ class CAGAN(SharpenedMethod):
         with full_precision(image):
             target, known = self._target(image, batch)
         left_out = known is not None
-        image_codes = self._code(self.image_net(image))
-        text_codes = self._code(self.text_net(batch.text))
+        image_codes = self._code(hash_rows(self.image_net, image))
+        text_codes = self._code(hash_rows(self.text_net, batch.text))
         image_graph_codes = self._code(self.image_graph(image, target, batch.has_image if left_out else None))
         text_graph_codes = self._code(
             self.text_graph(batch.text, target, batch.has_text if left_out else None)
@@ -148,8 +152,12 @@ class CAGAN(SharpenedMethod):
                 cross_weight=self.config.cross_weight,
                 graph_weight=self.config.graph_weight,
             )
-        torch.autograd.backward(total)
-        self._optimiser.step()
+        del target, known
+        if len(batch.index) < _LARGE_BATCH:
+            torch.autograd.backward(total)
+            self._optimiser.step()
+        else:
+            self._optimiser.step_down(total)
         return {name: loss.detach() for name, loss in losses.items()} | {"total": total.detach()}
 
     def _target(self, image: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor | None]:

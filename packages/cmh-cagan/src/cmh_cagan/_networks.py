@@ -128,5 +128,5 @@ class GraphNetwork(torch.nn.Module):
         if present is not None:
             adjacency = adjacency * present
         for layer in self.layers:
-            features = torch.relu(layer(features, adjacency))
+            features = layer(features, adjacency).relu_()
         return self.head(features)  # type: ignore[no-any-return]

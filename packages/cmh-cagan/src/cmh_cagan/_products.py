@@ -1,17 +1,26 @@
-"""The graph layer with a backward pass of its own, whose products are those of `cmh_train.fast_product`."""
+"""Layers with backward passes of their own, whose products are those of `cmh_train.fast_product`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from cmh_train import fast_product, has_fast_product
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BLOCK = 2**20
+"""Entries of a hidden layer at a time, 4 MiB: few next to the weights, many enough for fast products."""
 
 
 def graph_layer(
     features: torch.Tensor, adjacency: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
 ) -> torch.Tensor:
-    """Return `adjacency (features weight) + bias`.
+    """Return `adjacency features weight + bias`.
+
+    Which product comes first is what takes fewer multiplications in a training step: features are mixed
+    first where they are narrower than what the layer makes of them, as in large batches.
 
     Args:
         features: `(n, width_in)` floating point.
@@ -26,31 +35,117 @@ def graph_layer(
         >>> graph_layer(torch.ones(2, 1), torch.eye(2), torch.full((1, 1), 3.0), torch.ones(1)).tolist()
         [[4.0], [4.0]]
     """
-    if not has_fast_product(features, weight):
-        return torch.addmm(bias, adjacency, features @ weight)
-    output: torch.Tensor = _GraphLayer.apply(features, adjacency, weight, bias)
-    return output
+    if mixes_first(features, weight):
+        return _product(adjacency @ features, weight).add_(bias)
+    return torch.addmm(bias, adjacency, _product(features, weight))
 
 
-class _GraphLayer(torch.autograd.Function):
+def mixes_first(features: torch.Tensor, weight: torch.Tensor) -> bool:
+    """Say whether to multiply `(adjacency features) weight` or else `adjacency (features weight)`.
+
+    Args:
+        features: `(n, width_in)` floating point; where they need no gradient, one product less is counted.
+        weight: `(width_in, width_out)` floating point.
+
+    Returns:
+        Whether the first takes fewer multiplications, forward and backward pass together.
+
+    Example:
+        >>> [mixes_first(torch.ones(n, 2), torch.ones(2, 4)) for n in (1, 2)]
+        [False, True]
+    """
+    n, (width_in, width_out) = len(features), weight.shape
+    of_features = 2 + features.requires_grad  # the layer, the gradient of its other factor, that of features
+    mixed_first = 3 * width_in * width_out + of_features * n * width_in
+    return mixed_first < of_features * width_in * width_out + 3 * n * width_out
+
+
+def _product(left: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    if not has_fast_product(left, weight):
+        return left @ weight
+    return cast("torch.Tensor", _Product.apply(left, weight))
+
+
+class _Product(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,  # torch's context, which has no public type
-        features: torch.Tensor,
-        adjacency: torch.Tensor,
+        left: torch.Tensor,
         weight: torch.Tensor,
-        bias: torch.Tensor,
     ) -> torch.Tensor:
-        hidden = fast_product(features, weight)
-        ctx.save_for_backward(features, adjacency, weight, hidden)
-        return torch.addmm(bias, adjacency, hidden)
+        ctx.save_for_backward(left, weight)
+        return fast_product(left, weight)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(
-        ctx: Any, gradient: torch.Tensor
-    ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor, torch.Tensor]:
-        features, adjacency, weight, hidden = ctx.saved_tensors
-        of_hidden = adjacency.T @ gradient
-        of_features = fast_product(of_hidden, weight.T) if ctx.needs_input_grad[0] else None
-        return of_features, gradient @ hidden.T, fast_product(features.T, of_hidden), gradient.sum(dim=0)
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor]:
+        left, weight = ctx.saved_tensors
+        of_left = fast_product(gradient, weight.T) if ctx.needs_input_grad[0] else None
+        return of_left, fast_product(left.T, gradient)
+
+
+def hash_rows(network: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """Return `network(inputs)`, but keep nothing of a large hidden layer for the backward pass.
+
+    The hidden layer is made again there, a block of its units at a time.
+
+    Args:
+        network: linear layers with ReLU between them, one after the other.
+        inputs: `(n, width_in)` floating point, which need no gradient.
+
+    Returns:
+        `(n, width_out)` floating point, with gradients of the weights.
+
+    Example:
+        >>> network = torch.nn.Sequential(torch.nn.Linear(3, 2))
+        >>> hash_rows(network, torch.ones(4, 3)).shape
+        torch.Size([4, 2])
+    """
+    linear = [layer for layer in network.children() if isinstance(layer, torch.nn.Linear)]
+    if len(linear) != 2 or len(inputs) * linear[0].out_features <= _BLOCK:
+        return cast("torch.Tensor", network(inputs))
+    hidden, head = linear
+    if not has_fast_product(inputs, hidden.weight):
+        return cast("torch.Tensor", network(inputs))
+    output: torch.Tensor = _OneHiddenLayer.apply(inputs, hidden.weight, hidden.bias, head.weight, head.bias)
+    return output
+
+
+class _OneHiddenLayer(torch.autograd.Function):
+    @staticmethod
+    def forward(  # noqa: PLR0917 - what `apply` hands over
+        ctx: Any,  # torch's context, which has no public type
+        inputs: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        head: torch.Tensor,
+        head_bias: torch.Tensor,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(inputs, weight, bias, head)
+        output = head_bias.repeat(len(inputs), 1)
+        for units in _blocks(len(inputs), len(weight)):
+            part = head[:, units].contiguous()  # oneDNN is very slow with rows that lie apart
+            output += fast_product(_hidden(inputs, weight[units], bias[units]), part.T)
+        return output
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        inputs, weight, bias, head = ctx.saved_tensors
+        of_weight, of_bias, of_head = (torch.empty_like(tensor) for tensor in (weight, bias, head))
+        for units in _blocks(len(inputs), len(weight)):
+            hidden = _hidden(inputs, weight[units], bias[units])  # (n, units of the block)
+            of_head[:, units] = fast_product(gradient.T, hidden)
+            of_hidden = fast_product(gradient, head[:, units].contiguous()).masked_fill_(hidden <= 0, 0)
+            of_bias[units] = of_hidden.sum(dim=0)
+            of_weight[units] = fast_product(of_hidden.T, inputs)
+        return None, of_weight, of_bias, of_head, gradient.sum(dim=0)
+
+
+def _hidden(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    return fast_product(inputs, weight.T, bias).relu_()
+
+
+def _blocks(n: int, width: int) -> Iterator[slice]:
+    step = max(1, _BLOCK // n)
+    return (slice(start, start + step) for start in range(0, width, step))

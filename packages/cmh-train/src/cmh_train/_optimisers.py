@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_LARGE = 2**20
+"""Bytes of a weight that is worth a step of its own."""
+
+
 class _Plain(Optimizer):
     """What has to stand before an optimiser of torch among the bases of a class."""
 
@@ -35,6 +39,36 @@ class _Plain(Optimizer):
         if self.defaults.get("differentiable"):
             raise ValueError("differentiable must be False; take torch's own optimiser for it")
         return _unwrapped(super().step)(self, closure)
+
+    def step_down(self, loss: torch.Tensor) -> None:
+        """Go back from a loss and take a step, as `torch.autograd.backward` and `step` do.
+
+        On a CPU a large weight is updated as soon as its gradient is complete, inside the backward pass, and
+        all gradients are freed: the large ones never need memory at once. On other devices one step follows,
+        and gradients stay until `zero_grad`.
+
+        Args:
+            loss: `()` floating point; the optimiser's weights have no gradients yet.
+        """
+        large = [
+            parameter
+            for group in self.param_groups
+            for parameter in group["params"]
+            if parameter.device.type == "cpu" and parameter.nbytes >= _LARGE and parameter.requires_grad
+        ]
+        hooks = [parameter.register_post_accumulate_grad_hook(self._step_and_free) for parameter in large]
+        try:
+            torch.autograd.backward(loss)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        self.step()
+        if large:
+            self.zero_grad()
+
+    def _step_and_free(self, _weight: torch.Tensor) -> None:
+        self.step()  # of all weights that have a gradient: this one, and small ones since the last large one
+        self.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
         """As torch's."""
