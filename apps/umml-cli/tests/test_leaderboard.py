@@ -186,7 +186,8 @@ def test_what_a_leaderboard_has_no_use_for_is_refused(grid, tmp_path, useless):
     done = CliRunner().invoke(app, ["report", str(tmp_path), "--leaderboard", str(page), *useless])
     assert isinstance(done.exception, UserError)
     assert str(done.exception) == (
-        f"--leaderboard writes one page of tables and nothing else; give {useless[0]} without it."
+        f"{useless[0]} does not go with --leaderboard, which writes one page of tables; "
+        "leave one of them away."
     )
     assert not page.exists()
 

@@ -7,13 +7,33 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic import ValidationError
 
 
 class UserError(Exception):
     """A mistake that a user can mend; its message is one sentence that names the thing and the cure."""
+
+
+def refuse(options: Mapping[str, object], reason: str) -> None:
+    """Refuse the first of some options that was given.
+
+    Args:
+        options: by name, as `--figure`; what is true was given.
+        reason: goes on after the name, without the full stop.
+
+    Raises:
+        UserError: if one was given.
+
+    Example:
+        >>> refuse({"--pdf": False, "--figure": None}, "is for pages")
+        >>> refuse({"--pdf": False, "--figure": "bits"}, "is for pages")
+        Traceback (most recent call last):
+        umml_cli.errors.UserError: --figure is for pages.
+    """
+    if given := [option for option, is_given in options.items() if is_given]:
+        raise UserError(f"{given[0]} {reason}.")
 
 
 class RunsFailed(Exception):  # noqa: N818 - some of the runs; the others are kept

@@ -74,7 +74,7 @@ def encode_items(
         block_size: items between two looks at the disk.
         out: the file to write, or None.
         threads: how many call `prepare`; None: one for each core; 0: no threads of their own.
-        progress: called after every batch.
+        progress: called after every batch, and after the last of a block when the block is written.
         size_of: within a block, items of about this size share a batch.
 
     Returns:
@@ -115,7 +115,9 @@ def encode_items(
                 block[rows[finite] - start] = features[finite]
                 skipped += [Skipped(int(row), "", "gives no finite feature") for row in rows[~finite]]
                 embedded += int(finite.sum())
-                report(start + embedded + len(skipped), len(target.skipped) + len(skipped))
+                through = start + embedded + len(skipped)
+                if through < stop:  # the end of a block is said once, when it is written
+                    report(through, len(target.skipped) + len(skipped))
             named = [one._replace(name=_name(items[one.row])) for one in sorted(skipped)]
             target.append(block, named)
             report(stop, len(target.skipped))

@@ -20,7 +20,7 @@ from umml_cli.commands.search_options import (
     RerankOption,
 )
 from umml_cli.console import make_console
-from umml_cli.errors import UserError
+from umml_cli.errors import UserError, refuse
 
 
 class Format(StrEnum):
@@ -300,12 +300,6 @@ def read_as(code_values: CodeValues, threshold: float | None, *, instance_recall
     """Say how codes from files are read, and which items are right, as `cmh_metrics.evaluate` takes it."""
     targets = "rows" if instance_recall else None
     return {"code_values": code_values.value, "threshold": threshold, "targets": targets}
-
-
-def refuse(options: dict[str, Any], reason: str) -> None:
-    """Refuse the first of these options that was given."""
-    if given := [option for option, is_given in options.items() if is_given]:
-        raise UserError(f"{given[0]} {reason}.")
 
 
 def show_search_scores(

@@ -121,14 +121,9 @@ def show_progress(what: str) -> Callable[[cmh_features.Progress], None]:
 
     screen = sys.stderr
     shown = [0.0]
-    finished = False  # encoders say the end twice: after the last block, and when all is written
 
     def show(now: cmh_features.Progress) -> None:
-        nonlocal finished
         complete = now.done == now.total
-        if complete and finished:
-            return
-        finished = complete
         if not complete and time.monotonic() - shown[0] < (0.2 if screen.isatty() else 10):
             return
         shown[0] = time.monotonic()

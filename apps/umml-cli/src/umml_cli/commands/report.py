@@ -65,7 +65,7 @@ def report(
 
     Example: umml report umml-reproduce --leaderboard leaderboard.md
     """
-    from umml_cli.errors import UserError
+    from umml_cli.errors import refuse
     from umml_cli.report.latex_document import compile_document
     from umml_cli.report.leaderboard_page import write_leaderboard
     from umml_cli.report.outputs import rewrite_outputs
@@ -76,11 +76,9 @@ def report(
     if leaderboard is not None:
         others = {"--figure": figure, "--latex-width": latex_width, "--data": data, "--pictures": pictures,
                   "--pdf": pdf}  # fmt: skip
-        if useless := [name for name, given in others.items() if given]:
-            raise UserError(
-                "--leaderboard writes one page of tables and nothing else; "
-                f"give {', '.join(useless)} without it."
-            )
+        refuse(
+            others, "does not go with --leaderboard, which writes one page of tables; leave one of them away"
+        )
         n_complete, n_runs = write_leaderboard(folder, leaderboard, selection, spread)
         console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)
         return
