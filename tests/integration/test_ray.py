@@ -117,6 +117,9 @@ try:
     found = evaluate(**queries, database_codes=ShardedDatabase(shards, map=on_ray))
     expected = evaluate(**queries, database_codes=codes[50:], database_labels=labels[50:])
     assert found.to_json() == expected.to_json()
+    by_row = evaluate(**queries, database_codes=ShardedDatabase(shards, map=on_ray), ties="index")
+    whole = evaluate(**queries, database_codes=codes[50:], database_labels=labels[50:], ties="index")
+    assert by_row.to_json() == whole.to_json()
     for shard in (
         DatabaseShard("none.npy", "none.npy"),
         DatabaseShard(codes, labels, machine="10.9.9.9"),
@@ -136,6 +139,9 @@ try:
     subprocess.run(command, check=True)
     tasks = Path("found.json").read_text().split('"tasks"')[1]
     assert tasks == expected.to_json().split('"tasks"')[1]
+    subprocess.run([*command, "--ties", "index"], check=True)
+    tasks = Path("found.json").read_text().split('"tasks"')[1]
+    assert tasks == whole.to_json().split('"tasks"')[1]
 finally:
     cluster.shutdown()
 """

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -110,8 +111,23 @@ def test_both_kernels_and_the_reference_agree(n, bits, normalise, k, slab_rows, 
     expected = reference(**arrays, **options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking_inputs, "SLAB_ROWS", slab_rows)
-        for backend in BACKENDS:
-            np.testing.assert_allclose(by_row(backend, **arrays, **options), expected, rtol=1e-12)
+        found = [by_row(backend, **arrays, **options) for backend in BACKENDS]
+    np.testing.assert_allclose(found[0], expected, rtol=1e-12)
+    np.testing.assert_array_equal(*found)  # to the last bit: sums of whole numbers
+
+
+def test_a_sum_of_precisions_is_that_of_fractions():
+    """However the rows are cut in slabs, and to within a rounding or two of the exact sum."""
+    arrays = random_arrays(3, 2_000, 8, 3, seed=2)
+    arrays["query_labels"][:, 0] = 1
+    found = by_row(**arrays)
+    for query in range(3):
+        distance = (arrays["query_codes"][query] != arrays["database_codes"]).sum(axis=1)
+        order = np.argsort(distance, kind="stable")
+        hits = (arrays["query_labels"][query] & arrays["database_labels"][order]).any(axis=1)
+        ranks = np.flatnonzero(hits) + 1
+        exact = sum(Fraction(i + 1, int(rank)) for i, rank in enumerate(ranks)) / len(ranks)
+        assert found[query] == pytest.approx(float(exact), rel=3e-16)
 
 
 @pytest.mark.parametrize("normalise", NORMALISE)
@@ -173,6 +189,6 @@ def test_tables_that_there_are_serve_again(monkeypatch):
     arrays = random_arrays(5, 300, 16, 3)
     inputs, compute, options = RankingInputs(**arrays), Compute("auto", 1), {"k": 20, "first_relevant": False}
     expected = stable_order.sum_of_precisions(inputs, compute, **options)
-    monkeypatch.setattr(stable_order, "tables_of_inputs", None)
-    found = stable_order.sum_of_precisions(inputs, compute, **options, tables=ranking_tables(**arrays))
+    monkeypatch.setattr(stable_order, "tables_of_parts", None)
+    found = stable_order.sum_of_precisions(inputs, compute, **options, parts=[ranking_tables(**arrays)])
     np.testing.assert_array_equal(found, expected)

@@ -23,6 +23,7 @@ from cmh_metrics import (
     pack_codes,
     ranking_tables,
 )
+from cmh_metrics._inputs import ranking_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worker_maps import DeadlyRows, two_processes
@@ -116,6 +117,49 @@ def test_both_tasks(make_arrays):
     assert found.to_json() == expected.to_json()
 
 
+@pytest.mark.parametrize("options", [{}, {"k": 5}, {"k": 2, "normalise": "first-relevant"}])
+def test_a_report_with_ties_by_row_is_that_of_one_array(make_arrays, options):
+    arrays = make_arrays(7, 100, 6, 4)
+    options = {**options, "ties": "index", "targets": "rows"}
+    found = evaluate(**in_shards(arrays), **options)
+    assert found.to_json() == evaluate(**arrays, **options).to_json()
+    assert found.to_json() != evaluate(**in_shards(arrays), **options | {"ties": "expected"}).to_json()
+
+
+def test_ties_by_row_over_two_shards_by_hand():
+    """All at one distance; relevant are rows 1 and 2, the last of one shard and the first of the next."""
+    shards = [DatabaseShard([[1, 1], [1, 1]], [[0], [1]]), DatabaseShard([[1, 1], [1, 1]], [[1], [0]])]
+    arguments = {"query_codes": [[1, 1]], "query_labels": [[1]], "ties": "index"}
+    for order, expected, precisions in (
+        (shards, (1 / 2 + 2 / 3) / 2, [0, 1 / 2, 2 / 3]),
+        (shards[::-1], (1 / 1 + 2 / 4) / 2, [1, 1 / 2, 1 / 3]),
+    ):
+        assert mean_average_precision(**arguments, database_codes=ShardedDatabase(order)) == expected
+        found = cmh_metrics.precision_at(**arguments, database_codes=ShardedDatabase(order), ks=[1, 2, 3])
+        assert found.ravel().tolist() == precisions
+
+
+BY_ROW = {
+    "average_precision": [{}, {"k": 5}, {"k": 9, "normalise": "first-relevant"}],
+    "map_by_class": [{}, {"relevance": "class"}],
+    "precision_at": [{"ks": [1, 3, 99, 200]}],
+    "recall_at": [{"ks": [2, 10]}],
+}
+
+
+@pytest.mark.parametrize(("name", "options"), [(name, one) for name, all_ in BY_ROW.items() for one in all_])
+@pytest.mark.parametrize("ids", [False, True])
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+def test_each_measure_with_ties_by_row(make_arrays, name, options, ids, backend):
+    arrays = make_arrays(7, 100, 5, 4)
+    if ids:
+        rng = np.random.default_rng(0)
+        arrays |= {"query_ids": rng.integers(30, size=7), "database_ids": rng.integers(30, size=100)}
+    measure = getattr(cmh_metrics, name)
+    options = {**options, "ties": "index", "backend": backend}
+    np.testing.assert_array_equal(measure(**in_shards(arrays), **options), measure(**arrays, **options))
+
+
 MEASURES = {
     "average_precision": {"k": 5, "normalise": "retrieved"},
     "average_precision_within_radius": {"radius": 6},
@@ -144,13 +188,14 @@ def test_each_measure(make_arrays, name, ids):
 @pytest.mark.parametrize("measure", ["instance_recall_at", "instance_ranks"])
 def test_instances(make_arrays, measure):
     arrays = {name: codes for name, codes in make_arrays(9, 100, 12, 1).items() if "codes" in name}
-    options = {"ks": [1, 5, 20]} if measure == "instance_recall_at" else {}
-    for targets in (None, [[i * 11, i] for i in range(1, 10)]):
-        found, expected = (
-            getattr(cmh_metrics, measure)(**given, **options, targets=targets)
-            for given in (in_shards(arrays), arrays)
-        )
-        np.testing.assert_array_equal(found, expected)
+    recall = [{"ks": [1, 5, 20], "ties": ties} for ties in ("expected", "index")]
+    for options in recall if measure == "instance_recall_at" else [{}]:
+        for targets in (None, [[i * 11, i] for i in range(1, 10)]):
+            found, expected = (
+                getattr(cmh_metrics, measure)(**given, **options, targets=targets)
+                for given in (in_shards(arrays), arrays)
+            )
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_query_ids_of_targets_are_found_in_shards(make_arrays):
@@ -185,6 +230,58 @@ def test_any_split(n, bits, n_label, cuts, k, seed):
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    n=st.integers(1, 400),
+    bits=st.sampled_from([1, 7, 8, 16, 32, 48, 64, 65, 96, 128, 256, 512]),
+    n_label=st.integers(1, 3),
+    cuts=st.lists(st.integers(0, 400), max_size=6),
+    k=st.none() | st.integers(1, 450),
+    normalise=st.sampled_from(["min", "retrieved", "relevant", "first-relevant"]),
+    n_code=st.integers(1, 400),
+    slab_rows=st.integers(1, 400),
+    seed=st.integers(0, 9999),
+)
+def test_any_split_with_ties_by_row(n, bits, n_label, cuts, k, normalise, n_code, slab_rows, seed):
+    """To the last bit, with one-row shards, few different codes, and slabs within shards."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(2, size=(n_code, bits), dtype=np.uint8)
+    arrays = {
+        "query_codes": rng.integers(2, size=(3, bits), dtype=np.uint8),
+        "database_codes": kinds[rng.integers(n_code, size=n)],
+        "query_labels": rng.integers(2, size=(3, n_label)),
+        "database_labels": rng.integers(2, size=(n, n_label)),
+    }
+    sharded = in_shards(arrays, sorted({0, n, *(cut for cut in cuts if cut < n)}))
+    options = {"ties": "index", "k": k, "normalise": normalise, "no_relevant": "nan"}
+    expected = cmh_metrics.average_precision(**arrays, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking_inputs, "SLAB_ROWS", slab_rows)
+        np.testing.assert_array_equal(cmh_metrics.average_precision(**sharded, **options), expected)
+        cut = {"ties": "index", "ks": [1, k or 7]}
+        np.testing.assert_array_equal(
+            cmh_metrics.precision_at(**sharded, **cut), cmh_metrics.precision_at(**arrays, **cut)
+        )
+
+
+def test_what_travels_with_a_shard_is_its_own(make_arrays):
+    """Two tables for each shard on the second way, and those of the others do not come along."""
+    sent = []
+
+    def recorded(function, tasks):
+        tasks = list(tasks)
+        sent.append([task.given for task in tasks])
+        return map(function, tasks)
+
+    arrays = make_arrays(3, 100, 8, 2)
+    mean_average_precision(**in_shards(arrays, map=recorded), ties="index")
+    first, second = sent
+    assert first == [None] * 4
+    assert [[table.shape for table in tables] for tables in second] == [[(3, 9)] * 2] * 4
+    retrieved = ranking_tables(**arrays).retrieved
+    np.testing.assert_array_equal(second[0][0], retrieved.cumsum(axis=1) - retrieved)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
@@ -278,6 +375,8 @@ def test_threads_and_processes(kind, make_arrays, tmp_path):
         for pool in (threads, processes):
             database = ShardedDatabase(shards, map=pool.map)
             assert evaluate(**sharded | {"database_codes": database}).to_json() == expected
+            by_row = evaluate(**sharded | {"database_codes": database}, ties="index").to_json()
+            assert by_row == evaluate(**arrays, ties="index").to_json()
             found = hamming_topk(query_codes=arrays["query_codes"], database_codes=database, k=90)
             topk = hamming_topk(
                 query_codes=arrays["query_codes"], database_codes=arrays["database_codes"], k=90
@@ -477,15 +576,6 @@ def test_ones_alone_are_signs_too():
     database = ShardedDatabase([DatabaseShard([[1, 1]], [[1]]), DatabaseShard([[0.5, -1]], [[1]])])
     report = evaluate(query_codes=[[1, -1]], query_labels=[[1]], database_codes=database)
     assert report["retrieval"].readings["database_codes"] == "real outputs, a zero counting as +1"
-
-
-@pytest.mark.parametrize("measure", ["average_precision", "precision_at"])
-def test_order_of_rows_is_refused(measure):
-    options = {"ks": [1]} if measure == "precision_at" else {}
-    with pytest.raises(ValueError, match=r"^ties='index' must come with the database as one array"):
-        getattr(cmh_metrics, measure)(
-            **QUERY, database_codes=ShardedDatabase([GOOD]), ties="index", **options
-        )
 
 
 @pytest.mark.parametrize(

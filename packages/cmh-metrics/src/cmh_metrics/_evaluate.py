@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
 from importlib.metadata import version
+from operator import add
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_metrics._backends.backends import tables_of_inputs
+from cmh_metrics._backends.backends import tables_of_inputs, tables_of_parts
 from cmh_metrics._backends.precisions import precisions_of_inputs, reported, scores_of_tables
 from cmh_metrics._definition import Definition
 from cmh_metrics._inputs.arguments import RankingArguments, shared_arguments
@@ -90,8 +92,10 @@ def evaluate(
         arrays.pop("query_codes", None), arrays.pop("database_codes", None), task
     ).items():
         inputs = inputs_of(**codes, **arrays)
-        tables = tables_of_inputs(inputs, compute)
-        raw, counted = precisions_of_inputs(inputs, definition, compute, tables)
+        by_row = ties == "index"  # needs what each part of the database counts; the others need the sum
+        parts = tables_of_parts(inputs, compute) if by_row else [tables_of_inputs(inputs, compute)]
+        tables = reduce(add, parts)
+        raw, counted = precisions_of_inputs(inputs, definition, compute, parts)
         scores = reported(raw, counted, definition)
         if not len(scores):
             raise ValueError(

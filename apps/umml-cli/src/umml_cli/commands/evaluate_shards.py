@@ -38,10 +38,6 @@ def evaluate_shards(
     named = {name: location for name, location in queries.items() if location is not None}
     if len(named) < len(queries):
         raise UserError("--shards is a database; give --query-codes and --query-labels too.")
-    if options["ties"] == "index":
-        raise UserError(
-            "--ties index needs the whole database in one file (--database-codes): shards are ranked apart."
-        )
     arrays: dict[str, Any] = read_queries(named)
     if query_ids is not None:
         arrays["query_ids"] = read_one_array(query_ids)

@@ -84,6 +84,11 @@ def tables_of_inputs(inputs: Inputs, compute: Compute) -> RankingTables:
     return reduce(add, inputs.of_parts(tables_of_part, compute))
 
 
+def tables_of_parts(inputs: Inputs, compute: Compute) -> list[RankingTables]:
+    """Return the ranking tables of each part of the database."""
+    return list(inputs.of_parts(tables_of_part, compute))
+
+
 def tables_of_part(inputs: RankingInputs, compute: Compute) -> RankingTables:
     """Return the ranking tables of one part of a database."""
     add_slab = backend_for(inputs, compute)

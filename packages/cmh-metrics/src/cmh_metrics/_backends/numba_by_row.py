@@ -21,10 +21,10 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 _MOST_RECIPROCALS = 1 << 20
 
 
-def add_precisions(slab: Slab, inputs: RankingInputs, ranks: Ranks, *, threads: int) -> None:
-    """Add the precisions at the relevant items of one slab of database rows."""
+def add_precisions(slab: Slab, inputs: RankingInputs, ranks: Ranks, *, n_item: int, threads: int) -> None:
+    """Add the precisions at the relevant items of one slab of a database of `n_item` rows."""
     planes, order = sliced(slab, bits=inputs.bits, n_label=inputs.n_label, threads=threads)
-    inverse = reciprocals(min(inputs.n_database, _MOST_RECIPROCALS))
+    inverse = reciprocals(min(n_item, _MOST_RECIPROCALS))
 
     def work(first: int, last: int) -> None:
         scratch = aligned_words((3 * n_digit(inputs.bits) + 5) * RUN)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from cmh_metrics._backends.threads import over_ranges
 from cmh_metrics._definition import NORMALISE, TIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cmh_metrics._definition import Bits, Definition, Scores
     from cmh_metrics._inputs.compute import Compute
@@ -24,16 +25,20 @@ _TABLE_LIMIT = 1 << 16  # harmonic numbers kept; beyond, a formula is as exact a
 
 
 def precisions_of_inputs(
-    inputs: Inputs, definition: Definition, compute: Compute, tables: RankingTables | None = None
+    inputs: Inputs,
+    definition: Definition,
+    compute: Compute,
+    parts: Sequence[RankingTables] | None = None,
 ) -> tuple[Scores, Bits]:
     """Return `(n_query,)` average precisions, NaN without a relevant item, and which queries count.
 
-    `tables` are those of the inputs, if there are any yet.
+    `parts` are the tables of each part of the database, if there are any yet, or their sum alone where ties
+    do not go by database row.
     """
     if definition.ties == "index":
-        scores, hit = _in_database_order(inputs, definition, compute, tables)
+        scores, hit = _in_database_order(inputs, definition, compute, parts)
         return scores, _counted(scores, definition, lambda: hit)
-    tables = tables_of_inputs(inputs, compute) if tables is None else tables
+    tables = tables_of_inputs(inputs, compute) if parts is None else reduce(add, parts)
     return precisions_of_tables(tables, definition, compute.threads)
 
 
@@ -86,17 +91,16 @@ def scores_of_tables(tables: RankingTables, definition: Definition, threads: int
 
 
 def _in_database_order(
-    inputs: Inputs, definition: Definition, compute: Compute, tables: RankingTables | None
+    inputs: Inputs, definition: Definition, compute: Compute, parts: Sequence[RankingTables] | None
 ) -> tuple[Scores, Bits]:
     """Return the scores with ties by database row, and which queries have a hit within the cut-off."""
     compute.needs_cpu("ties='index'")
-    part = inputs.in_one_part("ties='index'")
     sums, counted, n_relevant = sum_of_precisions(
-        part,
+        inputs,
         compute,
         k=definition.cut,
         first_relevant=definition.normalise == "first-relevant",
-        tables=tables,
+        parts=parts,
     )
     divisors = {"retrieved": counted, "relevant": n_relevant}
     divisor = divisors.get(definition.normalise, np.minimum(n_relevant, definition.cut))

@@ -8,15 +8,16 @@ import numpy as np
 
 from cmh_metrics._backends.backends import prepare_arrays, tables_of, tables_of_inputs
 from cmh_metrics._backends.search import nearest
+from cmh_metrics._backends.stable_order import relevant_within
 from cmh_metrics._definition import TIES
 from cmh_metrics._inputs.checks import one_of
+from cmh_metrics._inputs.ranking_inputs import RankingInputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cmh_metrics._definition import Scores
     from cmh_metrics._inputs.compute import Compute
-    from cmh_metrics._inputs.ranking_inputs import RankingInputs
     from cmh_metrics._inputs.tables import RankingTables, Table
 
 _BLOCK_ITEMS = 1 << 20  # ranked items in memory at a time
@@ -32,7 +33,12 @@ def relevant_found(ks: Sequence[int], ties: str, ranking: Any) -> tuple[Scores, 
         tables = tables_of(**ranking)
         return found_in_tables(tables, ks, ties), tables.relevant.sum(axis=1)
     inputs, compute = prepare_arrays(**ranking)
-    return _found_in_database_order(inputs.in_one_part("ties='index'"), compute, np.array(ks, np.int64))
+    compute.needs_cpu("ties='index'")
+    cuts = np.array(ks, np.int64)
+    if isinstance(inputs, RankingInputs):
+        return _found_in_database_order(inputs, compute, cuts)
+    found, n_relevant = relevant_within(inputs, compute, cuts)
+    return found.astype(np.float64), n_relevant
 
 
 def found_in_tables(tables: RankingTables, ks: Sequence[Any], ties: str) -> Scores:
@@ -57,7 +63,6 @@ def found_in_tables(tables: RankingTables, ks: Sequence[Any], ties: str) -> Scor
 
 def _found_in_database_order(inputs: RankingInputs, compute: Compute, cuts: Table) -> tuple[Scores, Table]:
     """Return the same with equally distant items in database order, from a search for the nearest items."""
-    compute.needs_cpu("ties='index'")
     n_relevant = tables_of_inputs(inputs, compute).relevant.sum(axis=1)
     labels = inputs.database_labels.words(0, inputs.n_database)
     pairs = inputs.excluded

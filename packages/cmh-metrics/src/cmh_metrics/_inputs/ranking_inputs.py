@@ -15,7 +15,7 @@ from cmh_metrics._inputs.excluded import Excluded, excluded_rows
 from cmh_metrics._inputs.labels import ClassRows, LabelRows, both_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cmh_metrics._inputs.code_values import CodeValues
     from cmh_metrics._inputs.compute import Compute
@@ -26,6 +26,7 @@ ARRAYS = ("query_codes", "database_codes", "query_labels", "database_labels")
 _ROWS_TO_JUDGE = 32  # in fewer rows a bit may be the same by chance
 SLAB_ROWS = 61_440  # database rows in memory at a time: four chunks of the bit-sliced kernel, not quite full
 Value = TypeVar("Value")
+Given = TypeVar("Given")
 Parameters = ParamSpec("Parameters")
 
 
@@ -110,8 +111,13 @@ class Inputs(ABC):
         """Yield `function(part, compute, ...)` of each part of the database, in order."""
 
     @abstractmethod
-    def in_one_part(self, what: str) -> RankingInputs:
-        """Return the database in one part, or raise if it is in several."""
+    def of_each_part(
+        self,
+        function: Callable[[RankingInputs, Compute, Given], Value],
+        compute: Compute,
+        given: Iterable[Given],
+    ) -> Iterator[Value]:
+        """Yield `function(part, compute, one)` of each part and what is given for it, in order."""
 
     def warnings(self, compute: Compute) -> tuple[str, ...]:
         """Return a sentence for each side whose codes are all equal, or have bits that never change."""
@@ -221,9 +227,15 @@ class RankingInputs(Inputs):
         """See `Inputs`."""
         yield function(self, compute, *args, **kwargs)
 
-    def in_one_part(self, what: str) -> RankingInputs:  # noqa: ARG002 - there is one
+    def of_each_part(
+        self,
+        function: Callable[[RankingInputs, Compute, Given], Value],
+        compute: Compute,
+        given: Iterable[Given],
+    ) -> Iterator[Value]:
         """See `Inputs`."""
-        return self
+        (one,) = given
+        yield function(self, compute, one)
 
     def for_queries(self, rows: Any, label_bits: Bits) -> RankingInputs:
         """See `Inputs`."""

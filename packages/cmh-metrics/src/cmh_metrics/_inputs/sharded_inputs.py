@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate, NoReturn
+from typing import TYPE_CHECKING, Any, Concatenate
 
 import numpy as np
 
@@ -18,11 +18,11 @@ from cmh_metrics._inputs.shard_facts import ShardFacts, all_classes, check_size,
 from cmh_metrics._inputs.shards import ShardedDatabase, compute_of_each, each_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cmh_metrics._inputs.code_values import CodeValues
     from cmh_metrics._inputs.packing import Bits
-    from cmh_metrics._inputs.ranking_inputs import Parameters, Value
+    from cmh_metrics._inputs.ranking_inputs import Given, Parameters, Value
     from cmh_metrics._inputs.shards import OpenShard
 
 
@@ -146,13 +146,6 @@ class ShardedInputs(Inputs):
         chosen._chosen = rows, None if self._sent["query_labels"].ndim == 1 else label_bits  # noqa: SLF001 - its own
         return chosen
 
-    def in_one_part(self, what: str) -> NoReturn:
-        """See `Inputs`."""
-        raise ValueError(
-            f"{what} must come with the database as one array, such as a memory map or an HDF5 data set: it "
-            "looks at equally distant items one by one, which shards ranked apart do not tell"
-        )
-
     def of_parts(
         self,
         function: Callable[Concatenate[RankingInputs, Compute, Parameters], Value],
@@ -165,15 +158,26 @@ class ShardedInputs(Inputs):
         Raises:
             ValueError: if they don't, or haven't.
         """
-        sizes = [] if self._known is None else [one.codes.n for one in self._known]
-        work = _RankShard(
-            self._sent,
-            self._chosen,
-            sizes,
-            partial(_called, function, compute_of_each(self.database, compute), args, kwargs),
+        return self._of_parts(
+            partial(_called, function, compute_of_each(self.database, compute), args, kwargs), None
         )
+
+    def of_each_part(
+        self,
+        function: Callable[[RankingInputs, Compute, Given], Value],
+        compute: Compute,
+        given: Iterable[Given],
+    ) -> Iterator[Value]:
+        """See `Inputs`; what is given for a shard travels with it, and goes nowhere else."""
+        return self._of_parts(partial(_called_with, function, compute_of_each(self.database, compute)), given)
+
+    def _of_parts(
+        self, function: Callable[[RankingInputs, Any], Value], given: Iterable[Any] | None
+    ) -> Iterator[Value]:
+        sizes = [] if self._known is None else [one.codes.n for one in self._known]
+        work = _RankShard(self._sent, self._chosen, sizes, function)
         found = []
-        for number, (facts, value) in enumerate(each_shard(self.database, work)):
+        for number, (facts, value) in enumerate(each_shard(self.database, work, given)):
             if sizes:
                 check_size(self.database, number, facts.codes.n, sizes[number])
             found.append(facts)
@@ -199,13 +203,13 @@ class _RankShard:
         sent: the queries, and how codes are read.
         chosen: rows and labels of `for_queries`, None for the queries as they are.
         sizes: rows of each shard, empty as long as nobody knows.
-        function: what is asked of the shard with its queries.
+        function: what is asked of the shard with its queries, and of what is given for it.
     """
 
     sent: dict[str, Any]
     chosen: tuple[Any, Bits | None] | None
     sizes: list[int]
-    function: Callable[[RankingInputs], Any]
+    function: Callable[[RankingInputs, Any], Any]
 
     def __call__(self, shard: OpenShard) -> tuple[ShardFacts, Any]:
         sent = dict(self.sent)
@@ -227,11 +231,17 @@ class _RankShard:
         if self.chosen is not None:
             rows, label_bits = self.chosen
             part = part.for_queries(rows, part.label_bits[rows] if label_bits is None else label_bits)
-        return facts, self.function(part)
+        return facts, self.function(part, shard.given)
 
 
-def _called(function: Any, compute: Compute, args: Any, kwargs: Any, part: RankingInputs) -> Any:
+def _called(
+    function: Any, compute: Compute, args: Any, kwargs: Any, part: RankingInputs, _given: None
+) -> Any:
     return function(part, compute, *args, **kwargs)
+
+
+def _called_with(function: Any, compute: Compute, part: RankingInputs, given: Any) -> Any:
+    return function(part, compute, given)
 
 
 def _nothing(part: RankingInputs, compute: Compute) -> None:

@@ -85,8 +85,8 @@ class DatabaseShard:
 class ShardedDatabase:
     """A database in shards, for measures in place of `database_codes`; it brings labels and ids itself.
 
-    Every measure but those with `ties="index"` is the same as of one array: what the shards count adds up.
-    A measure reads each shard once, `evaluate` several times.
+    Every measure is the same as of one array: what the shards count adds up. A measure reads each shard once,
+    with `ties="index"` twice; `evaluate` several times.
 
     Args:
         shards: at least one; database rows are numbered through all of them in this order.
@@ -130,12 +130,14 @@ class OpenShard:
         codes: `(n, bits)` as `DatabaseShard` has them, a path no longer.
         labels: likewise, or None.
         ids: likewise, or None.
+        given: what its worker needs to know of the others, or None.
     """
 
     number: int
     codes: Any
     labels: Any
     ids: Any
+    given: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +147,12 @@ class NumberedShard:
     Args:
         number: in the order of shards, from 0 on.
         shard: itself.
+        given: what its worker needs to know of the others, or None.
     """
 
     number: int
     shard: DatabaseShard
+    given: Any = None
 
     @property
     def title(self) -> str:
@@ -167,8 +171,12 @@ def title_of(database: ShardedDatabase, number: int) -> str:
     return NumberedShard(number, database.shards[number]).title
 
 
-def each_shard(database: ShardedDatabase, work: Callable[[OpenShard], Value]) -> Iterator[Value]:
+def each_shard(
+    database: ShardedDatabase, work: Callable[[OpenShard], Value], given: Iterable[Any] | None = None
+) -> Iterator[Value]:
     """Yield `work(opened shard)` of every shard, in order, wherever `map` has it done.
+
+    `given` is something for each shard, which its worker gets and no other.
 
     Raises:
         ValueError: if a shard is not what it should be, or `map` does not return what it should.
@@ -176,7 +184,8 @@ def each_shard(database: ShardedDatabase, work: Callable[[OpenShard], Value]) ->
         WorkerDied: if a worker died.
     """
     n = len(database.shards)
-    tasks = [NumberedShard(number, shard) for number, shard in enumerate(database.shards)]
+    each = [None] * n if given is None else given
+    tasks = [NumberedShard(i, *both) for i, both in enumerate(zip(database.shards, each, strict=True))]
     answer = database.map(_Task(work), tasks)
     if not isinstance(answer, Iterable):
         raise ValueError(f"map must return an iterable, but it returned {type(answer).__name__}")  # noqa: TRY004
@@ -221,7 +230,7 @@ class _Task:
         try:
             with ExitStack() as stack:
                 arrays = {name: _opened(task.shard, name, stack) for name in _ARRAYS}
-                return _Outcome(task.number, self.work(OpenShard(task.number, **arrays)))
+                return _Outcome(task.number, self.work(OpenShard(task.number, **arrays, given=task.given)))
         except (ValueError, OSError, BackendUnavailable) as error:
             return _Outcome(task.number, error=_described(error, task.title))
 

@@ -36,7 +36,6 @@ from cmh_metrics._kernels.vectors import (
     pick_bits,
     store,
     store_word,
-    sum_of_eight,
     words_in_common,
     zeros,
 )
@@ -159,20 +158,24 @@ def add_run(
 ) -> Any:
     """Add the precisions at the relevant ones of `n` places, after `n0` places with `r0` relevant ones.
 
-    `sums` is the address of eight floats. Returns how many relevant ones come before the next place.
+    `sums` is the address of two vectors, see `vectors.add_eight`. Returns how many relevant ones come before
+    the next place.
     """
     end = (n + 7) >> 3
-    total, places, found = load(sums), floats(n0 + 1, 1), floats(r0, 0)
+    high, low, places, found = load(sums), load(sums + 64), floats(n0 + 1, 1), floats(r0, 0)
     if n0 + 8 * end < n_reciprocal:
         inverse = reciprocals + 8 * (n0 + 1)
         for byte in range(end):
             hits = load_byte(run + byte)
-            total, places, found = add_eight(1, hits, patterns, inverse + 64 * byte, total, places, found)
+            high, low, places, found = add_eight(
+                1, hits, patterns, inverse + 64 * byte, high, low, places, found
+            )
     else:
         for byte in range(end):
             hits = load_byte(run + byte)
-            total, places, found = add_eight(0, hits, patterns, 0, total, places, found)
-    store(sums, total)
+            high, low, places, found = add_eight(0, hits, patterns, 0, high, low, places, found)
+    store(sums, high)
+    store(sums + 64, low)
     return first_float(found)
 
 
@@ -214,7 +217,7 @@ def add_by_row(
     first_relevant: Any,
     rank: Any,
     found: Any,
-    scores: Any,
+    totals: Any,
     counted: Any,
 ) -> None:
     """Add the precisions at the relevant items of all chunks of one slab, for queries `first` to `last`.
@@ -233,7 +236,7 @@ def add_by_row(
         first_relevant: which of the two.
         rank: `(n_query, bits + 1)` int64, items ranked before the next one at each distance; advances.
         found: `(n_query, bits + 1)` int64, relevant items before it; advances.
-        scores: `(n_query,)` float64, sums of precisions, added to.
+        totals: `(n_query, 2)` int64, sums of precisions, see `exact_sum`, added to.
         counted: `(n_query,)` int64, relevant items within the cut-off, added to.
     """
     bits = planes.shape[1]
@@ -247,7 +250,7 @@ def add_by_row(
     zero = hits + _BYTES
     own = zero + _BYTES
     sums = own + _BYTES
-    runs = sums + 64
+    runs = sums + 128
     tree = runs + 4 * _RUN
     for at in range(0, _BYTES, 64):
         store(zero + at, zeros())
@@ -268,6 +271,7 @@ def add_by_row(
                 without(left_out[starts[i] : starts[i + 1]], order[chunk], offset, end, root, own)
                 root = own
             store(sums, zeros())
+            store(sums + 64, zeros())
             nodes[0, 0], nodes[0, 1], nodes[0, 2] = root, n_high, 0
             pending = 1
             while pending:
@@ -298,4 +302,6 @@ def add_by_row(
                         )
                         found[i, d] = r1
                         counted[i] += r1 - r0
-            scores[i] += sum_of_eight(load(sums))
+            for lane in range(8):
+                totals[i, 0] += np.int64(load_word(sums + 8 * lane))
+                totals[i, 1] += np.int64(load_word(sums + 64 + 8 * lane))

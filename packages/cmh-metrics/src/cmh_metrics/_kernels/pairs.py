@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cmh_metrics._kernels.exact_sum import HIGH_UNIT, LOW_UNIT, ROUNDS_HIGH, ROUNDS_LOW
 from cmh_metrics._kernels.jit import jit
 from cmh_metrics._kernels.popcount import popcount
 
@@ -46,10 +47,13 @@ def fill_shared(labels: Any, label_columns: Any, start: int, stop: int, out: Any
 def add_precisions(distance: Any, shared: Any, rank: Any, found: Any, k: int, first_relevant: bool) -> Any:
     """Return the sum of precisions at the relevant items of a block within the cut-off, and their number.
 
+    The sum comes in two whole numbers, see `exact_sum`.
+
     `rank` and `found`, `(bits + 1,)`, belong to one query and advance. Without a branch: whether an item is
     relevant cannot be foretold, and a wrong guess costs more than a division.
     """
-    total: Any = 0.0
+    high: Any = 0.0  # of a block of a thousand items the sums of both parts are exact as floats, too
+    low: Any = 0.0
     count: Any = 0
     for row in range(distance.size):
         d = np.uint64(distance[row])  # unsigned: an index that cannot mean "from the end"
@@ -59,9 +63,12 @@ def add_precisions(distance: Any, shared: Any, rank: Any, found: Any, k: int, fi
         so_far = found[d] + relevant
         found[d] = so_far
         inside = relevant & np.int64((so_far if first_relevant else place) <= k)
-        total += inside * so_far / place
+        precision = inside * so_far / place
+        rounded = (precision + ROUNDS_HIGH) - ROUNDS_HIGH
+        high += rounded
+        low += ((precision - rounded) + ROUNDS_LOW) - ROUNDS_LOW
         count += inside
-    return total, count
+    return np.int64(high * HIGH_UNIT), np.int64(low * LOW_UNIT), count
 
 
 @jit
@@ -79,15 +86,15 @@ def add_index_order(
     first_relevant: bool,
     rank: Any,
     found: Any,
-    scores: Any,
+    sums: Any,
     counted: Any,
 ) -> None:
     """Add the precisions at the relevant items of one slab, for queries `first` to `last`.
 
     Codes and labels of the database stand column by column, `(n_word, n)`. `rank` and `found`, `(n_query,
     bits + 1)` int64, say how many items, and relevant items, rank before the next item at each distance; both
-    advance. `scores` sums precisions, `counted` the relevant items within the cut-off: rank `k`, or the
-    `k`-th relevant item if `first_relevant`. `offset` is the number of the slab's first row; rows
+    advance. `sums`, `(n_query, 2)`, sums precisions, `counted` the relevant items within the cut-off: rank
+    `k`, or the `k`-th relevant item if `first_relevant`. `offset` is the number of the slab's first row; rows
     `left_out[starts[i] : starts[i + 1]]`, ascending, do not count for query `i`.
     """
     block = 1024
@@ -106,8 +113,9 @@ def add_index_order(
                     for j in range(row, size):
                         distance[j] = distance[j + 1]
                         shared[j] = shared[j + 1]
-            total, count = add_precisions(distance[:size], shared, rank[i], found[i], k, first_relevant)
-            scores[i] += total
+            high, low, count = add_precisions(distance[:size], shared, rank[i], found[i], k, first_relevant)
+            sums[i, 0] += high
+            sums[i, 1] += low
             counted[i] += count
 
 

@@ -7,12 +7,15 @@ Vectors are read from and written to addresses, which must be multiples of 64.
 # ruff: noqa: ARG001, PLR0917 - numba reads an instruction's operands from the arguments
 from __future__ import annotations
 
+import struct
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import binding, ir
 from numba import config, extending, types
 from numba.extending import models, register_model
+
+from cmh_metrics._kernels.exact_sum import ROUNDS_HIGH, ROUNDS_LOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -346,7 +349,15 @@ def first_float(_: Any, a: Any) -> Any:
 
 @intrinsic_of_literal
 def add_eight(
-    _: Any, by_table: Any, hits: Any, patterns: Any, reciprocals: Any, total: Any, places: Any, found: Any
+    _: Any,
+    by_table: Any,
+    hits: Any,
+    patterns: Any,
+    reciprocals: Any,
+    high: Any,
+    low: Any,
+    places: Any,
+    found: Any,
 ) -> Any:
     """Add the precisions at the relevant ones among eight places of a ranking; go on to the next eight.
 
@@ -357,20 +368,21 @@ def add_eight(
         patterns: address of `(256, 8)` floats, and of 256 more. For each value of `hits`: the relevant ones
             up to each place, 0 where the place is not relevant; and all relevant ones.
         reciprocals: address of `1 / i` for the eight places, as floats.
-        total: eight floats, to which the precisions are added.
+        high: eight integers, to which the high parts of the precisions are added, see `exact_sum`.
+        low: likewise the low parts.
         places: the numbers of the eight places, from 1 on, as floats.
         found: the number of relevant ones before these places, the same in all eight floats.
 
     Returns:
-        The new `total`, `places` and `found`.
+        The new `high`, `low`, `places` and `found`.
     """
     if not isinstance(by_table, types.IntegerLiteral):
         return None
     table = by_table.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, hits, patterns, reciprocals = arguments[:4]
-        total, places, found = (builder.bitcast(one, _FLOATS) for one in arguments[4:])
+        _, hits, patterns, reciprocals, high, low = arguments[:6]
+        places, found = (builder.bitcast(one, _FLOATS) for one in arguments[6:])
         here = _floats(builder, builder.add(patterns, builder.shl(hits, ir.Constant(_WORD, 6))), 64)
         flags = builder.bitcast(builder.trunc(hits, ir.IntType(8)), ir.VectorType(ir.IntType(1), LANES))
         here = builder.select(flags, builder.fadd(here, found), here)
@@ -384,8 +396,12 @@ def add_eight(
         where = builder.add(patterns, ir.Constant(_WORD, 256 * 64))
         where = builder.add(where, builder.shl(hits, ir.Constant(_WORD, 3)))
         count = builder.load(builder.inttoptr(where, ir.DoubleType().as_pointer()))
+        rounded = builder.fadd(quotient, ir.Constant(_FLOATS, [ROUNDS_HIGH] * LANES))
+        rest = builder.fsub(quotient, builder.fsub(rounded, ir.Constant(_FLOATS, [ROUNDS_HIGH] * LANES)))
+        rest = builder.fadd(rest, ir.Constant(_FLOATS, [ROUNDS_LOW] * LANES))
         results = (
-            builder.fadd(total, quotient),
+            _add_units(builder, high, rounded, ROUNDS_HIGH),
+            _add_units(builder, low, rest, ROUNDS_LOW),
             builder.fadd(places, ir.Constant(_FLOATS, [float(LANES)] * LANES)),
             builder.fadd(found, _splat(builder, count)),
         )
@@ -393,8 +409,14 @@ def add_eight(
             builder, signature.return_type, [builder.bitcast(one, _VECTOR) for one in results]
         )
 
-    three = types.UniTuple(vector, 3)  # type: ignore[no-untyped-call]
-    return three(by_table, types.uint64, types.int64, types.int64, vector, vector, vector), generate
+    four = types.UniTuple(vector, 4)  # type: ignore[no-untyped-call]
+    return four(by_table, types.uint64, types.int64, types.int64, *(vector,) * 4), generate
+
+
+def _add_units(builder: Any, total: Any, rounded: Any, start: float) -> Any:
+    """Add to integers how many units of the last place eight floats lie above the float of their size."""
+    bits = int.from_bytes(struct.pack("<d", start), "little")
+    return builder.add(total, builder.sub(builder.bitcast(rounded, _VECTOR), _constant(bits)))
 
 
 def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
@@ -403,18 +425,3 @@ def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
     known = builder.module.globals.get(name)
     function = known or ir.Function(builder.module, ir.FunctionType(_FLOATS, [_FLOATS] * 3), name)
     return builder.call(function, [a, b, c])
-
-
-@intrinsic
-def sum_of_eight(_: Any, a: Any) -> Any:
-    """Return the sum of eight floats, from the first on."""
-
-    def generate(_c: Any, builder: Any, _s: Any, arguments: Any) -> Any:
-        floats = builder.bitcast(arguments[0], _FLOATS)
-        total = None
-        for lane in range(LANES):
-            one = builder.extract_element(floats, ir.Constant(ir.IntType(32), lane))
-            total = one if total is None else builder.fadd(total, one)
-        return total
-
-    return types.float64(vector), generate

@@ -145,9 +145,7 @@ def instance_recall(
     right = right[:, :-1]  # right items by distance
     before = retrieved.cumsum(axis=1) - retrieved  # items nearer than each distance
     if ties == "index":
-        ranks = _ranks(
-            inputs.in_one_part("ties='index'"), retrieved, rows, own
-        )  # (n_query, n_right), from 1 on
+        ranks = _ranks(inputs, compute, retrieved, rows, own)  # (n_query, n_right), from 1 on
         hits = ranks <= np.array(cuts)[:, None, None]
         found = hits.any(axis=2) if count == "any" else hits.sum(axis=2) / (rows >= 0).sum(axis=1)
     elif count == "any":
@@ -203,12 +201,18 @@ def _own_distances(inputs: RankingInputs, compute: Compute, rows: Rows) -> Rows:
     return own
 
 
-def _ranks(inputs: RankingInputs, retrieved: Table, rows: Rows, own: Rows) -> Rows:
+def _ranks(inputs: Inputs, compute: Compute, retrieved: Table, rows: Rows, own: Rows) -> Rows:
     """Return the rank of each right item, from 1 on, with equally distant items by database row."""
     before = np.pad(retrieved.cumsum(axis=1) - retrieved, ((0, 0), (0, 1)), constant_values=inputs.n_database)
-    ranks = np.take_along_axis(before, own, axis=1) + 1
+    ranks: Rows = np.take_along_axis(before, own, axis=1) + 1
+    return ranks + sum(inputs.of_parts(_tied_before, compute, rows, own))
+
+
+def _tied_before(inputs: RankingInputs, compute: Compute, rows: Rows, own: Rows) -> Rows:  # noqa: ARG001 - as others
+    """Return how many items of one part are as far as each right item, and come before it."""
+    ranks = np.zeros_like(own)
     for slab in inputs.slabs():
-        number = slab.start + np.arange(len(slab.database_words))
+        number = inputs.first_row + slab.start + np.arange(len(slab.database_words))
         for i, query in enumerate(inputs.query_words):
             distance = np.bitwise_count(slab.database_words ^ query).sum(axis=1, dtype=np.int64)
             for j in range(rows.shape[1]):
