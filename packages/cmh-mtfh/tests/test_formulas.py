@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from cmh_mtfh._hash_functions import fit_logistic, kernel_width
+from cmh_mtfh._hash_functions import LBFGS, fit_logistic, kernel_width
 from cmh_mtfh._rounds import Codes, Settings, losses, new_signs, one_round, sign
 from cmh_train import gaussian_kernel
 from hypothesis import given
@@ -162,3 +162,22 @@ def test_anchors_that_are_equal_count_once():
         for anchors in (rows[:5], twice)
     ]  # fmt: skip
     np.testing.assert_allclose(*fits, atol=1e-4)
+
+
+def test_lbfgs_is_torchs_to_the_bit():
+    ends, matrix = [], draw(20, 6)
+    for kind in (LBFGS, torch.optim.LBFGS):
+        weight = torch.ones(6, dtype=torch.float64, requires_grad=True)
+        optimiser = kind([weight], max_iter=15, history_size=4, line_search_fn="strong_wolfe")
+
+        def objective(weight=weight):
+            weight.grad = None
+            loss = torch.nn.functional.softplus(matrix @ weight).sum() + weight.square().sum()
+            loss.backward()
+            return loss
+
+        values = [optimiser.step(objective).item() for _ in range(2)]
+        state = optimiser.state_dict()["state"][0]
+        ends.append((values, weight.tolist(), state["func_evals"], state["n_iter"]))
+    assert ends[0] == ends[1]
+    assert ends[0][3] > 4

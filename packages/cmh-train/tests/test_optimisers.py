@@ -6,15 +6,23 @@ from copy import deepcopy
 
 import pytest
 import torch
-from cmh_train import PlainAdam, PlainSGD, _optimisers
+from cmh_train import PlainAdam, PlainAdamW, PlainOptimiser, PlainSGD, _optimisers
 
-PAIRS = [
+
+class PlainRprop(PlainOptimiser, torch.optim.Rprop):
+    """What a package makes for itself."""
+
+
+WEIGHT_BY_WEIGHT = [
     (PlainAdam, torch.optim.Adam, {"lr": 0.01, "weight_decay": 0.1, "betas": (0.5, 0.9)}),
     (PlainAdam, torch.optim.Adam, {"lr": 0.01, "fused": True}),
     (PlainAdam, torch.optim.Adam, {"lr": 0.01, "amsgrad": True}),
+    (PlainAdamW, torch.optim.AdamW, {"lr": 0.01, "weight_decay": 0.1, "betas": (0.9, 0.98), "eps": 1e-6}),
+    (PlainAdamW, torch.optim.AdamW, {"lr": 0.01, "fused": True}),
     (PlainSGD, torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "fused": True}),
     (PlainSGD, torch.optim.SGD, {"lr": 0.1}),
 ]
+PAIRS = [*WEIGHT_BY_WEIGHT, (PlainRprop, torch.optim.Rprop, {"lr": 0.01})]
 
 
 def network():
@@ -64,7 +72,7 @@ def test_a_state_of_either_continues_in_the_other(plain, torchs, options):
 
 
 @pytest.mark.parametrize("large", [1, 40, 10**6])
-@pytest.mark.parametrize(("plain", "torchs", "options"), PAIRS)
+@pytest.mark.parametrize(("plain", "torchs", "options"), WEIGHT_BY_WEIGHT)
 def test_a_step_inside_the_backward_pass_is_torchs_to_the_bit(monkeypatch, plain, torchs, options, large):
     monkeypatch.setattr(_optimisers, "_LARGE", large)
     ours, theirs = network(), network()
@@ -118,13 +126,21 @@ def test_what_has_no_meaning_here_is_refused():
         PlainSGD(network().parameters(), lr=-1.0)
 
 
-@pytest.mark.parametrize("name", ["PlainAdam", "PlainSGD"])
-def test_the_compiler_is_not_imported(name):
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("PlainAdam", "fused=True"),
+        ("PlainAdamW", "fused=True"),
+        ("PlainSGD", "fused=True"),
+        ("BertAdam", "n_step=3"),
+    ],
+)
+def test_the_compiler_is_not_imported(name, options):
     program = f"""
 import sys, torch
 from cmh_train import {name}
 weight = torch.nn.Parameter(torch.ones(3))
-optimiser = {name}([weight], lr=0.1, fused=True)
+optimiser = {name}([weight], lr=0.1, {options})
 weight.sum().backward()
 optimiser.step()
 optimiser.zero_grad()

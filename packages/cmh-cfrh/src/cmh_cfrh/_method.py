@@ -11,6 +11,7 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
+    PlainSGD,
     SharpenedMethod,
     at_least_float32,
     full_precision,
@@ -63,7 +64,7 @@ class CFRH(SharpenedMethod):
         self.text_net = linear_layers(text_width, config.text_widths, config.bits)
         self.image_decoder = linear_layers(config.bits, config.decoder_widths, image_width)
         self.text_decoder = linear_layers(config.bits, config.decoder_widths, text_width)
-        self._optimiser = torch.optim.SGD(
+        self._optimiser = PlainSGD(
             self.parameters(),
             lr=config.learning_rate,
             momentum=config.momentum,

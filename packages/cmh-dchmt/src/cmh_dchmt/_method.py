@@ -12,6 +12,7 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
+    PlainAdamW,
     TwoNetworkMethod,
     at_least_float32,
     full_precision,
@@ -65,7 +66,7 @@ class DCHMT(TwoNetworkMethod):
         layers = [parameter for network in networks for parameter in network.hidden.parameters()]
         choices = [parameter for net in networks for parameter in (net.choice_weight, net.choice_bias)]
         if config.optimiser == "adamw":
-            return torch.optim.AdamW(
+            return PlainAdamW(
                 [*layers, *choices],
                 lr=config.learning_rate,
                 betas=(0.9, 0.98),

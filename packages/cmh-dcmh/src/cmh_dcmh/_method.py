@@ -13,6 +13,7 @@ from cmh_train import (
     MethodConfig,
     MethodSpec,
     Modality,
+    PlainSGD,
     TrainingRows,
     TwoNetworkMethod,
     at_least_float32,
@@ -78,7 +79,7 @@ class DCMH(TwoNetworkMethod):
         self._steps = self._steps_for(min(config.batch_size, data_spec.n_train))
         self._step = 0
         self._optimisers = {
-            modality: torch.optim.SGD(
+            modality: PlainSGD(
                 network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
             )
             for modality, network in (("image", self.image_net), ("text", self.text_net))

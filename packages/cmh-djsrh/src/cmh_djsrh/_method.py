@@ -11,6 +11,7 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
+    PlainSGD,
     SharpenedMethod,
     full_precision,
     image_feature_width,
@@ -57,7 +58,7 @@ class DJSRH(SharpenedMethod):
         image_width = image_feature_width(data_spec, "DJSRH")
         self.image_net = linear_layers(image_width, config.image_widths, config.bits)
         self.text_net = linear_layers(data_spec.text_width, config.text_widths, config.bits)
-        self._optimiser = torch.optim.SGD(
+        self._optimiser = PlainSGD(
             [
                 {"params": list(self.image_net.parameters()), "lr": config.image_learning_rate},
                 {"params": list(self.text_net.parameters()), "lr": config.text_learning_rate},

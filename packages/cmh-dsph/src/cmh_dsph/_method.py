@@ -12,6 +12,8 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
+    PlainAdamW,
+    PlainSGD,
     TwoNetworkMethod,
     full_precision,
     image_feature_width,
@@ -63,7 +65,7 @@ class DSPH(TwoNetworkMethod):
         )
         self._optimisers = {
             "hash_layers": self._hash_optimiser(),
-            "proxies": torch.optim.SGD(
+            "proxies": PlainSGD(
                 [self.proxies],
                 lr=config.proxy_learning_rate,
                 momentum=config.proxy_momentum,
@@ -80,7 +82,7 @@ class DSPH(TwoNetworkMethod):
     def _hash_optimiser(self) -> torch.optim.Optimizer:
         config, parameters = self.config, [*self.image_net.parameters(), *self.text_net.parameters()]
         if config.optimiser == "adamw":
-            return torch.optim.AdamW(
+            return PlainAdamW(
                 parameters,
                 lr=config.learning_rate,
                 betas=(0.9, 0.98),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import torch
+from cmh_train import PlainOptimiser
 
 _FLAT = 1e-12  # directions of the anchors' kernel with less than this share of the largest say nothing
 _HISTORY = 20  # of L-BFGS
 _CURVATURE = 0.05  # of the logistic loss at a row: at most 1/4, less where a row is on the right side
 _GRADIENT = 1e-5  # largest entry at which L-BFGS ends
+
+
+class LBFGS(PlainOptimiser, torch.optim.LBFGS):
+    """`torch.optim.LBFGS` without importing `torch._dynamo`."""
 
 
 def kernel_width(rows: torch.Tensor) -> torch.Tensor:
@@ -44,7 +49,7 @@ def fit_logistic(
     whitening = vectors[:, there] / values[there].sqrt()
     features, penalty = inputs @ whitening, ridge * whitening.T @ anchors @ whitening
     weights = torch.zeros(features.shape[1], codes.shape[1], dtype=torch.float64, device=kernel.device)
-    optimiser = torch.optim.LBFGS(
+    optimiser = LBFGS(
         [weights],
         max_iter=iterations,
         history_size=_HISTORY,
@@ -59,6 +64,6 @@ def fit_logistic(
         loss: torch.Tensor = torch.nn.functional.softplus(-margins).sum() + (weights * penalised).sum()
         return loss
 
-    optimiser.step(objective)  # type: ignore[no-untyped-call]
+    optimiser.step(objective)
     found: torch.Tensor = (whitening @ weights).to(kernel)
     return found

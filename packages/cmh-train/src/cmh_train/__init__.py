@@ -31,7 +31,7 @@ from cmh_train._model import (
 )
 from cmh_train._networks import linear_layers
 from cmh_train._norms import frobenius_norm
-from cmh_train._optimisers import PlainAdam, PlainSGD
+from cmh_train._optimisers import PlainAdam, PlainAdamW, PlainOptimiser, PlainSGD
 from cmh_train._partners import Partners
 from cmh_train._products import FastLinear, fast_product, has_fast_product
 from cmh_train._record import EpochRecord, FitResult
@@ -89,6 +89,8 @@ __all__ = [
     "ModelError",
     "Partners",
     "PlainAdam",
+    "PlainAdamW",
+    "PlainOptimiser",
     "PlainSGD",
     "Precision",
     "PrecisionTrial",

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 import torch
 
+from cmh_train._optimisers import PlainOptimiser
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-class BertAdam(torch.optim.Optimizer):
+class BertAdam(PlainOptimiser):
     """Adam without bias correction, with every tensor's gradient clipped by itself and a rate that warms up.
 
     For each tensor: the gradient's norm is clipped to `clip_norm`; `m <- b1 m + (1 - b1) g`,

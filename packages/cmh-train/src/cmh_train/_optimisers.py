@@ -22,23 +22,69 @@ _LARGE = 2**20
 """Bytes of a weight that is worth a step of its own."""
 
 
-class _Plain(Optimizer):
-    """What has to stand before an optimiser of torch among the bases of a class."""
+class PlainOptimiser(Optimizer):
+    """Before an optimiser of torch among the bases of a class: the same without `torch._dynamo`.
+
+    A class with a `step` of its own needs no other base. `differentiable` is refused.
+
+    Example:
+        >>> class PlainRprop(PlainOptimiser, torch.optim.Rprop): ...
+        >>> weight = torch.nn.Parameter(torch.ones(()))
+        >>> rprop = PlainRprop([weight], lr=0.25)
+        >>> weight.backward()
+        >>> rprop.step()
+        >>> weight.item()
+        0.75
+    """
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As torch's."""
+        """Add parameters, as torch does.
+
+        Args:
+            param_group: `params`, and options of their own.
+        """
         _unwrapped(super().add_param_group)(self, param_group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """As torch's."""
+        """Forget the gradients, as torch does.
+
+        Args:
+            set_to_none: False: make them zeros.
+        """
         _unwrapped(super().zero_grad)(self, set_to_none)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """As torch's."""
+        """Take one step, as torch does.
+
+        Args:
+            closure: computes the loss and its gradients anew; None: gradients are there.
+
+        Returns:
+            What `closure` returned.
+
+        Raises:
+            ValueError: if the option `differentiable` is set.
+        """
         if self.defaults.get("differentiable"):
             raise ValueError("differentiable must be False; take torch's own optimiser for it")
         return _unwrapped(super().step)(self, closure)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` takes: `state` and `param_groups`, as torch does."""
+        return cast("dict[str, Any]", _unwrapped(super().state_dict)(self))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a state, as torch does.
+
+        Args:
+            state_dict: of an optimiser of the same kind and the same groups.
+        """
+        _unwrapped(super().load_state_dict)(self, state_dict)
+
+
+class _WeightByWeight(PlainOptimiser):
+    """An optimiser whose step of one weight looks at no other weight."""
 
     def step_down(self, loss: torch.Tensor) -> None:
         """Go back from a loss and take a step, as `torch.autograd.backward` and `step` do.
@@ -70,16 +116,8 @@ class _Plain(Optimizer):
         self.step()  # of all weights that have a gradient: this one, and small ones since the last large one
         self.zero_grad()
 
-    def state_dict(self) -> dict[str, Any]:
-        """As torch's."""
-        return cast("dict[str, Any]", _unwrapped(super().state_dict)(self))
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As torch's."""
-        _unwrapped(super().load_state_dict)(self, state_dict)
-
-
-class PlainAdam(_Plain, torch.optim.Adam):
+class PlainAdam(_WeightByWeight, torch.optim.Adam):
     """`torch.optim.Adam` without `torch._dynamo`; `differentiable` is refused.
 
     Example:
@@ -92,7 +130,20 @@ class PlainAdam(_Plain, torch.optim.Adam):
     """
 
 
-class PlainSGD(_Plain, torch.optim.SGD):
+class PlainAdamW(_WeightByWeight, torch.optim.AdamW):
+    """`torch.optim.AdamW` without `torch._dynamo`; `differentiable` is refused.
+
+    Example:
+        >>> weight = torch.nn.Parameter(torch.ones(()))
+        >>> adam = PlainAdamW([weight], lr=0.5, weight_decay=0.5)
+        >>> weight.backward()
+        >>> adam.step()
+        >>> round(weight.item(), 6)
+        0.25
+    """
+
+
+class PlainSGD(_WeightByWeight, torch.optim.SGD):
     """`torch.optim.SGD` without `torch._dynamo`; `differentiable` is refused.
 
     Example:

@@ -12,6 +12,7 @@ from cmh_train import (
     HashingMethod,
     MethodConfig,
     MethodSpec,
+    PlainAdam,
     TwoNetworkMethod,
     full_precision,
     image_feature_width,
@@ -66,7 +67,7 @@ class UCCH(TwoNetworkMethod):
         if config.temperature_scaling == "bits":
             self._temperature *= math.sqrt(config.bits)
         self._warming_up = config.warmup_epochs > 0
-        self._optimiser = torch.optim.Adam(
+        self._optimiser = PlainAdam(
             self.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
 

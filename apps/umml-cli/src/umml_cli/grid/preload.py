@@ -1,13 +1,12 @@
 """What every run needs, loaded once in the process that workers are forked from.
 
-Importing this takes seconds on purpose: torch, what its optimizers import when the first one is made, and the
-machine code of the ranking. No thread may be started here, and nothing of CUDA: neither lives on in a fork.
+Importing this takes seconds on purpose: torch and the machine code of the ranking. No thread may be started
+here, and nothing of CUDA: neither lives on in a fork.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from cmh_metrics import average_precision, pack_codes
 
 from umml_cli.runs import perform
@@ -23,4 +22,3 @@ def _load_kernels() -> None:
 
 
 _load_kernels()
-torch.optim.SGD([torch.zeros(1, requires_grad=True)])
