@@ -266,6 +266,19 @@ def test_any_split_with_ties_by_row(n, bits, n_label, cuts, k, normalise, n_code
         )
 
 
+@pytest.mark.parametrize(("ties", "readings"), [("expected", 3), ("index", 5)])
+def test_how_often_evaluate_reads_each_shard(make_arrays, ties, readings):
+    """Tables and what warnings look at; grades; classes. By row, places for all and for classes, too."""
+    passes = []
+
+    def counted(function, tasks):
+        passes.append(1)
+        return map(function, tasks)
+
+    evaluate(**in_shards(make_arrays(7, 100, 20, 4), map=counted), ties=ties)
+    assert len(passes) == readings
+
+
 def test_what_travels_with_a_shard_is_its_own(make_arrays):
     """Two tables for each shard on the second way, and those of the others do not come along."""
     sent = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cmh_metrics._backends.backends import tables_of_inputs, tables_of_parts
+from cmh_metrics._backends.backends import first_reading
 from cmh_metrics._backends.precisions import precisions_of_inputs, reported, scores_of_tables
 from cmh_metrics._definition import Definition
 from cmh_metrics._inputs.arguments import RankingArguments, shared_arguments
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from cmh_metrics._definition import Normalise, Ties
+    from cmh_metrics._inputs.tables import RankingTables
 
 MODALITIES = ("image", "text")
 
@@ -92,8 +93,13 @@ def evaluate(
         arrays.pop("query_codes", None), arrays.pop("database_codes", None), task
     ).items():
         inputs = inputs_of(**codes, **arrays)
-        by_row = ties == "index"  # needs what each part of the database counts; the others need the sum
-        parts = tables_of_parts(inputs, compute) if by_row else [tables_of_inputs(inputs, compute)]
+        parts: list[RankingTables] = []
+        extremes = []
+        for counted_there, extremes_there in inputs.of_parts(first_reading, compute):
+            extremes.append(extremes_there)
+            parts.append(counted_there)
+            if ties != "index":  # which needs what each part of the database counts; the others need the sum
+                parts = [reduce(add, parts)]
         tables = reduce(add, parts)
         raw, counted = precisions_of_inputs(inputs, definition, compute, parts)
         scores = reported(raw, counted, definition)
@@ -121,7 +127,7 @@ def evaluate(
             map_best=best,
             average_precision=scores,
             readings=inputs.readings,
-            warnings=inputs.warnings(compute),
+            warnings=inputs.warnings(extremes),
             measures={measure.name: measure.compute(ranked) for measure in MEASURES},
         )
     provenance = {"cmh-metrics": version("cmh-metrics"), "numpy": np.__version__, "backend": backend}

@@ -12,7 +12,7 @@ import numpy as np
 
 from cmh_metrics._inputs.arguments import RankingArguments, shared_arguments
 from cmh_metrics._inputs.compute import BackendUnavailable, Compute
-from cmh_metrics._inputs.ranking_inputs import ARRAYS
+from cmh_metrics._inputs.ranking_inputs import ARRAYS, Extremes
 from cmh_metrics._inputs.sharded_inputs import inputs_of
 from cmh_metrics._inputs.tables import RankingTables
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from cmh_metrics._inputs.compute import Backend
-    from cmh_metrics._inputs.ranking_inputs import Inputs, RankingInputs
+    from cmh_metrics._inputs.packing import Words
+    from cmh_metrics._inputs.ranking_inputs import Inputs, RankingInputs, Slab
 
 _log = logging.getLogger(__name__)
 
@@ -89,13 +90,23 @@ def tables_of_parts(inputs: Inputs, compute: Compute) -> list[RankingTables]:
     return list(inputs.of_parts(tables_of_part, compute))
 
 
-def tables_of_part(inputs: RankingInputs, compute: Compute) -> RankingTables:
-    """Return the ranking tables of one part of a database."""
+def first_reading(inputs: RankingInputs, compute: Compute) -> tuple[RankingTables, tuple[Words, Words]]:
+    """Return the ranking tables of one part of a database, and its `Extremes.words`, from one reading."""
+    extremes = Extremes(inputs.query_words.shape[1])
+    return tables_of_part(inputs, compute, extremes.add), extremes.words
+
+
+def tables_of_part(
+    inputs: RankingInputs, compute: Compute, look: Callable[[Slab], None] | None = None
+) -> RankingTables:
+    """Return the ranking tables of one part of a database, whose slabs `look` sees as well."""
     add_slab = backend_for(inputs, compute)
     shape = (inputs.n_query, inputs.bits + 1)
     retrieved, relevant = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for slab in inputs.slabs():
         add_slab(slab, retrieved, relevant)
+        if look is not None:
+            look(slab)
     if inputs.excluded is not None:
         pairs = inputs.excluded
         cells = pairs.queries, pairs.distances(inputs.query_words)

@@ -15,7 +15,7 @@ from cmh_metrics._inputs.excluded import Excluded, excluded_rows
 from cmh_metrics._inputs.labels import ClassRows, LabelRows, both_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cmh_metrics._inputs.code_values import CodeValues
     from cmh_metrics._inputs.compute import Compute
@@ -119,13 +119,15 @@ class Inputs(ABC):
     ) -> Iterator[Value]:
         """Yield `function(part, compute, one)` of each part and what is given for it, in order."""
 
-    def warnings(self, compute: Compute) -> tuple[str, ...]:
-        """Return a sentence for each side whose codes are all equal, or have bits that never change."""
-        extremes = list(self.of_parts(extreme_words, compute))
+    def warnings(self, extremes: Sequence[tuple[Words, Words]]) -> tuple[str, ...]:
+        """Return a sentence for each side whose codes are all equal, or have bits that never change.
+
+        `extremes` are the `Extremes.words` of each part of the database.
+        """
         said = []
         for name, lows, highs, seen in (
             ("query codes", [self.query_words], [self.query_words], self.n_query),
-            ("database codes", *zip(*extremes, strict=True), self.n_database),
+            ("database codes", [low for low, _ in extremes], [high for _, high in extremes], self.n_database),
         ):
             low = np.bitwise_and.reduce(np.concatenate(lows))
             high = np.bitwise_or.reduce(np.concatenate(highs))
@@ -269,14 +271,22 @@ class RankingInputs(Inputs):
         return Excluded(starts, rows, words, labels)
 
 
-def extreme_words(part: RankingInputs, compute: Compute) -> tuple[Words, Words]:  # noqa: ARG001 - as others
-    """Return `(1, n_word)` which bits are set in all codes of a part, and which in any."""
-    low: Words = np.full((1, part.query_words.shape[1]), ~np.uint64(0))
-    high: Words = np.zeros_like(low)
-    for slab in part.slabs():
+class Extremes:
+    """Which bits are set in all codes of a part of a database, and which in any.
+
+    Args:
+        n_word: words of a code.
+    """
+
+    def __init__(self, n_word: int) -> None:
+        low: Words = np.full((1, n_word), ~np.uint64(0))
+        self.words = low, np.zeros_like(low)  # (1, n_word) each
+
+    def add(self, slab: Slab) -> None:
+        """Take some rows in."""
+        low, high = self.words
         low &= np.bitwise_and.reduce(slab.database_words)
         high |= np.bitwise_or.reduce(slab.database_words)
-    return low, high
 
 
 def device_of(*arrays: Any) -> str | None:
