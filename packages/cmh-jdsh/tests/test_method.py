@@ -9,6 +9,7 @@ from cmh_train import (
     Batch,
     DataSpec,
     TrainingData,
+    _sparse_input,
     build_method,
     encode_dataset,
     find_method,
@@ -47,6 +48,24 @@ def trained(data=None, *, epochs=2, precision="float32", seed=1, **options):
     method = build_method("jdsh", make_config("jdsh", options={**SMALL, **options}), data.spec, seed)
     result = fit(method, data, epochs=epochs, batch_size=16, seed=seed, precision=precision)
     return method, result
+
+
+def test_counts_of_words_train_as_dense_texts_do(monkeypatch):
+    generator = np.random.default_rng(0)
+    data = TrainingData.from_arrays(
+        image=generator.random((40, 12), dtype=np.float32),
+        text=generator.poisson(0.02, (40, 150)).astype(np.float32),
+    )
+    calls, product = [], _sparse_input._sparse_product
+    monkeypatch.setattr(_sparse_input, "_sparse_product", lambda *places: calls.append(1) or product(*places))
+    ours, result = trained(data, precision="float64")
+    assert len(calls) == 2 * 2 * 2  # forward and backward, two steps an epoch
+    monkeypatch.setattr(_sparse_input, "_LARGEST_SHARE", -1.0)
+    dense, expected = trained(data, precision="float64")
+    assert len(calls) == 8
+    assert result.losses["total"] == pytest.approx(expected.losses["total"], rel=1e-9)
+    for name, value in dense.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], value, rtol=1e-9, atol=1e-12)
 
 
 def one_batch(n=4, seed=0):

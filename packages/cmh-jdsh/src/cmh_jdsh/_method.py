@@ -14,6 +14,7 @@ from cmh_train import (
     MethodSpec,
     PlainSGD,
     SharpenedMethod,
+    SparseInputLinear,
     at_least_float32,
     full_precision,
     linear_layers,
@@ -65,7 +66,13 @@ class JDSH(SharpenedMethod):
         self.backbone, self.target_backbone = backbones(config, data_spec)
         width = data_spec.image_shape[0] if self.backbone is None else FEATURE_WIDTH
         self.image_net = FastLinear(width, config.bits)
-        self.text_net = linear_layers(data_spec.text_width, config.text_widths, config.bits, layer=FastLinear)
+        self.text_net = linear_layers(
+            data_spec.text_width,
+            config.text_widths,
+            config.bits,
+            layer=FastLinear,
+            first_layer=SparseInputLinear,
+        )
         self.distribution = None
         if config.dsdw == "estimate":
             left_weight, right_weight = config.estimated_weights

@@ -56,6 +56,7 @@ from cmh_train._similarity import (
     similarity_loss,
     weigh_known_affinities,
 )
+from cmh_train._sparse_input import SparseInputLinear
 from cmh_train._trial import PrecisionTrial, choose_precision
 from cmh_train._triplets import triplet_hinge_sum
 from cmh_train._two_networks import (
@@ -97,6 +98,7 @@ __all__ = [
     "Role",
     "SecondOrder",
     "SharpenedMethod",
+    "SparseInputLinear",
     "TrainingData",
     "TrainingDivergedError",
     "TrainingRows",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def linear_layers(
@@ -17,6 +17,7 @@ def linear_layers(
     output_width: int,
     *,
     layer: type[torch.nn.Linear] = torch.nn.Linear,
+    first_layer: Callable[[int, int], torch.nn.Module] | None = None,
 ) -> torch.nn.Sequential:
     """Make linear layers with ReLU between them: a network before its tanh, a decoder, a discriminator.
 
@@ -25,6 +26,7 @@ def linear_layers(
         widths: of the hidden layers; none: one linear layer.
         output_width: width of the output.
         layer: what a linear layer is, with the initial values of torch's.
+        first_layer: what makes the one of the input; None: `layer`.
 
     Returns:
         A network from `(batch, input_width)` to `(batch, output_width)`, initialised as torch does.
@@ -34,6 +36,7 @@ def linear_layers(
         [(7, 5), (7,), (8, 7), (8,)]
     """
     layers: list[torch.nn.Module] = []
-    for width_in, width_out in pairwise([input_width, *widths]):
-        layers += [layer(width_in, width_out), torch.nn.ReLU(inplace=True)]
-    return torch.nn.Sequential(*layers, layer([input_width, *widths][-1], output_width))
+    for width_in, width_out in pairwise([input_width, *widths, output_width]):
+        kind: Callable[[int, int], torch.nn.Module] = layer if layers or first_layer is None else first_layer
+        layers += [kind(width_in, width_out), torch.nn.ReLU(inplace=True)]
+    return torch.nn.Sequential(*layers[:-1])

@@ -41,10 +41,21 @@ class FastLinear(torch.nn.Linear):
         Returns:
             `(n, out_features)` floating point.
         """
-        if not has_fast_product(input, self.weight):
-            return super().forward(input)
-        output: torch.Tensor = _Linear.apply(input, self.weight, self.bias)
-        return output
+        return fast_linear(input, self.weight, self.bias)
+
+
+def fast_linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """`x W^T + b` as `FastLinear` multiplies it; W may be a transposed matrix.
+
+    Args:
+        inputs: `(n, in_features)` floating point.
+        weight: `(out_features, in_features)` floating point, W.
+        bias: `(out_features,)` floating point.
+    """
+    if not has_fast_product(inputs, weight):
+        return torch.nn.functional.linear(inputs, weight, bias)
+    output: torch.Tensor = _Linear.apply(inputs, weight, bias)
+    return output
 
 
 def has_fast_product(left: torch.Tensor, right: torch.Tensor) -> bool:
@@ -109,4 +120,9 @@ class _Linear(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
         inputs, weight = ctx.saved_tensors
         of_inputs = fast_product(gradient, weight) if ctx.needs_input_grad[0] else None
-        return of_inputs, fast_product(gradient.T, inputs), gradient.sum(dim=0)
+        # In the weights' own layout: autograd would copy any other into it.
+        if weight.is_contiguous():
+            of_weight = fast_product(gradient.T, inputs)
+        else:
+            of_weight = fast_product(inputs.T, gradient).T
+        return of_inputs, of_weight, gradient.sum(dim=0)
