@@ -27,6 +27,7 @@ from cmh_metrics._kernels.jit import jit
 from cmh_metrics._kernels.popcount import lowest_one, popcount
 from cmh_metrics._kernels.vectors import (
     add_eight,
+    add_parts,
     address,
     first_float,
     floats,
@@ -158,22 +159,21 @@ def add_run(
 ) -> Any:
     """Add the precisions at the relevant ones of `n` places, after `n0` places with `r0` relevant ones.
 
-    `sums` is the address of two vectors, see `vectors.add_eight`. Returns how many relevant ones come before
+    `sums` is the address of two vectors, see `vectors.add_parts`. Returns how many relevant ones come before
     the next place.
     """
     end = (n + 7) >> 3
-    high, low, places, found = load(sums), load(sums + 64), floats(n0 + 1, 1), floats(r0, 0)
+    total, places, found = zeros(), floats(n0 + 1, 1), floats(r0, 0)
     if n0 + 8 * end < n_reciprocal:
         inverse = reciprocals + 8 * (n0 + 1)
         for byte in range(end):
             hits = load_byte(run + byte)
-            high, low, places, found = add_eight(
-                1, hits, patterns, inverse + 64 * byte, high, low, places, found
-            )
+            total, places, found = add_eight(1, hits, patterns, inverse + 64 * byte, total, places, found)
     else:
         for byte in range(end):
             hits = load_byte(run + byte)
-            high, low, places, found = add_eight(0, hits, patterns, 0, high, low, places, found)
+            total, places, found = add_eight(0, hits, patterns, 0, total, places, found)
+    high, low = add_parts(load(sums), load(sums + 64), total, end)
     store(sums, high)
     store(sums + 64, low)
     return first_float(found)

@@ -1,21 +1,22 @@
 """Sums of precisions in whole numbers, which come out the same in whatever order and parts they are added.
 
-A precision between 0 and 1 is split in two: rounded to `2**-HIGH_BITS`, and the rest to `2**-LOW_BITS`.
-Adding a large float and taking it away rounds to the spacing of floats of its size.
+A precision between 0 and 1 is rounded to a multiple of `2**-52`: adding 1 does that, and the bits of the
+float `1 + p` lie as many above those of 1 as there are units in p. Sums are kept in two whole numbers, so
+that as many precisions fit as memory holds items.
 """
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
-HIGH_BITS = 34  # up to 2**29 precisions fit into 63 bits
-LOW_BITS = 72  # the rest is at most 2**-35, so that up to 2**26 of the largest fit
-ROUNDS_HIGH = 1.5 * 2.0 ** (52 - HIGH_BITS)
-ROUNDS_LOW = 1.5 * 2.0 ** (52 - LOW_BITS)
-HIGH_UNIT = 2.0**HIGH_BITS
-LOW_UNIT = 2.0**LOW_BITS
+UNIT = 2.0**52
+PART_BITS = 26
+LOW_PART = (1 << PART_BITS) - 1
+ONE = int.from_bytes(struct.pack("<d", 1.0), "little")  # the bits of 1.0
 
 
 def as_floats(sums: Any) -> Any:
     """Return sums of precisions, `(n,)` float64, of `(n, 2)` int64 high and low parts."""
-    return sums[:, 0] / HIGH_UNIT + sums[:, 1] / LOW_UNIT
+    high, low = sums[:, 0] + (sums[:, 1] >> PART_BITS), sums[:, 1] & LOW_PART
+    return high / 2.0**PART_BITS + low / UNIT

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cmh_metrics._kernels.exact_sum import HIGH_UNIT, LOW_UNIT, ROUNDS_HIGH, ROUNDS_LOW
+from cmh_metrics._kernels.exact_sum import LOW_PART, PART_BITS, UNIT
 from cmh_metrics._kernels.jit import jit
 from cmh_metrics._kernels.popcount import popcount
 
@@ -52,8 +52,7 @@ def add_precisions(distance: Any, shared: Any, rank: Any, found: Any, k: int, fi
     `rank` and `found`, `(bits + 1,)`, belong to one query and advance. Without a branch: whether an item is
     relevant cannot be foretold, and a wrong guess costs more than a division.
     """
-    high: Any = 0.0  # of a block of a thousand items the sums of both parts are exact as floats, too
-    low: Any = 0.0
+    total: Any = 0  # of a block of a thousand items, in units
     count: Any = 0
     for row in range(distance.size):
         d = np.uint64(distance[row])  # unsigned: an index that cannot mean "from the end"
@@ -64,11 +63,9 @@ def add_precisions(distance: Any, shared: Any, rank: Any, found: Any, k: int, fi
         found[d] = so_far
         inside = relevant & np.int64((so_far if first_relevant else place) <= k)
         precision = inside * so_far / place
-        rounded = (precision + ROUNDS_HIGH) - ROUNDS_HIGH
-        high += rounded
-        low += ((precision - rounded) + ROUNDS_LOW) - ROUNDS_LOW
+        total += np.int64(((precision + 1.0) - 1.0) * UNIT)
         count += inside
-    return np.int64(high * HIGH_UNIT), np.int64(low * LOW_UNIT), count
+    return total >> PART_BITS, total & LOW_PART, count
 
 
 @jit

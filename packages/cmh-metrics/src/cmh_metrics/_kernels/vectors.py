@@ -7,7 +7,6 @@ Vectors are read from and written to addresses, which must be multiples of 64.
 # ruff: noqa: ARG001, PLR0917 - numba reads an instruction's operands from the arguments
 from __future__ import annotations
 
-import struct
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from llvmlite import binding, ir
 from numba import config, extending, types
 from numba.extending import models, register_model
 
-from cmh_metrics._kernels.exact_sum import ROUNDS_HIGH, ROUNDS_LOW
+from cmh_metrics._kernels.exact_sum import LOW_PART, ONE, PART_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -249,7 +248,8 @@ def _count(builder: Any, planes: Sequence[Any]) -> Any:
     return builder.zext(_llvm(builder, "llvm.vector.reduce.add.v64i16", _HALF, total), _WORD)
 
 
-_FLOATS = ir.VectorType(ir.DoubleType(), LANES)
+_DOUBLE = ir.DoubleType()
+_FLOATS = ir.VectorType(_DOUBLE, LANES)
 
 
 @intrinsic
@@ -354,8 +354,7 @@ def add_eight(
     hits: Any,
     patterns: Any,
     reciprocals: Any,
-    high: Any,
-    low: Any,
+    total: Any,
     places: Any,
     found: Any,
 ) -> Any:
@@ -368,21 +367,20 @@ def add_eight(
         patterns: address of `(256, 8)` floats, and of 256 more. For each value of `hits`: the relevant ones
             up to each place, 0 where the place is not relevant; and all relevant ones.
         reciprocals: address of `1 / i` for the eight places, as floats.
-        high: eight integers, to which the high parts of the precisions are added, see `exact_sum`.
-        low: likewise the low parts.
+        total: eight integers, to which the bits of the floats `1 + precision` are added, see `exact_sum`.
         places: the numbers of the eight places, from 1 on, as floats.
         found: the number of relevant ones before these places, the same in all eight floats.
 
     Returns:
-        The new `high`, `low`, `places` and `found`.
+        The new `total`, `places` and `found`.
     """
     if not isinstance(by_table, types.IntegerLiteral):
         return None
     table = by_table.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, hits, patterns, reciprocals, high, low = arguments[:6]
-        places, found = (builder.bitcast(one, _FLOATS) for one in arguments[6:])
+        _, hits, patterns, reciprocals, total = arguments[:5]
+        places, found = (builder.bitcast(one, _FLOATS) for one in arguments[5:])
         here = _floats(builder, builder.add(patterns, builder.shl(hits, ir.Constant(_WORD, 6))), 64)
         flags = builder.bitcast(builder.trunc(hits, ir.IntType(8)), ir.VectorType(ir.IntType(1), LANES))
         here = builder.select(flags, builder.fadd(here, found), here)
@@ -396,12 +394,9 @@ def add_eight(
         where = builder.add(patterns, ir.Constant(_WORD, 256 * 64))
         where = builder.add(where, builder.shl(hits, ir.Constant(_WORD, 3)))
         count = builder.load(builder.inttoptr(where, ir.DoubleType().as_pointer()))
-        rounded = builder.fadd(quotient, ir.Constant(_FLOATS, [ROUNDS_HIGH] * LANES))
-        rest = builder.fsub(quotient, builder.fsub(rounded, ir.Constant(_FLOATS, [ROUNDS_HIGH] * LANES)))
-        rest = builder.fadd(rest, ir.Constant(_FLOATS, [ROUNDS_LOW] * LANES))
+        rounded = builder.fadd(quotient, ir.Constant(_FLOATS, [1.0] * LANES))
         results = (
-            _add_units(builder, high, rounded, ROUNDS_HIGH),
-            _add_units(builder, low, rest, ROUNDS_LOW),
+            builder.add(total, builder.bitcast(rounded, _VECTOR)),
             builder.fadd(places, ir.Constant(_FLOATS, [float(LANES)] * LANES)),
             builder.fadd(found, _splat(builder, count)),
         )
@@ -409,14 +404,31 @@ def add_eight(
             builder, signature.return_type, [builder.bitcast(one, _VECTOR) for one in results]
         )
 
-    four = types.UniTuple(vector, 4)  # type: ignore[no-untyped-call]
-    return four(by_table, types.uint64, types.int64, types.int64, *(vector,) * 4), generate
+    three = types.UniTuple(vector, 3)  # type: ignore[no-untyped-call]
+    return three(by_table, types.uint64, types.int64, types.int64, vector, vector, vector), generate
 
 
-def _add_units(builder: Any, total: Any, rounded: Any, start: float) -> Any:
-    """Add to integers how many units of the last place eight floats lie above the float of their size."""
-    bits = int.from_bytes(struct.pack("<d", start), "little")
-    return builder.add(total, builder.sub(builder.bitcast(rounded, _VECTOR), _constant(bits)))
+@intrinsic
+def add_parts(_: Any, high: Any, low: Any, total: Any, n: Any) -> Any:
+    """Add the high and the low parts of eight totals to eight integers each, see `exact_sum`.
+
+    `total` is what `n` calls of `add_eight` made of zeros; fewer than 2,048, so that no sum overflows.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        high, low, total, n = arguments
+        nothing = builder.mul(n, ir.Constant(_WORD, ONE))  # modulo 2 ** 64, as the total
+        units = builder.sub(
+            total, builder.bitcast(_splat(builder, builder.bitcast(nothing, _DOUBLE)), _VECTOR)
+        )
+        parts = (
+            builder.add(high, builder.lshr(units, _constant(PART_BITS))),
+            builder.add(low, builder.and_(units, _constant(LOW_PART))),
+        )
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    pair = types.UniTuple(vector, 2)  # type: ignore[no-untyped-call]
+    return pair(vector, vector, vector, types.int64), generate
 
 
 def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
