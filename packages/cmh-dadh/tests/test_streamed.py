@@ -66,3 +66,74 @@ def test_products_in_bfloat16_leave_the_weights_in_single_precision():
         assert ours.dtype == torch.float32
         # Adam's first step is about lr in size whatever the gradient; bfloat16 rounds it at 1 in 256.
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-3)
+
+
+def bfloat16_steps(network, optimiser, steps):
+    for step in range(steps):
+        torch.manual_seed(step)
+        optimiser.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            output = network(torch.randn(4, 7))
+        output.float().square().sum().backward()
+        optimiser.step()
+
+
+@pytest.mark.parametrize("piece", [20, 2**22])
+def test_kept_copies_are_the_weights_to_the_bit(piece, monkeypatch):
+    monkeypatch.setattr(_streamed, "_PIECE", piece)
+    ends = []
+    for keeps in (True, False):
+        (network, optimiser), _ = pair()
+        if not keeps:
+            monkeypatch.setattr(_streamed, "_rounded", lambda weight, dtype, **_: weight.detach().to(dtype))
+        bfloat16_steps(network.float(), optimiser, 4)
+        ends.append(network.state_dict())
+        for weight in (network[0].weight, network[2].weight):
+            kept = vars(weight).get("rounded_copy")
+            assert (kept is not None) == keeps
+            if keeps:
+                assert torch.equal(kept.values, weight.detach().bfloat16())
+    torch.testing.assert_close(*ends, rtol=0, atol=0)
+
+
+def test_a_copy_is_made_once_and_serves_codes_too():
+    (network, optimiser), _ = pair()
+    bfloat16_steps(network.float(), optimiser, 1)
+    copies = [vars(network[place].weight)["rounded_copy"].values for place in (0, 2)]
+    bfloat16_steps(network, optimiser, 2)
+    inputs, weight = torch.ones(2, 7), network[0].weight
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert _streamed._rounded(weight, torch.bfloat16) is copies[0]
+        codes = network(inputs)
+        expected = torch.nn.functional.linear(inputs, weight, network[0].bias)
+        expected = torch.nn.functional.linear(expected.tanh(), network[2].weight, network[2].bias)
+    assert torch.equal(codes, expected)
+    assert all(
+        vars(network[place].weight)["rounded_copy"].values is copy
+        for place, copy in zip((0, 2), copies, strict=True)
+    )
+
+
+@pytest.mark.parametrize("way", ["in place", "loaded", "moved"])
+def test_a_weight_that_something_else_changed_is_rounded_anew(way):
+    (network, optimiser), _ = pair()
+    bfloat16_steps(network.float(), optimiser, 2)
+    weight = network[0].weight
+    other = torch.linspace(-1, 1, weight.numel()).reshape(weight.shape)
+    with torch.no_grad():
+        if way == "in place":
+            weight.copy_(other)
+        elif way == "loaded":
+            network.load_state_dict(network.state_dict() | {"0.weight": other})
+        else:
+            weight.data = other
+    assert torch.equal(_streamed._rounded(weight, torch.bfloat16), other.bfloat16())
+    bfloat16_steps(network, optimiser, 2)
+    assert torch.equal(vars(weight)["rounded_copy"].values, weight.detach().bfloat16())
+
+
+def test_a_weight_that_no_step_takes_is_not_kept_twice():
+    (network, _), _ = pair()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        network.float()(torch.ones(2, 7))
+    assert "rounded_copy" not in vars(network[0].weight)

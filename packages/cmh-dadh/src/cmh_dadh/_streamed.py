@@ -6,11 +6,14 @@ Here the backward pass of a layer leaves only the two small factors of its weigh
 gradient at the output, X: input). The optimiser forms G in a workspace that it keeps, on a CPU some rows at a
 time, which are still in the cache when their weights are updated. The mathematics are those of
 `torch.optim.Adam`.
+
+Under autocast the products take copies of the weights in bfloat16. They are kept for the same reason, and the
+optimiser rounds anew what it has updated.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from cmh_train import FastLinear, PlainAdam, fast_product
@@ -28,12 +31,38 @@ class StreamedLinear(FastLinear):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the name that torch gives it
         """Map `(batch, in_features)` to `(batch, out_features)`."""
-        if not torch.is_grad_enabled():
-            return super().forward(input)
         kind = input.device.type
         product_type = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else input.dtype
-        output: torch.Tensor = _Streamed.apply(input.to(product_type), self.weight, self.bias)
-        return output
+        inputs = input.to(product_type)
+        if torch.is_grad_enabled():
+            output: torch.Tensor = _Streamed.apply(inputs, self.weight, self.bias)
+            return output
+        return fast_product(inputs, _rounded(self.weight, product_type).T, self.bias.to(product_type))
+
+
+class _Copy(NamedTuple):
+    """A weight as the products take it, and what told that the weight is still the same."""
+
+    values: torch.Tensor
+    state: tuple[int, int]
+
+
+def _state(weight: torch.Tensor) -> tuple[int, int]:
+    # The first counts changes in place, the second tells of another piece of memory.
+    return weight._version, weight.data_ptr()  # noqa: SLF001 - torch has no public name for it
+
+
+def _rounded(weight: torch.Tensor, dtype: torch.dtype, *, keep: bool = False) -> torch.Tensor:
+    """Return the weight in another precision: the copy that is kept, if the weight is still the same."""
+    if weight.dtype == dtype:
+        return weight
+    kept: _Copy | None = vars(weight).get("rounded_copy")
+    if kept is not None and kept.values.dtype == dtype and kept.state == _state(weight):
+        return kept.values
+    values = weight.detach().to(dtype)
+    if keep:
+        vars(weight)["rounded_copy"] = _Copy(values, _state(weight))
+    return values
 
 
 class _Streamed(torch.autograd.Function):
@@ -45,7 +74,7 @@ class _Streamed(torch.autograd.Function):
         bias: torch.Tensor,
     ) -> torch.Tensor:
         ctx.weight = weight
-        product_weight = weight.to(inputs.dtype)
+        product_weight = _rounded(weight, inputs.dtype, keep=True)
         ctx.save_for_backward(inputs, product_weight)
         return fast_product(inputs, product_weight.T, bias.to(inputs.dtype))
 
@@ -91,6 +120,9 @@ class StreamedAdam(PlainAdam):
             state["step"] = torch.zeros((), dtype=torch.float32, device=weight.device)
             state["exp_avg"] = torch.zeros_like(weight)
             state["exp_avg_sq"] = torch.zeros_like(weight)
+        copy: _Copy | None = vars(weight).get("rounded_copy")
+        if copy is not None and copy.state != _state(weight):
+            copy = None
         n_rows = max(1, _PIECE // weight.shape[1]) if weight.device.type == "cpu" else len(weight)
         for start in range(0, len(weight), n_rows):
             rows = slice(start, start + n_rows)
@@ -110,6 +142,10 @@ class StreamedAdam(PlainAdam):
                 eps=group["eps"],
                 maximize=False,
             )
+            if copy is not None:
+                copy.values[rows] = weight[rows]
+        if copy is not None:
+            vars(weight)["rounded_copy"] = _Copy(copy.values, _state(weight))
         state["step"] += 1
 
     def _gradient(
