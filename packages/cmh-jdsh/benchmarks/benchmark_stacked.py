@@ -20,7 +20,7 @@ from cmh_jdsh import JDSH
 from cmh_jdsh._config import PRESETS
 from cmh_jdsh._losses import similarity_losses, total_loss
 from cmh_testing import benchmark_parser, time_ways, timing_options
-from cmh_train import Batch, DataSpec
+from cmh_train import Batch, DataSpec, SparseInputLinear
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 if TYPE_CHECKING:
@@ -87,7 +87,17 @@ def without_own_products(net: torch.nn.Module) -> torch.nn.Module:
     for module in net.modules():
         if isinstance(module, torch.nn.Linear):
             module.__class__ = torch.nn.Linear
+        if isinstance(module, SparseInputLinear):
+            module.__class__ = DenseInput
     return net
+
+
+class DenseInput(SparseInputLinear):
+    """Multiplies everything: where zeros are, a stack does not tell."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Multiply and add the bias."""
+        return inputs @ self.transposed_weight + self.bias
 
 
 def methods_past_first_epoch(runs: int, image: torch.Tensor, text: torch.Tensor) -> list[JDSH]:
