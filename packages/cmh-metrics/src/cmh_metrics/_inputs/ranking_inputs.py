@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -26,7 +27,6 @@ ARRAYS = ("query_codes", "database_codes", "query_labels", "database_labels")
 _ROWS_TO_JUDGE = 32  # in fewer rows a bit may be the same by chance
 SLAB_ROWS = 61_440  # database rows in memory at a time: four chunks of the bit-sliced kernel, not quite full
 Value = TypeVar("Value")
-Given = TypeVar("Given")
 Parameters = ParamSpec("Parameters")
 
 
@@ -100,7 +100,6 @@ class Inputs(ABC):
     def for_queries(self, rows: Any, label_bits: Bits) -> Inputs:
         """Return the same database with some of the queries, which may repeat, and with labels for these."""
 
-    @abstractmethod
     def of_parts(
         self,
         function: Callable[Concatenate[RankingInputs, Compute, Parameters], Value],
@@ -109,15 +108,16 @@ class Inputs(ABC):
         **kwargs: Parameters.kwargs,
     ) -> Iterator[Value]:
         """Yield `function(part, compute, ...)` of each part of the database, in order."""
+        return self.of_each_part(partial(_called, function, args, kwargs), compute, None)
 
     @abstractmethod
     def of_each_part(
         self,
-        function: Callable[[RankingInputs, Compute, Given], Value],
+        function: Callable[[RankingInputs, Compute, Any], Value],
         compute: Compute,
-        given: Iterable[Given],
+        given: Iterable[Any] | None,
     ) -> Iterator[Value]:
-        """Yield `function(part, compute, one)` of each part and what is given for it, in order."""
+        """Yield `function(part, compute, one)` of each part and what is given for it, or None, in order."""
 
     def warnings(self, extremes: Sequence[tuple[Words, Words]]) -> tuple[str, ...]:
         """Return a sentence for each side whose codes are all equal, or have bits that never change.
@@ -137,6 +137,17 @@ class Inputs(ABC):
             elif n_constant and seen >= _ROWS_TO_JUDGE:
                 said.append(f"{name}: {n_constant} of {self.bits} bits never change")
         return tuple(said)
+
+
+def _called(
+    function: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    part: RankingInputs,
+    compute: Compute,
+    _given: None,
+) -> Any:
+    return function(part, compute, *args, **kwargs)
 
 
 class RankingInputs(Inputs):
@@ -219,24 +230,14 @@ class RankingInputs(Inputs):
         """See `Inputs`."""
         return self.excluded is not None
 
-    def of_parts(
-        self,
-        function: Callable[Concatenate[RankingInputs, Compute, Parameters], Value],
-        compute: Compute,
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Iterator[Value]:
-        """See `Inputs`."""
-        yield function(self, compute, *args, **kwargs)
-
     def of_each_part(
         self,
-        function: Callable[[RankingInputs, Compute, Given], Value],
+        function: Callable[[RankingInputs, Compute, Any], Value],
         compute: Compute,
-        given: Iterable[Given],
+        given: Iterable[Any] | None,
     ) -> Iterator[Value]:
         """See `Inputs`."""
-        (one,) = given
+        (one,) = (None,) if given is None else given
         yield function(self, compute, one)
 
     def for_queries(self, rows: Any, label_bits: Bits) -> RankingInputs:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Concatenate
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from cmh_metrics._inputs.code_values import CodeValues
     from cmh_metrics._inputs.packing import Bits
-    from cmh_metrics._inputs.ranking_inputs import Given, Parameters, Value
+    from cmh_metrics._inputs.ranking_inputs import Value
     from cmh_metrics._inputs.shards import OpenShard
 
 
@@ -146,36 +145,21 @@ class ShardedInputs(Inputs):
         chosen._chosen = rows, None if self._sent["query_labels"].ndim == 1 else label_bits  # noqa: SLF001 - its own
         return chosen
 
-    def of_parts(
+    def of_each_part(
         self,
-        function: Callable[Concatenate[RankingInputs, Compute, Parameters], Value],
+        function: Callable[[RankingInputs, Compute, Any], Value],
         compute: Compute,
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
+        given: Iterable[Any] | None,
     ) -> Iterator[Value]:
-        """See `Inputs`; checks that the shards fit together, and have the same rows at each reading.
+        """See `Inputs`; what is given for a shard travels with it, and goes nowhere else.
+
+        Checks that the shards fit together, and have the same rows at each reading.
 
         Raises:
             ValueError: if they don't, or haven't.
         """
-        return self._of_parts(
-            partial(_called, function, compute_of_each(self.database, compute), args, kwargs), None
-        )
-
-    def of_each_part(
-        self,
-        function: Callable[[RankingInputs, Compute, Given], Value],
-        compute: Compute,
-        given: Iterable[Given],
-    ) -> Iterator[Value]:
-        """See `Inputs`; what is given for a shard travels with it, and goes nowhere else."""
-        return self._of_parts(partial(_called_with, function, compute_of_each(self.database, compute)), given)
-
-    def _of_parts(
-        self, function: Callable[[RankingInputs, Any], Value], given: Iterable[Any] | None
-    ) -> Iterator[Value]:
         sizes = [] if self._known is None else [one.codes.n for one in self._known]
-        work = _RankShard(self._sent, self._chosen, sizes, function)
+        work = _RankShard(self._sent, self._chosen, sizes, function, compute_of_each(self.database, compute))
         found = []
         for number, (facts, value) in enumerate(each_shard(self.database, work, given)):
             if sizes:
@@ -204,12 +188,14 @@ class _RankShard:
         chosen: rows and labels of `for_queries`, None for the queries as they are.
         sizes: rows of each shard, empty as long as nobody knows.
         function: what is asked of the shard with its queries, and of what is given for it.
+        compute: how.
     """
 
     sent: dict[str, Any]
     chosen: tuple[Any, Bits | None] | None
     sizes: list[int]
-    function: Callable[[RankingInputs, Any], Any]
+    function: Callable[[RankingInputs, Compute, Any], Any]
+    compute: Compute
 
     def __call__(self, shard: OpenShard) -> tuple[ShardFacts, Any]:
         sent = dict(self.sent)
@@ -231,17 +217,7 @@ class _RankShard:
         if self.chosen is not None:
             rows, label_bits = self.chosen
             part = part.for_queries(rows, part.label_bits[rows] if label_bits is None else label_bits)
-        return facts, self.function(part, shard.given)
-
-
-def _called(
-    function: Any, compute: Compute, args: Any, kwargs: Any, part: RankingInputs, _given: None
-) -> Any:
-    return function(part, compute, *args, **kwargs)
-
-
-def _called_with(function: Any, compute: Compute, part: RankingInputs, given: Any) -> Any:
-    return function(part, compute, given)
+        return facts, self.function(part, self.compute, shard.given)
 
 
 def _nothing(part: RankingInputs, compute: Compute) -> None:
