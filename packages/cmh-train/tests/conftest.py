@@ -68,3 +68,20 @@ def spec():
 @pytest.fixture
 def make(data):
     return lambda seed=0, **options: build_method(TOY, {"bits": 8, **options}, data.spec, seed)
+
+
+@pytest.fixture
+def count_calls(monkeypatch):
+    """Return what replaces a function of a module and lists the arguments of each call to it."""
+
+    def replace(module, name):
+        found, function = [], getattr(module, name)
+
+        def counted(*arguments):
+            found.append(arguments)
+            return function(*arguments)
+
+        monkeypatch.setattr(module, name, counted)
+        return found
+
+    return replace

@@ -9,16 +9,9 @@ needs_onednn = pytest.mark.skipif(_products._ONEDNN is None, reason="torch has n
 
 
 @pytest.fixture
-def calls(monkeypatch):
+def calls(count_calls):
     """How often oneDNN was called, in a list."""
-    found, onednn = [], _products._ONEDNN
-
-    def counted(*arguments):
-        found.append(arguments)
-        return onednn(*arguments)
-
-    monkeypatch.setattr(_products, "_ONEDNN", counted)
-    return found
+    return count_calls(_products, "_ONEDNN")
 
 
 def gradients(function, *inputs):

@@ -6,16 +6,9 @@ from cmh_train import FastLinear, SparseInputLinear, _sparse_input, linear_layer
 
 
 @pytest.fixture
-def calls(monkeypatch):
+def calls(count_calls):
     """How often entries were multiplied one by one, in a list."""
-    found, product = [], _sparse_input._sparse_product
-
-    def counted(*arguments):
-        found.append(arguments)
-        return product(*arguments)
-
-    monkeypatch.setattr(_sparse_input, "_sparse_product", counted)
-    return found
+    return count_calls(_sparse_input, "_sparse_product")
 
 
 def rows(n, width, *, every, dtype=torch.float32):
