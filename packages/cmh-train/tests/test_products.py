@@ -8,6 +8,12 @@ SHAPES = [(1, 1, 1), (2, 3, 5), (32, 41, 129), (7, 1271, 401)]
 needs_onednn = pytest.mark.skipif(_products._ONEDNN is None, reason="torch has no oneDNN here")
 
 
+@pytest.fixture(autouse=True)
+def no_intel(monkeypatch):
+    """Multiply as on a processor that is not Intel's."""
+    monkeypatch.setattr(_products, "_INTEL", False)
+
+
 @pytest.fixture
 def calls(count_calls):
     """How often oneDNN was called, in a list."""
@@ -59,10 +65,11 @@ def test_a_product_has_no_gradient():
         assert not fast_product(left, torch.ones(3, 2, dtype=dtype)).requires_grad
 
 
-@pytest.mark.parametrize("case", ["float64", "autocast", "no oneDNN"])
+@pytest.mark.parametrize("case", ["float64", "autocast", "no oneDNN", "Intel"])
 def test_elsewhere_torch_multiplies(case, calls, monkeypatch):
     if case == "no oneDNN":
         monkeypatch.setattr(_products, "_ONEDNN", None)
+    monkeypatch.setattr(_products, "_INTEL", case == "Intel")
     dtype = torch.float64 if case == "float64" else torch.float32
     layer, inputs = FastLinear(5, 3).to(dtype), torch.randn(2, 5, dtype=dtype)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=case == "autocast"):

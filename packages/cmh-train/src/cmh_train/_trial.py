@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +12,7 @@ import torch
 from cmh_train._device import autocast_for, find_device
 from cmh_train._fit import _batches, _check_sizes, _DeviceRows
 from cmh_train._memory import check_memory
+from cmh_train._processor import CPUINFO, processor_facts
 from cmh_train._registry import build_method
 from cmh_train._seeds import (
     BEGIN,
@@ -25,6 +25,7 @@ from cmh_train._seeds import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from cmh_train._contract import HashingMethod, MethodConfig, MethodSpec
     from cmh_train._data import TrainingData
@@ -162,20 +163,10 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def has_bf16(device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def has_bf16(device: torch.device, cpuinfo: Path = CPUINFO) -> bool:
     """Whether the device is known to have bfloat16 instructions; of processors, Linux tells."""
     if device.type == "cuda":
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    try:
-        lines = cpuinfo.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return False
-    flags = {
-        flag
-        for line in lines
-        for name, _, values in [line.partition(":")]
-        if name.strip() in {"flags", "Features"}
-        for flag in values.split()
-    }
+    flags = {flag for name in ("flags", "Features") for flag in processor_facts(name, cpuinfo)}
     return bool(flags & _BF16_FLAGS)
