@@ -42,6 +42,14 @@ def test_an_optimiser_may_form_its_gradients_one_after_the_other(make, data):
     assert needed_memory(method, data, CPU, "float32") == 4 * (48 + 2 * ADAM + 2 * SGD + LABEL)
 
 
+def test_weights_kept_in_bfloat16_are_counted_where_they_are_made(make, data):
+    method = make()
+    plain = needed_memory(method, data, CPU, "bf16")
+    method._adam.keeps_rounded_weights = True
+    assert needed_memory(method, data, CPU, "bf16") == plain + 2 * ADAM
+    assert needed_memory(method, data, CPU, "float32") == needed_memory(make(), data, CPU, "float32")
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "copies"),
     [

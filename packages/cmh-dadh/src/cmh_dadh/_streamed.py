@@ -92,8 +92,9 @@ class _Streamed(torch.autograd.Function):
 class StreamedAdam(PlainAdam):
     """Adam that also takes weight gradients as factors; its state dict is that of `torch.optim.Adam`."""
 
-    one_gradient_at_a_time = True  # for the estimate of the memory that training needs
-    _workspace: torch.Tensor | None = None
+    # For the estimate of the memory that training needs:
+    one_gradient_at_a_time = True
+    keeps_rounded_weights = True
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget gradients and gradient factors."""
@@ -151,20 +152,36 @@ class StreamedAdam(PlainAdam):
     def _gradient(
         self, weight: torch.Tensor, factors: list[tuple[torch.Tensor, torch.Tensor]]
     ) -> torch.Tensor:
-        """Sum `D^T X` over the uses of a layer, in the workspace."""
-        work = self._workspace
-        if (
-            work is None
-            or work.numel() < weight.numel()
-            or (work.dtype, work.device) != (weight.dtype, weight.device)
-        ):
-            self._workspace = work = torch.empty_like(weight).flatten()
-        gradient = work[: weight.numel()].view_as(weight)
-        (grad_output, inputs), *more = factors
-        if grad_output.dtype == weight.dtype:
-            torch.mm(grad_output.T, inputs, out=gradient)
-        else:
-            gradient.copy_(grad_output.T @ inputs)
-        for grad_output, inputs in more:
-            gradient += grad_output.T @ inputs
+        """Sum `D^T X` over the uses of a layer, in a workspace."""
+        gradient = self._workspace("gradient", weight, weight.dtype)
+        for use, (grad_output, inputs) in enumerate(factors):
+            if use == 0 and inputs.dtype == gradient.dtype:
+                _product(grad_output, inputs, out=gradient)
+                continue
+            product = _product(grad_output, inputs, out=self._workspace("product", weight, inputs.dtype))
+            if use == 0:
+                gradient.copy_(product)
+            else:
+                gradient += product
         return gradient
+
+    def _workspace(self, purpose: str, weight: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Return memory of a weight's shape that is kept from step to step.
+
+        New memory would cost several times what the product takes: the operating system clears its pages.
+        """
+        works: dict[tuple[str, torch.dtype, torch.device], torch.Tensor] = vars(self).setdefault(
+            "_workspaces", {}
+        )
+        key = (purpose, dtype, weight.device)
+        work = works.get(key)
+        if work is None or work.numel() < weight.numel():
+            works[key] = work = torch.empty(weight.numel(), dtype=dtype, device=weight.device)
+        return work[: weight.numel()].view(weight.shape)
+
+
+def _product(grad_output: torch.Tensor, inputs: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
+    left = grad_output.T
+    if inputs.dtype == torch.bfloat16:
+        left = left.contiguous()  # half as long again without
+    return torch.mm(left, inputs, out=out)

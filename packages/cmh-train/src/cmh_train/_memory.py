@@ -61,14 +61,15 @@ def needed_memory(
     for optimiser in method.optimisers().values():
         total += _gradient_entries(optimiser) * entry
         for group in optimiser.param_groups:
-            for parameter in group["params"]:
-                if not parameter.requires_grad:
-                    continue
+            for parameter in (p for p in group["params"] if p.requires_grad):
                 state = optimiser.state.get(parameter, {}).values()
                 if kept := [value for value in state if isinstance(value, torch.Tensor) and value.ndim]:
                     total += growth(kept)
                 else:
                     total += _moments(optimiser, group) * parameter.numel() * entry
+        # An optimiser of layers that keep copies of their weights in bfloat16 says so.
+        if precision == "bf16" and getattr(optimiser, "keeps_rounded_weights", False):
+            total += 2 * sum(_sizes(optimiser))
     for array in (data.image, data.text, data.image_present, data.text_present):
         if device.type != "cpu" or is_copied(array):
             total += array.size * tensor_dtype(array).itemsize
@@ -76,10 +77,14 @@ def needed_memory(
 
 
 def _gradient_entries(optimiser: torch.optim.Optimizer) -> int:
-    sizes = [p.numel() for group in optimiser.param_groups for p in group["params"] if p.requires_grad]
+    sizes = _sizes(optimiser)
     # An optimiser that forms one gradient after the other in the same memory says so.
     one_at_a_time = getattr(optimiser, "one_gradient_at_a_time", False)
     return max(sizes, default=0) if one_at_a_time else sum(sizes)
+
+
+def _sizes(optimiser: torch.optim.Optimizer) -> list[int]:
+    return [p.numel() for group in optimiser.param_groups for p in group["params"] if p.requires_grad]
 
 
 def _moments(optimiser: torch.optim.Optimizer, group: dict[str, Any]) -> int:
