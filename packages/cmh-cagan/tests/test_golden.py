@@ -28,9 +28,13 @@ NAMES = {
 }
 
 
-def our_name(name):
+def ours(name, values):
+    """A stored array by our name; the weights of words are stored (out, in), and here (in, out)."""
     theirs = next(theirs for theirs in NAMES if name.startswith(theirs))
-    return NAMES[theirs] + name.removeprefix(theirs)
+    our_name = NAMES[theirs] + name.removeprefix(theirs)
+    if our_name == "text_net.0.weight":
+        return "text_net.0.transposed_weight", torch.from_numpy(values.T)
+    return our_name, torch.from_numpy(values)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +50,9 @@ def constants(golden):
 
 def stored(golden, prefix):
     """Arrays whose names begin with `prefix`, by our names of the weights."""
-    return {
-        our_name(name.removeprefix(prefix)): torch.from_numpy(values)
-        for name, values in golden.items()
-        if name.startswith(prefix)
-    }
+    return dict(
+        ours(name.removeprefix(prefix), values) for name, values in golden.items() if name.startswith(prefix)
+    )
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def method(golden, constants):
             "bits": constants["bits"],
             "batch_size": constants["batch"],
             "image_widths": (len(weights["image_net.0.weight"]),),
-            "text_widths": (len(weights["text_net.0.weight"]),),
+            "text_widths": (len(weights["text_net.0.bias"]),),
             "graph_widths": tuple(len(weights[f"image_graph.layers.{i}.bias"]) for i in range(2)),
         }
     )

@@ -5,7 +5,7 @@ import pytest
 import torch
 from cmh_cagan import _products
 from cmh_cagan._products import graph_layer, hash_rows, mixes_first
-from cmh_train import Batch, DataSpec, FastLinear, linear_layers
+from cmh_train import Batch, DataSpec, FastLinear, SparseInputLinear, linear_layers
 from cmh_train import _products as products_of_layers
 
 SHAPES = [(1, 1, 1), (2, 3, 5), (32, 41, 129), (7, 1271, 401), (401, 41, 129)]
@@ -41,6 +41,17 @@ def test_a_graph_layer_is_torchs(n, width_in, width_out):
     assert_close(ours, gradients(plain, *inputs))
 
 
+@pytest.mark.parametrize("share", [0.01, 1.0])
+def test_word_counts_are_multiplied_to_the_same(share):
+    torch.manual_seed(0)
+    adjacency, weight = torch.randn(32, 32, requires_grad=True), torch.randn(401, 50, requires_grad=True)
+    bias = torch.randn(50, requires_grad=True)
+    words = torch.poisson(torch.full((32, 401), share))
+    assert not mixes_first(words, weight)
+    ours = gradients(lambda *others: graph_layer(words, *others), adjacency, weight, bias)
+    assert_close(ours, gradients(lambda a, w, b: a @ (words @ w) + b, adjacency, weight, bias))
+
+
 def multiplications(n, width_in, width_out, *, of_features, mixed_first):
     """Counted product by product: the layer, and the gradients of the adjacency, the weight, the features."""
     weighing, mixing = (n * width_in * width_out, n * n * (width_in if mixed_first else width_out))
@@ -62,11 +73,12 @@ def test_the_order_of_products_is_the_one_with_fewer_multiplications(shape, of_f
 
 
 @pytest.mark.parametrize("block", [1, 50, 1000])
+@pytest.mark.parametrize("first_layer", [FastLinear, SparseInputLinear])
 @pytest.mark.parametrize(("n", "widths"), [(1, (1, 1, 1)), (41, (12, 129, 16)), (7, (401, 30, 8))])
-def test_a_hidden_layer_made_twice_is_the_networks(monkeypatch, n, widths, block):
+def test_a_hidden_layer_made_twice_is_the_networks(monkeypatch, n, widths, first_layer, block):
     monkeypatch.setattr(_products, "_BLOCK", block)
     torch.manual_seed(0)
-    network = linear_layers(widths[0], widths[1:2], widths[2], layer=FastLinear)
+    network = linear_layers(widths[0], widths[1:2], widths[2], layer=FastLinear, first_layer=first_layer)
     inputs = torch.randn(n, widths[0])
     ours = gradients(lambda *_: hash_rows(network, inputs), *network.parameters())
     assert_close(ours, gradients(lambda *_: network(inputs), *network.parameters()))

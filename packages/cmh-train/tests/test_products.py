@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from cmh_train import FastLinear, _products, fast_product, has_fast_product
+from cmh_train import FastLinear, _products, fast_linear, fast_product
+from cmh_train._products import has_fast_product
 
 SHAPES = [(1, 1, 1), (2, 3, 5), (32, 41, 129), (7, 1271, 401)]
 needs_onednn = pytest.mark.skipif(_products._ONEDNN is None, reason="torch has no oneDNN here")
@@ -43,6 +44,24 @@ def test_a_linear_layer_is_torchs(n, width_in, width_out, calls):
     assert_close(ours, gradients(linear, inputs, layer.weight, layer.bias))
     strided = torch.randn(width_in, n).T
     assert_close([layer(strided)], [linear(strided, layer.weight, layer.bias)])
+
+
+@pytest.mark.parametrize("intel", [False, True])
+def test_without_a_bias_and_with_transposed_weights(monkeypatch, intel):
+    monkeypatch.setattr(_products, "_INTEL", intel)
+    torch.manual_seed(0)
+    inputs, stored = torch.randn(7, 5, requires_grad=True), torch.randn(5, 3, requires_grad=True)
+    assert_close(
+        gradients(lambda x, w: fast_linear(x, w.T), inputs, stored),
+        gradients(lambda x, w: x @ w, inputs, stored),
+    )
+    bias = torch.randn(3, requires_grad=True)
+    assert_close(
+        gradients(lambda x, w, b: fast_linear(x, w.T, b), inputs, stored, bias),
+        gradients(lambda x, w, b: x @ w + b, inputs, stored, bias),
+    )
+    fast_linear(inputs, stored.T).sum().backward()
+    assert stored.grad.stride() == stored.stride()
 
 
 @needs_onednn

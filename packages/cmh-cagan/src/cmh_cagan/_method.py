@@ -14,6 +14,7 @@ from cmh_train import (
     MethodSpec,
     PlainSGD,
     SharpenedMethod,
+    SparseInputLinear,
     TrainingRows,
     full_precision,
     image_feature_width,
@@ -67,7 +68,9 @@ class CAGAN(SharpenedMethod):
         # The learned adjacency has a place for every sample of a batch, and fit gives no larger batches.
         self.training_batch_size = min(config.batch_size, data_spec.n_train)
         self.image_net = linear_layers(image_width, config.image_widths, config.bits, layer=FastLinear)
-        self.text_net = linear_layers(text_width, config.text_widths, config.bits, layer=FastLinear)
+        self.text_net = linear_layers(
+            text_width, config.text_widths, config.bits, layer=FastLinear, first_layer=SparseInputLinear
+        )
         self.image_graph = self._graph_network(image_width)
         self.text_graph = self._graph_network(text_width)
         self.text_similarity = config.text_similarity or "binary"

@@ -1,11 +1,11 @@
-"""Layers with backward passes of their own, whose products are those of `cmh_train.fast_product`."""
+"""Products of the layers, and a hidden layer with a backward pass of its own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from cmh_train import fast_product, has_fast_product
+from cmh_train import SparseInputLinear, fast_linear, fast_product, sparse_linear
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,8 @@ def graph_layer(
     """Return `adjacency features weight + bias`.
 
     Which product comes first is what takes fewer multiplications in a training step: features are mixed
-    first where they are narrower than what the layer makes of them, as in large batches.
+    first where they are narrower than what the layer makes of them, as in large batches. Otherwise features
+    that are mostly zero, as word counts are, are multiplied entry by entry.
 
     Args:
         features: `(n, width_in)` floating point.
@@ -36,8 +37,8 @@ def graph_layer(
         [[4.0], [4.0]]
     """
     if mixes_first(features, weight):
-        return _product(adjacency @ features, weight).add_(bias)
-    return torch.addmm(bias, adjacency, _product(features, weight))
+        return fast_linear(adjacency @ features, weight.T, bias)
+    return torch.addmm(bias, adjacency, sparse_linear(features, weight))
 
 
 def mixes_first(features: torch.Tensor, weight: torch.Tensor) -> bool:
@@ -60,30 +61,6 @@ def mixes_first(features: torch.Tensor, weight: torch.Tensor) -> bool:
     return mixed_first < of_features * width_in * width_out + 3 * n * width_out
 
 
-def _product(left: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    if not has_fast_product(left, weight):
-        return left @ weight
-    return cast("torch.Tensor", _Product.apply(left, weight))
-
-
-class _Product(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,  # torch's context, which has no public type
-        left: torch.Tensor,
-        weight: torch.Tensor,
-    ) -> torch.Tensor:
-        ctx.save_for_backward(left, weight)
-        return fast_product(left, weight)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor]:
-        left, weight = ctx.saved_tensors
-        of_left = fast_product(gradient, weight.T) if ctx.needs_input_grad[0] else None
-        return of_left, fast_product(left.T, gradient)
-
-
 def hash_rows(network: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
     """Return `network(inputs)`, but keep nothing of a large hidden layer for the backward pass.
 
@@ -101,10 +78,10 @@ def hash_rows(network: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
         >>> hash_rows(network, torch.ones(4, 3)).shape
         torch.Size([4, 2])
     """
-    linear = [layer for layer in network.children() if isinstance(layer, torch.nn.Linear)]
+    linear = [layer for layer in network.children() if isinstance(layer, torch.nn.Linear | SparseInputLinear)]
     if (
         len(linear) != 2
-        or len(inputs) * linear[0].out_features <= _BLOCK
+        or len(inputs) * len(linear[0].bias) <= _BLOCK
         or inputs.device.type != "cpu"
         or torch.is_autocast_enabled("cpu")
     ):
@@ -146,7 +123,8 @@ class _OneHiddenLayer(torch.autograd.Function):
 
 
 def _hidden(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    return fast_product(inputs, weight.T, bias).relu_()
+    # oneDNN is very slow with rows that lie apart, as those of transposed weights do.
+    return fast_product(inputs, weight.contiguous().T, bias).relu_()
 
 
 def _blocks(n: int, width: int) -> Iterator[slice]:

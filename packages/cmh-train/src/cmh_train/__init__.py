@@ -33,7 +33,7 @@ from cmh_train._networks import linear_layers
 from cmh_train._norms import frobenius_norm
 from cmh_train._optimisers import PlainAdam, PlainAdamW, PlainOptimiser, PlainSGD
 from cmh_train._partners import Partners
-from cmh_train._products import FastLinear, fast_product, has_fast_product
+from cmh_train._products import FastLinear, fast_linear, fast_product
 from cmh_train._record import EpochRecord, FitResult
 from cmh_train._registry import (
     BrokenMethodError,
@@ -56,7 +56,7 @@ from cmh_train._similarity import (
     similarity_loss,
     weigh_known_affinities,
 )
-from cmh_train._sparse_input import SparseInputLinear
+from cmh_train._sparse_input import SparseInputLinear, sparse_linear
 from cmh_train._trial import PrecisionTrial, choose_precision
 from cmh_train._triplets import triplet_hinge_sum
 from cmh_train._two_networks import (
@@ -116,6 +116,7 @@ __all__ = [
     "counted_pairs",
     "encode_dataset",
     "encode_rows",
+    "fast_linear",
     "fast_product",
     "find_method",
     "find_model",
@@ -126,7 +127,6 @@ __all__ = [
     "fuse_known_affinities",
     "gaussian_kernel",
     "gradient_penalty",
-    "has_fast_product",
     "image_feature_width",
     "image_statistics",
     "input_gradient",
@@ -140,6 +140,7 @@ __all__ = [
     "score_samples",
     "second_order_affinity",
     "similarity_loss",
+    "sparse_linear",
     "triplet_hinge_sum",
     "weigh_known_affinities",
     "zero_as_bit_0",

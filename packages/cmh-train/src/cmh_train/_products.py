@@ -51,18 +51,28 @@ class FastLinear(torch.nn.Linear):
         return fast_linear(input, self.weight, self.bias)
 
 
-def fast_linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """`x W^T + b` as `FastLinear` multiplies it; W may be a transposed matrix.
+def fast_linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """Return `inputs weight^T + bias`, with products by `fast_product`.
 
     Args:
-        inputs: `(n, in_features)` floating point.
-        weight: `(out_features, in_features)` floating point, W.
-        bias: `(out_features,)` floating point.
+        inputs: `(..., in_features)` floating point.
+        weight: `(out_features, in_features)` floating point; it may be a transposed matrix, and gets a
+            gradient of its own layout.
+        bias: `(out_features,)` floating point; None: none.
+
+    Returns:
+        `(..., out_features)` floating point, with gradients.
+
+    Example:
+        >>> fast_linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]])).tolist()
+        [[3.0]]
     """
-    if not has_fast_product(inputs, weight):
+    if has_fast_product(inputs, weight):
+        output: torch.Tensor = _Linear.apply(inputs, weight, bias)
+        return output
+    if weight.is_contiguous() or inputs.ndim != 2:
         return torch.nn.functional.linear(inputs, weight, bias)
-    output: torch.Tensor = _Linear.apply(inputs, weight, bias)
-    return output
+    return inputs @ weight.T if bias is None else torch.addmm(bias, inputs, weight.T)
 
 
 def has_fast_product(left: torch.Tensor, right: torch.Tensor) -> bool:
@@ -83,6 +93,7 @@ def has_fast_product(left: torch.Tensor, right: torch.Tensor) -> bool:
     return (
         _ONEDNN is not None
         and not _INTEL
+        and left.ndim == right.ndim == 2
         and left.device.type == "cpu"
         and left.dtype == right.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
@@ -119,14 +130,16 @@ class _Linear(torch.autograd.Function):
         ctx: Any,  # torch's context, which has no public type
         inputs: torch.Tensor,
         weight: torch.Tensor,
-        bias: torch.Tensor,
+        bias: torch.Tensor | None,
     ) -> torch.Tensor:
         ctx.save_for_backward(inputs, weight)
         return fast_product(inputs, weight.T, bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+    def backward(
+        ctx: Any, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor | None]:
         inputs, weight = ctx.saved_tensors
         of_inputs = fast_product(gradient, weight) if ctx.needs_input_grad[0] else None
         # In the weights' own layout: autograd would copy any other into it.
@@ -134,4 +147,4 @@ class _Linear(torch.autograd.Function):
             of_weight = fast_product(gradient.T, inputs)
         else:
             of_weight = fast_product(inputs.T, gradient).T
-        return of_inputs, of_weight, gradient.sum(dim=0)
+        return of_inputs, of_weight, gradient.sum(dim=0) if ctx.needs_input_grad[2] else None

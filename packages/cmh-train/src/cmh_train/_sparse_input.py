@@ -43,6 +43,11 @@ class SparseInputLinear(torch.nn.Module):
         self.transposed_weight = torch.nn.Parameter(linear.weight.detach().T.contiguous())  # W
         self.bias = linear.bias
 
+    @property
+    def weight(self) -> torch.Tensor:
+        """`(out_features, in_features)`: the weights as `torch.nn.Linear` has them, in the same memory."""
+        return self.transposed_weight.T
+
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Multiply and add the bias.
 
@@ -52,22 +57,43 @@ class SparseInputLinear(torch.nn.Module):
         Returns:
             `(n, out_features)` floating point.
         """
-        if self._may_be_sparse(inputs):
-            rows, columns = inputs.nonzero(as_tuple=True)
-            if len(rows) <= _LARGEST_SHARE * inputs.numel():
-                output: torch.Tensor = _SparseProduct.apply(inputs, rows, columns, self.transposed_weight)
-                return output + self.bias
-        return fast_linear(inputs, self.transposed_weight.T, self.bias)
+        return sparse_linear(inputs, self.transposed_weight, self.bias)
 
-    def _may_be_sparse(self, inputs: torch.Tensor) -> bool:
-        return (
-            inputs.device.type == "cpu"
-            and inputs.ndim == 2
-            and inputs.dtype == self.transposed_weight.dtype
-            and inputs.dtype in {torch.float32, torch.float64}
-            and not inputs.requires_grad
-            and not torch.is_autocast_enabled("cpu")
-        )
+
+def sparse_linear(
+    inputs: torch.Tensor, transposed_weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return `inputs transposed_weight + bias`, as `SparseInputLinear` multiplies.
+
+    Args:
+        inputs: `(n, in_features)` floating point.
+        transposed_weight: `(in_features, out_features)` floating point, contiguous.
+        bias: `(out_features,)` floating point; None: none.
+
+    Returns:
+        `(n, out_features)` floating point, with gradients.
+
+    Example:
+        >>> sparse_linear(torch.eye(40)[:2], torch.arange(40.0)[:, None]).tolist()
+        [[0.0], [1.0]]
+    """
+    if _may_be_sparse(inputs, transposed_weight):
+        rows, columns = inputs.nonzero(as_tuple=True)
+        if len(rows) <= _LARGEST_SHARE * inputs.numel():
+            output: torch.Tensor = _SparseProduct.apply(inputs, rows, columns, transposed_weight)
+            return output if bias is None else output + bias
+    return fast_linear(inputs, transposed_weight.T, bias)
+
+
+def _may_be_sparse(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
+    return (
+        inputs.device.type == "cpu"
+        and inputs.ndim == 2
+        and inputs.dtype == weight.dtype
+        and inputs.dtype in {torch.float32, torch.float64}
+        and not inputs.requires_grad
+        and not torch.is_autocast_enabled("cpu")
+    )
 
 
 class _SparseProduct(torch.autograd.Function):
