@@ -84,7 +84,7 @@ def test_the_other_methods_train_on_the_emoji(umml, tmp_path, method, options):
 def test_runs_and_report_find_what_train_wrote(umml, tmp_path):
     missing = umml("report", check=False)
     assert missing.returncode == 2
-    assert "There are no runs here" in missing.stderr
+    assert "There are no runs in the current folder" in missing.stderr
     umml("train", "emoji", "--preset", "small", "--epochs", 1)
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
     assert folder.name[:8] in umml("runs", "list").stdout

@@ -319,7 +319,8 @@ def test_a_data_file_that_changes_makes_new_runs(undisturbed, small, umml):
     (small / "umml-reproduce" / "grid.json").write_text(json.dumps(grid))
     said = umml("report").stdout
     assert (
-        f"Note: {N_RUNS} runs of the tables saw small as it was before {small / 'small.npz'} changed" in said
+        f"Note: {N_RUNS} runs in the tables were trained on small before {small / 'small.npz'} changed"
+        in said
     )
     assert retrievals(small / "umml-reproduce") == (0, 0)
     assert written(small / "umml-reproduce") == written(undisturbed[0])

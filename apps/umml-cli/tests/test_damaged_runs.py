@@ -40,7 +40,7 @@ def stored(path):
 @pytest.mark.parametrize(
     ("make", "changes", "said"),
     [
-        (codes, {"query_labels": np.ones((5, 4), np.uint8)}, "other numbers of labels"),
+        (codes, {"query_labels": np.ones((5, 4), np.uint8)}, "different numbers of labels"),
         (codes, {"query_labels": np.full((5, 3), 7, np.uint8)}, "more than 0 and 1"),
         (codes, {"query_rows": np.arange(5) - 1}, "negative rows"),
         (codes, {"query_rows": np.arange(5.0)}, "query_rows does not fit"),
@@ -49,12 +49,12 @@ def stored(path):
         (codes, {"retrieval_text": np.zeros((7, 3), np.uint64)}, "words"),
         (codes, {"query_text_present": np.ones(5, np.int64)}, "query_text_present does not fit"),
         (codes, {"bits": np.int64(0)}, "bits must be"),
-        (codes, {"bits": np.ones(2)}, "bits is no whole number"),
+        (codes, {"bits": np.ones(2)}, "bits is not a whole number"),
         (codes, {"query_image": None}, "it lacks query_image"),
         (precision, {"last_i2t": np.array([0.5, np.nan, 1.5])}, "not between 0 and 1"),
         (precision, {"last_i2t": np.array([0.5, 0.5, 1.0])}, "values of i2t are missing"),
         (precision, {"last_i2t": np.ones((3, 1))}, "not one number a query"),
-        (precision, {"query_labels": np.ones(3)}, "no table of 0 and 1"),
+        (precision, {"query_labels": np.ones(3)}, "not a table of 0 and 1"),
     ],
 )
 def test_arrays_that_cannot_have_been_written_are_refused(tmp_path, make, changes, said):

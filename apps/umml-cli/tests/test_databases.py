@@ -110,7 +110,7 @@ def test_items_that_training_lacked_are_encoded_and_counted(data):
 def test_rows_outside_the_training_set_are_not_ranked_by_learned_codes(arrays, data):
     np.savez(data, **{**arrays, "train": np.arange(80), "retrieval": np.arange(100)})
     message = train(data, method="amsh-learned")
-    assert "20 of the 100 rows of the retrieval set of tiny are no training rows" in message
+    assert "20 of the 100 rows of the retrieval set of tiny are not training rows" in message
     assert "take database=encoded" in message
     assert not list(data.parent.glob("runs/*/*"))
 
@@ -173,7 +173,7 @@ def test_table_8_trains_the_methods_for_such_data_with_both_databases(data):
 def test_a_grid_leaves_learned_codes_out_where_they_cannot_be_ranked(arrays, data):
     np.savez(data, **{**arrays, "train": np.arange(80), "retrieval": np.arange(100)})
     output = umml("reproduce", "table8", "--data", f"tiny={data}", "--methods", "amsh", "--plan")
-    assert "amsh-learned is left out on tiny: 20 of its 100 ranked rows are no training rows" in output
+    assert "amsh-learned is left out on tiny: 20 of its 100 ranked rows are not training rows" in output
     assert "amsh (encoded database)" in output
     alone = umml("reproduce", "table8", "--data", f"tiny={data}", "--methods", "amsh-learned", "--plan")
     assert alone.startswith("amsh-learned is left out on tiny")

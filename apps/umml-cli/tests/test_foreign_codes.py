@@ -153,7 +153,7 @@ def test_packed_codes(tmp_path, arrays, convert, bits, bitorder, kind):
 def test_signed_and_unsigned_bytes_do_not_mix(tmp_path, arrays):
     packed = {name: np.packbits(arrays[name] > 0, axis=1) for name in ARRAYS if "codes" in name}
     packed["query_codes"] = packed["query_codes"].view(np.int8)
-    with pytest.raises(UserError, match="int8 may be the byte less 128 or the byte under another name"):
+    with pytest.raises(UserError, match="int8 may be the byte minus 128 or the same byte read as signed"):
         read_arrays(save(tmp_path, "npz", arrays | packed), Packing(6, "big"))
 
 

@@ -187,7 +187,7 @@ def test_what_a_leaderboard_has_no_use_for_is_refused(grid, tmp_path, useless):
     assert isinstance(done.exception, UserError)
     assert str(done.exception) == (
         f"{useless[0]} does not go with --leaderboard, which writes one page of tables; "
-        "leave one of them away."
+        "leave one of them out."
     )
     assert not page.exists()
 

@@ -47,7 +47,7 @@ def test_data_is_not_called_so(name):
 def test_experiments_are_not_called_so(tmp_path):
     path = tmp_path / ".toml.toml"
     path.write_text("")
-    with pytest.raises(UserError, match="no name of a file"):
+    with pytest.raises(UserError, match="not a valid file name"):
         find_experiments([str(path)])
     for changed in ({"data": ["../x"]}, {"methods": {"../x": {}}}):
         given = {"title": "t", "data": ["emoji"], "methods": {"dadh": {}}, "cells": {"paired": [0]}} | changed

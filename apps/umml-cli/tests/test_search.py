@@ -203,7 +203,7 @@ def test_what_a_killed_command_left_of_an_index_is_in_nobodys_way(trained, tmp_p
 
 
 def test_an_index_is_never_overwritten(trained, model):
-    assert "is there already" in str(run("index", model, trained[0]).exception)
+    assert "exists already" in str(run("index", model, trained[0]).exception)
 
 
 def test_items_with_one_side_are_found_by_words_and_kept_apart(trained, tmp_path):
@@ -301,7 +301,7 @@ def test_the_index_of_another_model_is_refused(trained, model, tmp_path):
 def test_a_picture_cannot_be_looked_for_without_its_encoder(model, tmp_path):
     (tmp_path / "boat.png").write_bytes(b"any")
     done = run("search", model, "--image", tmp_path / "boat.png")
-    assert "no encoder is named for, so pictures cannot be encoded" in str(done.exception)
+    assert "for which no encoder is recorded, so pictures cannot be encoded" in str(done.exception)
 
 
 def test_a_page_of_results_needs_nothing_else(model, tmp_path):

@@ -220,7 +220,7 @@ def test_an_index_that_is_gone_is_said(index):
     with serving(make_app(ByLength(index, None))) as client:
         shutil.rmtree(index.path)
         status, answer = client.json("/api/search?words=abc")
-        assert (status, "is gone; make the index anew" in answer["detail"]) == (422, True)
+        assert (status, "is gone; make the index again" in answer["detail"]) == (422, True)
 
 
 def test_a_body_that_never_comes_is_given_up(index, monkeypatch):

@@ -44,7 +44,7 @@ def test_unequal_numbers_of_images_and_texts_name_the_methods_that_need_no_pairs
     path = save(tmp_path / name, n_text=33, labels=labels)
     said = refusal("train", path, "--method", "dadh", "--out", tmp_path / "runs")
     assert said.startswith(
-        f"{path} holds other numbers of images and texts, image (40, 6) float32 and text (33, 5)"
+        f"{path} holds different numbers of images and texts, image (40, 6) float32 and text (33, 5)"
     )
     assert f"methods that need no pairs ({named(lambda spec: not spec.needs_pairs)})" in said
     assert "amsh" in said

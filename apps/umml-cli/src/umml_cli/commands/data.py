@@ -32,7 +32,7 @@ data = typer.Typer(
 )
 
 RowsOption = Annotated[
-    int | None, typer.Option("--rows", help="Number of rows, if square arrays leave it open.")
+    int | None, typer.Option("--rows", help="Number of rows, if square arrays leave it ambiguous.")
 ]
 PixelsOption = Annotated[PixelAxes, typer.Option(help="Stored order of pixels; auto: by the keys.")]
 ViewsOption = Annotated[
@@ -191,7 +191,9 @@ def build(
             "Give one of --image-encoder NAME, --features FILE and --pixels SIZE: the data must have images."
         )
     if text_encoder is not None and image_encoder is None:
-        raise UserError("--text-encoder goes with --image-encoder; without it the texts become words.")
+        raise UserError(
+            "--text-encoder goes with --image-encoder; without it the texts become bags of words."
+        )
     how = folder_options(
         columns=columns,
         separator=separator,
@@ -248,10 +250,10 @@ def sample(
 def simulate(
     like: Annotated[str, typer.Argument(help="Whose sizes and statistics: mirflickr25k or nuswide-tc21.")],
     out: Annotated[Path, typer.Option(help="The HDF5 file to write.")],
-    rows: Annotated[int | None, typer.Option(help="Number of rows; default as many as the model.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Number of rows; default as many as that set has.")] = None,
     width: Annotated[int, typer.Option(help="Width of the image features.")] = 4096,
     strength: Annotated[
-        float, typer.Option(help="How much of the labels the images carry; 0 is nothing.")
+        float, typer.Option(help="How strongly the image features depend on the labels; 0: not at all.")
     ] = 1.0,
     seed: SeedOption = 0,
 ) -> None:

@@ -34,24 +34,25 @@ ValidationOption = Annotated[
 
 ColumnsOption = Annotated[
     str | None,
-    typer.Option(help="Of a folder's table: image=filename,text=caption,labels=tags,split=set."),
+    typer.Option(help="Columns of a folder's table: image=filename,text=caption,labels=tags,split=set."),
 ]
-SeparatorOption = Annotated[str | None, typer.Option(help="Of a CSV file; by default found.")]
+SeparatorOption = Annotated[str | None, typer.Option(help="Separator of a CSV file; detected by default.")]
 EncodingOption = Annotated[
-    str | None, typer.Option(help="Of a folder's CSV, JSONL and text files; by default UTF-8.")
+    str | None,
+    typer.Option(help="Character encoding of a folder's CSV, JSONL and text files; by default UTF-8."),
 ]
 LabelSeparatorOption = Annotated[
-    str | None, typer.Option(help="Between labels; by default the first of ; | and , that is there.")
+    str | None, typer.Option(help="Separator between labels; by default the first of ; | and , that occurs.")
 ]
 FolderLabelsOption = Annotated[
     bool,
     typer.Option(
-        "--labels-from-folders", help="Take the folders of pictures as labels, though there is a table."
+        "--labels-from-folders", help="Take the folders of pictures as labels, even if there is a table."
     ),
 ]
 KeepTogetherOption = Annotated[
     str,
     typer.Option(
-        help="Pictures that a random split keeps on one side: identical, near-identical or same (path)."
+        help="Pictures that a random split keeps in one part: identical, near-identical or same (path)."
     ),
 ]

@@ -74,7 +74,7 @@ def one_run(runs: list[Path] | None, shards: list[str] | None) -> Path | None:
     """The run that is named, if one is; several, or one beside shards, are refused with the cure."""
     if runs and shards:
         raise UserError(
-            f"{runs[0]} stands beside --shards, which are the whole database; write --shards before each "
+            f"{runs[0]} is given beside --shards, which are the whole database; write --shards before each "
             "file, or quote a pattern: --shards 'part-*.npz'."
         )
     if runs is not None and len(runs) > 1:
@@ -142,7 +142,7 @@ def evaluate(
         bool,
         typer.Option(
             "--instance-recall",
-            help="Row i of the database files is the right item of query i: adds how often it is found.",
+            help="Row i of the database is the partner of query i: also report how often it is found.",
         ),
     ] = False,
     index: Annotated[
@@ -150,7 +150,7 @@ def evaluate(
         typer.Option(help="Score searches in this index, made by the model RUN."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="With --index: the data set whose query rows are asked.")
+        str | None, typer.Option(help="With --index: the data set whose query rows are the queries.")
     ] = None,
     combine: CombineOption = CombineChoice.NEAREST,
     rerank: RerankOption = None,
@@ -164,8 +164,8 @@ def evaluate(
         typer.Option(
             metavar="FILE",
             help="In place of --database-codes and --database-labels, part of a database: an npz or HDF5 "
-            "file with arrays codes and labels, or a TOML list of shards; repeatable, and 'part-*.npz' is "
-            "all of them by name.",
+            "file with arrays codes and labels, or a TOML list of shards; repeatable; 'part-*.npz' "
+            "matches several.",
         ),
     ] = None,
     query_ids: Annotated[
@@ -234,7 +234,7 @@ def evaluate(
             "--exclude-self": exclude_self, "--instance-recall": instance_recall, "--versus": versus,
             "--format": format_ is not Format.table, "--out": out, "--figures": figures, "--shards": shards,
         }  # fmt: skip
-        refuse(others, "is not for searches in an index; leave it away, or --index")
+        refuse(others, "is not for searches in an index; leave it out, or --index")
         show_search_scores(
             run, index, data,
             combine=combine.value, rerank=rerank, labels=label, backend=backend.value, nprobe=nprobe,
@@ -255,7 +255,7 @@ def evaluate(
             "--database-codes": database_codes, "--database-labels": database_labels, "--versus": versus,
             "--packed": packed is not None, "--exclude-self": exclude_self,
         }  # fmt: skip
-        refuse(elsewhere, "does not go with --shards, which are the database; leave one of them away")
+        refuse(elsewhere, "does not go with --shards, which are the database; leave one of them out")
         report = evaluate_shards(
             shards,
             {"query_codes": query_codes, "query_labels": query_labels},
@@ -470,7 +470,7 @@ def evaluate_files(
         raise UserError("--packed and --threshold read the codes in different ways; give one of them.")
     arrays, turned = read_files(locations, packed, bitorder)
     if turned:
-        print(f"Note: turned, a row for each item: {', '.join(turned)}.", file=sys.stderr)  # noqa: T201
+        print(f"Note: transposed to a row for each item: {', '.join(turned)}.", file=sys.stderr)  # noqa: T201
     with option_that_reads():
         report = cmh_metrics.evaluate(**arrays, **options)
     if turned:

@@ -26,7 +26,7 @@ class EngineChoice(StrEnum):
 def export(
     model: Annotated[Path, typer.Argument(help="A model with an index in its folder, or an index.")],
     to: Annotated[EngineChoice, typer.Option(help="The engine.")],
-    out: Annotated[Path, typer.Option(help="Folder to write; it must not hold anything yet.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; it must be empty or not exist yet.")],
     index: IndexOption = None,
 ) -> None:
     """Write the codes of an index as files that another engine loads, with scripts that load and query them.
@@ -41,5 +41,5 @@ def export(
     names = export_index(opened, out, engine=to.value)
     make_console(soft_wrap=True).print(
         f"{out}: {len(opened)} items of {opened.bits} bits for {to.value}: {', '.join(names)}.\n"
-        f"How to load and query them stands in {out / 'README.txt'}."
+        f"How to load and query them is in {out / 'README.txt'}."
     )

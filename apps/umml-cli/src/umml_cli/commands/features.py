@@ -67,11 +67,11 @@ def features(
         int | None, typer.Option(help="Training rows of a random split; default all others.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the split.")] = 0,
-    list_encoders: Annotated[bool, typer.Option("--list", help="List the encoders that are there.")] = False,
+    list_encoders: Annotated[bool, typer.Option("--list", help="List the available encoders.")] = False,
 ) -> None:
     """Turn pictures and texts into features with encoders by name.
 
-    A folder with a table, with texts beside the pictures, or with shards of webdataset becomes a data set
+    A folder with a table, with texts beside the pictures, or with WebDataset shards becomes a data set
     (.h5), as `umml data build folder` makes it; items may lack a picture or a text. A folder of pictures, or
     a text file with one text a line, becomes features (.npy) with a .json file that says what made them and
     what was skipped. A stopped run continues when the same command is given again.
@@ -109,7 +109,7 @@ def features(
         _data_set(source, out, image_encoder, text_encoder, chosen, how, split)
     elif out.suffix == ".npy":
         if how or queries is not None or training is not None:
-            raise UserError("Columns, labels and a split are of data sets: OUT must end in .h5 for these.")
+            raise UserError("Columns, labels and a split belong to data sets: OUT must end in .h5 for these.")
         _table(source, out, image_encoder, text_encoder, chosen)
     else:
         raise UserError(f"OUT must end in .h5 or .npy, but it is {out}.")
@@ -175,7 +175,9 @@ def _table(source: Path, out: Path, image: str | None, text: str | None, chosen:
     from umml_cli.inputs.picture_files import check_names
 
     if (image is None) == (text is None):
-        raise UserError("Features as .npy are of one kind: give either --image-encoder or --text-encoder.")
+        raise UserError(
+            "A .npy file holds features of one modality: give either --image-encoder or --text-encoder."
+        )
     encoders = Encoders(image or "", text or "", **chosen)
     if image is not None:
         if not source.is_dir():
@@ -187,7 +189,7 @@ def _table(source: Path, out: Path, image: str | None, text: str | None, chosen:
         check_names(source, names)
         if broken := [name for name in names if len(name.splitlines()) > 1]:
             raise UserError(
-                f"The names of pictures are written a line each, but {broken[0]!r} holds a line break; "
+                f"The names of pictures are written one per line, but {broken[0]!r} holds a line break; "
                 "rename it."
             )
         encoder = encoders.load(image, "image")

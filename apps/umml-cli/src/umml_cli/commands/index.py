@@ -32,7 +32,8 @@ def index(
     model: ModelArgument,
     data: CollectionArgument,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the index; if not given, index in the model's folder.")
+        Path | None,
+        typer.Option(help="Folder of the index; by default the folder index in the model's folder."),
     ] = None,
     rows: Annotated[
         RowsChoice, typer.Option(help="Which rows of a data file; of a folder of pictures all of them.")
@@ -41,7 +42,7 @@ def index(
     keep_outputs: Annotated[
         OutputsChoice | None,
         typer.Option(
-            help="Keep the network's outputs too, so that searches can re-rank; int8 takes half the room."
+            help="Keep the network's outputs too, so that searches can re-rank; int8 takes half the space."
         ),
     ] = None,
     backend: BackendOption = BackendChoice.EXACT,
@@ -99,6 +100,7 @@ def index(
         )
     if loaded.depends_on_batch:
         notes.append(
-            "codes of this model depend on the items encoded together; a lone query differs a little"
+            "codes of this model depend on the items encoded together; a query encoded alone gets a "
+            "slightly different code"
         )
     print_notes(console, notes)

@@ -26,8 +26,12 @@ _FILES = {
 
 
 def new_method(
-    name: Annotated[str, typer.Argument(help="Of the method and its package: lower case, with hyphens.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of the package; the default is NAME here.")] = None,
+    name: Annotated[
+        str, typer.Argument(help="Name of the method and its package: lower case, with hyphens.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the package; by default NAME in the current folder.")
+    ] = None,
 ) -> None:
     """Make a package with a method that trains at once, to change into your own.
 

@@ -25,7 +25,7 @@ def quickstart(
         typer.Option("--set", metavar="[METHOD.]NAME=VALUE", help="Change an option of the method."),
     ] = None,
 ) -> None:
-    """Train DADH on emoji with pairs kept, broken and thrown away, and show what that costs.
+    """Train DADH on emoji with all pairs, unpaired and discarded, and report the loss in mAP.
 
     Interrupted at any moment and started again, it continues and ends with the same table.
 

@@ -34,7 +34,10 @@ def rank(
         typer.Option("--set", metavar="[METHOD.]NAME=VALUE", help="Change any option of the method."),
     ] = None,
     last: Annotated[
-        int, typer.Option(min=1, help="Over how many last epochs a sample's loss is a mean; 1: the last.")
+        int,
+        typer.Option(
+            min=1, help="Number of last epochs over which a sample's loss is averaged; 1: only the last."
+        ),
     ] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     precision: Annotated[Precision, typer.Option(help="Floating-point type of training.")] = "float32",
@@ -49,7 +52,7 @@ def rank(
 ) -> None:
     """Train on all pairs and write one loss for each training sample: its named terms and their sum.
 
-    umml unpair --select hardest --scores FILE then takes the partners of the samples with the highest loss.
+    umml unpair --select hardest --scores FILE then removes the partners of the samples with the highest loss.
 
     Example: umml rank wikipedia.npz --method dadh --preset small --out scores.csv
     """

@@ -22,7 +22,8 @@ def report(
     folder: Annotated[
         Path | None,
         typer.Argument(
-            help="Output folder of umml reproduce, quickstart or train; if not given, the one that is here."
+            help="Output folder of umml reproduce, quickstart or train; if not given, the only one in "
+            "the current folder."
         ),
     ] = None,
     selection: SelectionOption = None,
@@ -77,7 +78,7 @@ def report(
         others = {"--figure": figure, "--latex-width": latex_width, "--data": data, "--pictures": pictures,
                   "--pdf": pdf}  # fmt: skip
         refuse(
-            others, "does not go with --leaderboard, which writes one page of tables; leave one of them away"
+            others, "does not go with --leaderboard, which writes one page of tables; leave one of them out"
         )
         n_complete, n_runs = write_leaderboard(folder, leaderboard, selection, spread)
         console.print(f"{leaderboard}: {n_complete:,} of {n_runs:,} runs", soft_wrap=True)

@@ -64,7 +64,8 @@ def reproduce(
     complete: Annotated[
         CompletionChoice,
         typer.Option(
-            help="Beside cells that miss items, also train them completed with items of other rows."
+            help="Train each condition with missing items a second time, with items of other rows in "
+            "their place."
         ),
     ] = "none",
     validation: ValidationOption = 0,

@@ -21,7 +21,8 @@ Folder = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help="Output folder of umml train, quickstart or reproduce; if not given, the one that is here.",
+        help="Output folder of umml train, quickstart or reproduce; if not given, the only one in the "
+        "current folder.",
     ),
 ]
 

@@ -25,7 +25,7 @@ PicturesOption = Annotated[
     typer.Option(help="Folder or zip file of the pictures of a data file, whose ids are their paths in it."),
 ]
 IndexOption = Annotated[
-    Path | None, typer.Option(help="Folder of the index; if not given, index in the model's folder.")
+    Path | None, typer.Option(help="Folder of the index; by default the folder index in the model's folder.")
 ]
 
 
@@ -50,14 +50,16 @@ class CombineChoice(StrEnum):
 CombineOption = Annotated[
     CombineChoice,
     typer.Option(
-        help="Distance of an item that has both codes: the smaller, the mean, or the other modality's; "
-        "centred: the mean, less the query's mean distance to the codes of each modality."
+        help="Distance of an item that has both codes: nearest: the smaller; mean: their mean; cross: "
+        "that of the modality other than the query's; centred: the mean, less the query's mean "
+        "distance to each modality."
     ),
 ]
 RerankOption = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Order the k times so many nearest by the network's outputs, where they are kept."
+        min=1,
+        help="Re-rank this many times k nearest items by the network's outputs, if the index keeps them.",
     ),
 ]
 

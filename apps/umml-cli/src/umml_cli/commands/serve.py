@@ -24,14 +24,14 @@ def serve(
     max_upload: Annotated[float, typer.Option(min=0.01, help="Largest uploaded picture, in MB.")] = 10,
     max_pixels: Annotated[int, typer.Option(min=1, help="Most pixels of an uploaded picture.")] = 40_000_000,
     max_requests: Annotated[
-        float, typer.Option(min=0.1, help="Searches a second of one client, with twice as many at once.")
+        float, typer.Option(min=0.1, help="Searches per second and client, in bursts of up to twice as many.")
     ] = 20,
     backend: BackendOption = BackendChoice.EXACT,
     nprobe: NprobeOption = None,
 ) -> None:
     """Serve a page on which an index is searched by words, by a picture, or by one of its items.
 
-    Ctrl-C ends it after the answers under way. The page needs nothing from elsewhere.
+    Ctrl-C ends it after the requests in progress. The page loads nothing from the internet.
 
     Example: umml serve runs/abc
 

@@ -19,7 +19,7 @@ SelectionOption = Annotated[
 SpreadOption = Annotated[
     Spread | None,
     typer.Option(
-        help="What stands behind ± and bars: standard deviation over seeds (sd, the default) or the 95% CI; "
+        help="What ± and error bars show: standard deviation over seeds (sd, the default) or the 95% CI; "
         "if not given, the choice last used in this folder."
     ),
 ]

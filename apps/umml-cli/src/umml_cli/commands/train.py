@@ -44,8 +44,8 @@ def train(
     select: Annotated[
         Selected,
         typer.Option(
-            help="Which rows are changed first: as they stand, or those with the highest or lowest loss in a "
-            "training on all pairs, which is made before."
+            help="Which rows lose their partner first: in the order of the data, or those with the "
+            "highest or lowest loss in a training on all pairs, which runs before."
         ),
     ] = "first",
     complete: Annotated[
@@ -163,7 +163,7 @@ def train(
     if neighbours is not None and completion != "neighbour":
         raise UserError(
             f"--neighbours {neighbours} would change nothing: missing items are not completed by neighbour; "
-            "leave it out, or take --complete neighbour."
+            "leave it out, or pass --complete neighbour."
         )
     if complete == "auto" and completion == "none" and named_method(method).needs_pairs:
         left = f"{method} is trained with missing items as they are; --complete label or neighbour"

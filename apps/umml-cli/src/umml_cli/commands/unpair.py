@@ -36,7 +36,7 @@ class Marker(StrEnum):
 
 
 class Fill(StrEnum):
-    """What stands where an item was removed."""
+    """What replaces a removed item."""
 
     zero = "zero"
     mean = "mean"
@@ -86,21 +86,27 @@ def unpair(
     plan_out: Annotated[Path | None, typer.Option(help="Also write the plan as JSON.")] = None,
     train: Annotated[
         str | None,
-        typer.Option(metavar="FROM:TO", help="Training rows, from 0; default the file's own split."),
+        typer.Option(
+            metavar="FROM:TO", help="Training rows, from 0; by default those of the file's own split."
+        ),
     ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="A named split for the training rows, see `umml data protocols`.")
     ] = None,
     image_key: Annotated[
         list[str] | None,
-        typer.Option(help="Name of an image array, if it is none of the field's; '' where there is none."),
+        typer.Option(
+            help="Name of an image array, if it is not one of the usual names; '' if there is none."
+        ),
     ] = None,
     text_key: Annotated[
         list[str] | None, typer.Option(help="The same for texts. Both may be given several times.")
     ] = None,
     item_axis: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=AXIS", help="The axis of the items, from 0, where sizes do not tell."),
+        typer.Option(
+            metavar="KEY=AXIS", help="The axis of the items, from 0, where the sizes leave it open."
+        ),
     ] = None,
     ranked: Annotated[
         Ranked,
@@ -112,7 +118,7 @@ def unpair(
     marker: Annotated[
         Marker, typer.Option(help="Add a column that is 1 where an item is removed.")
     ] = Marker.none,
-    fill: Annotated[Fill, typer.Option(help="What stands where an item was removed.")] = Fill.zero,
+    fill: Annotated[Fill, typer.Option(help="What replaces a removed item.")] = Fill.zero,
     dry_run: Annotated[
         bool, typer.Option("--plan", "--dry-run", help="Show what would be done, write nothing.")
     ] = False,

@@ -132,7 +132,7 @@ class Experiment(BaseModel):
         if "classes" in {self.table, *figures} and Cell.of("paired") not in cells:
             raise ValueError('"classes" shows changes against paired training; add paired = [0] to the cells')
         if self.partial == "position" and any(cell.select != "first" for cell in cells):
-            raise ValueError('partial = "position" is a rule of rows in order; leave it or select out')
+            raise ValueError('partial = "position" applies to rows in order only; leave it or select out')
         if {"curves", "classes"} & {*figures} and not any(cell.percent for cell in cells):
             raise ValueError(
                 "the figures curves and classes show what UI, UT, UIT or SD change; add at least one of them "
@@ -273,7 +273,8 @@ def find_experiments(names: Iterable[str]) -> dict[str, Experiment]:
         short = name if name in known else Path(name).stem
         if not is_name(short):
             raise UserError(
-                f"The tables of {name!r} would be called {short!r}, which is no name of a file; rename it."
+                f"The tables of {name!r} would be called {short!r}, which is not a valid file name; rename "
+                "it."
             )
         if origins.setdefault(short, name) != name:
             raise UserError(

@@ -181,7 +181,7 @@ def plan_table(reproduction: Reproduction, *, out: Path, n_workers: int) -> Grou
         Text("\n".join(lines)),
         table,
         Text(
-            f"{len(states)} runs, {len(done)} done; {shared} cells are shown. "
+            f"{len(states)} runs, {len(done)} done; tables and figures use runs {shared} times. "
             f"Time left with {n_workers} at a time: {in_all}{unknown}. Disk: {disk}."
         ),
     )

@@ -210,7 +210,7 @@ class Reproduction(BaseModel):
                 try:
                     source = open_sources([name if name == location else f"{name}={location}"])
                 except (UserError, DataError, OSError) as error:
-                    notes.append(f"Without retrievals of {name}: {error}")
+                    notes.append(f"No retrieval examples of {name}: {error}")
                     continue
                 datasets[name] = source[name].dataset
             digest = datasets[name].digest
@@ -219,8 +219,9 @@ class Reproduction(BaseModel):
             )
             if n_others:
                 notes.append(
-                    f"{n_others} runs of the tables saw {name} as it was before {location} changed, and "
-                    "stand without retrievals; name their experiments again to train on what it holds now."
+                    f"{n_others} runs in the tables were trained on {name} before {location} changed, and "
+                    "have no retrieval examples; name their experiments again to train on the data as they "
+                    "are now."
                 )
         return datasets, notes
 

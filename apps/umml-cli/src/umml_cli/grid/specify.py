@@ -175,7 +175,7 @@ def _without_learned(data: str, sources: Mapping[str, DataSource]) -> str:
     """Why learned codes of a data set cannot be ranked; "" where they can."""
     split = sources[data].dataset.split
     outside = len(set(split.retrieval) - set(split.train))
-    return f"{outside} of its {len(split.retrieval)} ranked rows are no training rows" if outside else ""
+    return f"{outside} of its {len(split.retrieval)} ranked rows are not training rows" if outside else ""
 
 
 def _completion(experiment: Experiment, method: str, cell: Cell, dataset: PairedDataset) -> Completion | None:

@@ -139,9 +139,9 @@ def _unequal_numbers(path: Path) -> str:
     except DataError:
         others = ", ".join(name for name, spec in available_methods().items() if not spec.needs_pairs)
         return (
-            f"{path} holds other numbers of images and texts, {image} and {text}, so its rows are no pairs; "
-            f"methods that need no pairs ({others}) train on it once every image and every text has a row "
-            "of its own, with arrays image_present and text_present that say which row has which."
+            f"{path} holds different numbers of images and texts, {image} and {text}, so its rows are not "
+            f"pairs; methods that need no pairs ({others}) train on it once every image and every text has "
+            "a row of its own, with arrays image_present and text_present that say which row has which."
         )
     return ""
 

@@ -76,7 +76,9 @@ def _matching(given: str) -> list[Path]:
         return [Path(given)]
     found = sorted(glob(given))  # noqa: PTH207 - a pattern may be absolute
     if not found:
-        raise UserError(f"--shards {given} fits no file; give files that exist, or a list of shards in TOML.")
+        raise UserError(
+            f"--shards {given} matches no file; give files that exist, or a list of shards in TOML."
+        )
     return [Path(one) for one in found]
 
 
@@ -89,7 +91,7 @@ def _listed(file: Path) -> list[DatabaseShard]:
     try:
         found = ShardList.model_validate(tomllib.loads(file.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is no TOML: {error}.") from None
+        raise UserError(f"{file} is not TOML: {error}.") from None
     except ValidationError as error:
         known = (*ShardList.model_fields, *ShardEntry.model_fields)
         raise UserError(f"{file}: {describe_validation(error, known)}.") from None

@@ -83,7 +83,7 @@ def encode_built(
     text_encoder = None if encoders.text == BAG_OF_WORDS else encoders.load(encoders.text, "text")
     if text_encoder is not None and not built.captions:
         raise UserError(
-            f"{built.name} has no running texts to encode; leave --text-encoder out to use its words."
+            f"{built.name} has words but no texts to encode; leave --text-encoder out to use the words."
         )
     workspace.mkdir(parents=True, exist_ok=True)
     image = image_encoder.encode_images(

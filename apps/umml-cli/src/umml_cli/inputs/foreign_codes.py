@@ -267,8 +267,8 @@ def _unpacked(arrays: dict[str, Any], packing: Packing) -> dict[str, PackedCodes
     kinds = [getattr(arrays[name], "dtype", np.dtype(np.uint64)) for name in names]
     if (kinds[0] == np.int8) != (kinds[1] == np.int8):
         raise UserError(
-            f"The query codes are {kinds[0]} and the database codes {kinds[1]}: int8 may be the byte less "
-            "128 or the byte under another name; save both sides as uint8."
+            f"The query codes are {kinds[0]} and the database codes {kinds[1]}: int8 may be the byte minus "
+            "128 or the same byte read as signed; save both sides as uint8."
         )
     return {name: _packed(arrays[name], name, packing) for name in names}
 

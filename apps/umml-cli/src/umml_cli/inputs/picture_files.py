@@ -108,7 +108,7 @@ def check_pictures(root: Path) -> Path:
         UserError: it is neither.
     """
     if not root.is_dir() and not zipfile.is_zipfile(root):
-        raise UserError(f"--pictures must be a folder or a zip file, but {root} is none.")
+        raise UserError(f"--pictures must be a folder or a zip file, but {root} is neither.")
     return root
 
 

@@ -38,7 +38,9 @@ def the_output_folder(given: Path | None) -> Path:
         return here[0]
     if here:
         raise UserError(f"There are runs in {' and in '.join(map(str, here))}; name the folder.")
-    raise UserError("There are no runs here; name the folder that umml train or umml reproduce wrote.")
+    raise UserError(
+        "There are no runs in the current folder; name the folder that umml train or umml reproduce wrote."
+    )
 
 
 def open_store(out: Path | None) -> RunStore:

@@ -76,7 +76,7 @@ class Cell(BaseModel):
         if self.select != "first" and not self.percent:
             raise ValueError(f"no pair is changed, so there are no {self.select} ones; give a percentage")
         if self.select != "first" and self.completed:
-            raise ValueError(f"the {self.select} rows cannot be completed as well; leave one of both out")
+            raise ValueError(f"the {self.select} rows cannot be completed as well; leave one of the two out")
         return self
 
     @classmethod

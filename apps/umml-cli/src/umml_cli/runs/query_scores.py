@@ -72,7 +72,7 @@ class RunPrecision:
         arrays = read_arrays(path, cls.__dataclass_fields__)
         labels = arrays["query_labels"]
         if labels.ndim != 2 or labels.dtype.kind != "u" or (labels.size and labels.max() > 1):
-            raise damaged(path, "query_labels is no table of 0 and 1")
+            raise damaged(path, "query_labels is not a table of 0 and 1")
         for task in TASKS:
             last, best = (arrays[f"{when}_{task}"] for when in ("last", "best"))
             if any(one.dtype.kind != "f" or one.shape != labels.shape[:1] for one in (last, best)):

@@ -99,7 +99,7 @@ class RunCodes:
         text_bits = arrays.pop("text_bits", image_bits)
         for name, bits in (("bits", image_bits), ("text_bits", text_bits)):
             if bits.shape or bits.dtype.kind not in "iu":
-                raise damaged(path, f"{name} is no whole number")
+                raise damaged(path, f"{name} is not a whole number")
         in_image_space = (
             "retrieval_image",
             "query_text",
@@ -109,7 +109,7 @@ class RunCodes:
             for name in [name for name in arrays if name.startswith(side)]:
                 _check(path, name, arrays[name], n)
         if arrays["query_labels"].shape[1] != arrays["retrieval_labels"].shape[1]:
-            raise damaged(path, "query_labels and retrieval_labels have other numbers of labels")
+            raise damaged(path, "query_labels and retrieval_labels have different numbers of labels")
         try:
             packed: dict[str, Any] = {
                 name: PackedCodes(words, bits=int(image_bits if name in in_image_space else text_bits))

@@ -88,7 +88,7 @@ class SampleScores:
             )
         if len(rows) != len(self.rows) or not np.array_equal(np.sort(rows), np.sort(self.rows)):
             raise UserError(
-                f"The scores are of {len(self.rows)} training rows, but {len(rows)} other ones are to be "
+                f"The scores are of {len(self.rows)} training rows, but {len(rows)} different ones are to be "
                 "unpaired; make them with the split that is unpaired, or leave --train and --protocol out."
             )
         place = np.argsort(self.rows)

@@ -160,8 +160,8 @@ class RunSpecification(BaseModel):
             raise UserError(
                 f"database=learned ranks the training items by codes that {self.method} learned from their "
                 f"labels, but {outside} of the {len(split.retrieval)} rows of the retrieval set of "
-                f"{self.dataset} are no training rows; take database=encoded, or a split whose retrieval set "
-                "is the training set."
+                f"{self.dataset} are not training rows; take database=encoded, or a split whose retrieval "
+                "set is the training set."
             )
 
     def step_rows(self, n_kept: int) -> int:

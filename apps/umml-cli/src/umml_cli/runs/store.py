@@ -200,7 +200,7 @@ class RunFolder:
     def _check(self, specification: RunSpecification, file: Path) -> None:
         """Refuse what belongs to another run: the folder's name is the digest of its specification."""
         if self.path.absolute().name != specification.run_id:
-            raise damaged(file, f"what it says belongs into a folder {specification.run_id}")
+            raise damaged(file, f"what it says belongs in a folder {specification.run_id}")
 
     def read_result(self) -> RunResult | None:
         """The result, or None while the run is not complete."""

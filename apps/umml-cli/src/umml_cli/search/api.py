@@ -45,7 +45,7 @@ Combine = Annotated[
     Query(description="Distance of an item with both codes: the smaller, the mean, the other modality's."),
 ]
 Rerank = Annotated[
-    int | None, Query(ge=1, le=100, description="Order the k times so many nearest by network outputs.")
+    int | None, Query(ge=1, le=100, description="Re-rank this many times k nearest items by network outputs.")
 ]
 
 
@@ -78,7 +78,7 @@ class LiveSearcher:
         try:
             status = (path / "index.json").stat()
         except OSError:
-            raise UserError(f"{path} is gone; make the index anew and start the server again.") from None
+            raise UserError(f"{path} is gone; make the index again and start the server again.") from None
         return status.st_mtime_ns, status.st_ino
 
 

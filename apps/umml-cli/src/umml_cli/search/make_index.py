@@ -47,7 +47,7 @@ def make_index(
         UserError: if the folder is there, or nothing can be encoded.
     """
     if target.exists():
-        raise UserError(f"{target} is there already; delete it or choose another --out.")
+        raise UserError(f"{target} exists already; delete it or choose another --out.")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

@@ -72,5 +72,5 @@ def check_backend(backend: Backend, probes: int | None) -> None:
     if backend == "faiss" and find_spec("faiss") is None:
         raise UserError(
             "--backend faiss needs faiss, which is not installed; pip install 'cmh-search[faiss]', or leave "
-            "the option away for an exact search."
+            "the option out for an exact search."
         )

@@ -38,8 +38,8 @@ def encode_words(model: Model, words: str) -> tuple[NDArray[np.float32], str | N
     encoder = model.description.encoders.get("text")
     if encoder is None:
         raise UserError(
-            "This model was trained on text features that no encoder or vocabulary is named for, so words "
-            "cannot be encoded; search for what is like an item, with --like ID."
+            "This model was trained on text features for which no encoder or vocabulary is recorded, so "
+            "words cannot be encoded; search for what is like an item, with --like ID."
         )
     vocabulary = encoder.get("fitted", {}).get("words", ())
     remark = None
@@ -77,8 +77,8 @@ def encode_picture(model: Model, picture: Path | Image.Image) -> NDArray[np.floa
         raise UserError(f"{picture} is not found; give the path of a file.")
     if "image" not in model.description.encoders:
         raise UserError(
-            "This model was trained on image features that no encoder is named for, so pictures cannot be "
-            "encoded; search with words or --like ID, or train on data made with --image-encoder."
+            "This model was trained on image features for which no encoder is recorded, so pictures cannot "
+            "be encoded; search with words or --like ID, or train on data made with --image-encoder."
         )
     outputs = model.encode_images([picture])
     if np.isnan(outputs).any():

@@ -80,7 +80,7 @@ class Approximate:
         """What a user should know of it."""
         return (
             f"approximate search: faiss looks into {self.probes} of {self.lists.lists} lists; recall@10 "
-            f"{self.recall:.3f}, measured with codes of its own items, one bit of 16 turned, as queries"
+            f"{self.recall:.3f}, measured with codes of its own items, one bit in 16 flipped, as queries"
         )
 
 

@@ -173,7 +173,7 @@ window.addEventListener("drop", (event) => {
   find("drop").hidden = true;
   const picture = [...event.dataTransfer.files].find((file) => file.type.startsWith("image/"));
   if (picture) searchByFile(picture);
-  else fail("What was dropped is no picture file.");
+  else fail("What was dropped is not a picture file.");
 });
 window.addEventListener("paste", (event) => searchByFile([...event.clipboardData.files][0]));
 
