@@ -382,8 +382,8 @@ def series(values, method="dadh", dataset_name="mine"):
         (
             [series({Cell.of("paired"): 0.8, Cell.of("UT", 20): 0.6}),
              series({Cell.of("paired"): 0.8, Cell.of("UT", 20): 0.4}, "jdsh")],
-            ("With the image of 20% of the training pairs removed, 2 settings keep 62% of their paired mAP "
-             "in the median; the most is 75% (DADH on mine, 64 bits), the least 50% (JDSH on mine, 64 "
+            ("With the image of 20% of the training pairs removed, 2 settings keep a median of 62% of "
+             "their paired mAP; the most is 75% (DADH on mine, 64 bits), the least 50% (JDSH on mine, 64 "
              "bits)."),
         ),
         (

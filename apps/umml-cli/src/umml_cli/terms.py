@@ -75,7 +75,7 @@ METHOD_REMARKS = {
     "dsph": "frozen features",
 }
 """What stands behind a method's name: reconstructed from papers; or frozen features, where the published
-numbers come from networks that were trained further (`MethodSpec.fine_tuned`)."""
+numbers come from fine-tuned networks (`MethodSpec.fine_tuned`)."""
 
 
 def method_label(name: str, options: Mapping[str, object]) -> str:

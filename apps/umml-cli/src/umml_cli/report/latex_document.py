@@ -90,7 +90,7 @@ def _findings(rows: Sequence[FindingRow]) -> Iterator[str]:
         rf">{{\raggedright\arraybackslash}}p{{{share:g}\linewidth}}" for share in _FINDING_WIDTHS
     )
     yield rf"{{\footnotesize\setlength{{\tabcolsep}}{{3pt}}\begin{{longtable}}{{@{{}}{columns}@{{}}}}"
-    yield r"\caption{The paper's findings, looked for in these runs.}\\"
+    yield r"\caption{The paper's findings, counted in these runs.}\\"
     head = " & ".join(map(escape, TITLES))
     yield rf"\toprule {head} \\ \midrule \endhead \bottomrule \endfoot"
     for row in rows:
@@ -147,7 +147,7 @@ def compile_document(folder: Path) -> Path:
             reason = said[0].rstrip(".") if said else f"it ended with status {done.returncode}"
             raise UserError(
                 f"pdflatex cannot compile {document}: {reason}; run `pdflatex {FILE}` in {folder} to see "
-                "where, or name what it refuses in other letters."
+                "where, or rename what has characters that it refuses."
             )
         with replacing(target) as temporary:
             shutil.copyfile(made, temporary)

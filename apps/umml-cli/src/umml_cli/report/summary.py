@@ -69,8 +69,8 @@ def _what_is_left(all_series: Sequence[Series], cell: Cell) -> str:
     if against_all and cell.scheme in UNPAIRED:
         rival = f" against {100 * median(against_all):.0f}% with {gone}"
     return (
-        f"{len(kept)} settings keep {100 * median(means.values()):.0f}% of their paired mAP in the "
-        f"median{rival}; the most is {100 * means[most]:.0f}% ({most}), "
+        f"{len(kept)} settings keep a median of {100 * median(means.values()):.0f}% of their paired mAP"
+        f"{rival}; the most is {100 * means[most]:.0f}% ({most}), "
         f"the least {100 * means[least]:.0f}% ({least})"
     )
 

@@ -43,8 +43,8 @@ def facts(results: Sequence[RunResult], *, n_planned: int | None = None) -> dict
         ),
         "code lengths": f"{_listed(sorted({spec.bits for spec in specs}))} bits",
         "measure": "; ".join(dict.fromkeys(result.measure for result in results)),
-        "training": f"{format_seconds(sum(seconds))} altogether, a run {format_seconds(median(seconds))} in "
-        "the median",
+        "training": f"{format_seconds(sum(seconds))} altogether, {format_seconds(median(seconds))} a run "
+        "(median)",
         "software": _versions(environments),
         "machine": _machines(environments),
     }

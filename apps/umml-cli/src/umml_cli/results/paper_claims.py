@@ -164,10 +164,10 @@ class FindingRow:
 
 TITLES = ("finding", "method", "data set", "reproduced", "holds", "published")
 REMARKS = (
-    "Not significant: the 95% CI of the difference over queries and seeds includes zero. Not of 1 seed.",
+    "Not significant: the 95% CI of the difference over queries and seeds includes zero. Never of 1 seed.",
     "Counts are of shares of unpaired samples (UI, UT), of tasks (100%), of scheme, share and task (last).",
-    "Percentages: what is left, image → text / text → image, of the mAP gained by paired training over none.",
-    f"Fallen: at most {100 * FALLEN:.0f}% of it are left; far above: at least {100 * FAR_ABOVE:.0f}%.",
+    "Percentages: what is left, image → text / text → image, of the mAP gained by paired over no training.",
+    f"Fallen: at most {100 * FALLEN:.0f}% of it is left; far above: at least {100 * FAR_ABOVE:.0f}%.",
     "Published: the same counts from the paper's Tables 3 to 6, beside the published data alone.",
     "The labels of nuswide-tc21 cannot be checked: its published numbers stand beside any data of its sizes.",
 )

@@ -54,8 +54,8 @@ def completion_tables(exhibited: Exhibited) -> list[PaperTable]:
     remarks = (
         run_remarks(shown)[0],
         "Not completed: missing items are zeros, or are left out where the method's option says so.",
-        "Change: mAP completed minus not completed; against discarding: minus mAP without as many pairs.",
-        "Both: mean of the two tasks. Recovered: what the change is of the mAP that is lost not completed.",
+        "Change: mAP completed minus not completed; against discarding: minus mAP with as many discarded.",
+        "Both: mean of the two tasks. Recovered: the change as a share of the mAP lost without completion.",
         significance_remark(shown),
         *(_summary(line, shown) for line in table_lines(shown)),
     )

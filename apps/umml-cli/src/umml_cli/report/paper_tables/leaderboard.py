@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 _FROZEN = "frozen features"
 COLUMNS = ("method", "learns from labels", _FROZEN)
 REMARKS = (
-    "Empty: not run yet; (n): n of these seeds are there.",
+    "Empty: not run yet; (n): only n of these seeds are complete.",
     "Bold: the best of a column; n.s.: not significantly behind it, the 95% CI includes zero.",
     "Training, s: median over seeds of the paired training, beside whatever else the machine did.",
-    "Frozen features: the published numbers come from a network that is trained further.",
+    "Frozen features: the published numbers come from a fine-tuned network.",
 )
 
 

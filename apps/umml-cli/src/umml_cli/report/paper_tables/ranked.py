@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SELECTIONS = ("hardest", "easiest")
 REMARKS = (
-    "(n): only n of the seeds are there.",
+    "(n): only n of the seeds are complete.",
     "Behind hardest and easiest: the difference to rows in order with its 95% CI over queries and seeds.",
     "n.s.: not significant, the CI includes zero.",
 )

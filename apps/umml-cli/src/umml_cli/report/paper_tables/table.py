@@ -182,7 +182,7 @@ def database_remarks(shown: Sequence[Series]) -> tuple[str, ...]:
         DATABASE_REMARK,
         *(
             f"{', '.join(where)}: some of the ranked items have learned codes, {'; '.join(cells)}; the "
-            "others were no training items and are encoded."
+            "others were not training items and are encoded."
             for cells, where in alike.items()
         ),
     )
