@@ -173,7 +173,7 @@ def test_the_heads_of_tiny_aligned_are_small_and_say_where_they_come_from():
     folder = resources.files("cmh_features") / "tiny_aligned"
     assert len((folder / "heads.safetensors").read_bytes()) < 500_000
     provenance = (folder / "PROVENANCE.md").read_text(encoding="utf-8")
-    assert "It is no CLIP" in provenance
+    assert "It is not CLIP" in provenance
     assert "CC BY-SA 4.0" in provenance
 
 
