@@ -144,7 +144,7 @@ def test_the_page_names_no_other_address(client):
         ("/api/search?words=a&k=201", None, 422, "k must be at most 200, but it is 201"),
         ("/api/search?words=a&rerank=2", None, 422, "keeps no network outputs"),
         ("/api/search?words=a&combine=best", None, 422, "nearest"),
-        ("/api/search", b"no picture", 422, "The picture is no image of the formats"),
+        ("/api/search", b"no picture", 422, "The picture is not an image of the formats"),
         ("/api/search", b"", 422, "The picture is empty"),
         ("/api/search", b"x" * 5001, 413, "at most"),
         ("/picture?id=item%203", None, 404, "has no picture"),

@@ -154,7 +154,7 @@ def test_texts_and_labels_of_json_files(tmp_path):
     ("files", "message"),
     [
         ({"1.txt": b"caf\xe9"}, "1.txt is not encoded as utf-8-sig .* or name its encoding"),
-        ({"1.json": "{"}, "1.json is no JSON"),
+        ({"1.json": "{"}, "1.json is not JSON"),
         ({"1.json": "[1]"}, "1.json must be a JSON object, but it is a list"),
         ({"1.txt": " \n"}, "no row of the folder has a text"),
     ],

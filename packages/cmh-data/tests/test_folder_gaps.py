@@ -365,7 +365,7 @@ def test_a_folder_is_built_in_bounded_memory(tmp_path):
     [
         ("[1, 2]\n", "line 1 of t.jsonl must be a JSON object, but it is a list"),
         ('{"image": {"bytes": 3}, "text": "red"}\n', "image must be the path of a picture"),
-        ('{"image": "a", "text": "red"}\n{"image"', "line 2 is no JSON"),
+        ('{"image": "a", "text": "red"}\n{"image"', "line 2 is not JSON"),
         ('{"image": "a", "text": null}\n', "no row of t.jsonl has a text"),
         ('{"image": null, "text": "red red"}\n', "no row of t.jsonl has an image"),
     ],

@@ -61,7 +61,8 @@ def test_where_no_training_row_has_both_sides_rows_with_one_are_held_out(emoji):
 
 
 @pytest.mark.parametrize(
-    ("percentage", "said"), [(0, "above 0"), (100, "below 100"), (0.01, "is no row; hold more out")]
+    ("percentage", "said"),
+    [(0, "above 0"), (100, "below 100"), (0.01, "is less than one row; hold more out")],
 )
 def test_a_share_that_cannot_be_held_out(emoji, percentage, said):
     with pytest.raises(cmh_data.DataError, match=said):

@@ -279,7 +279,7 @@ def test_a_folder_with_a_sparse_file_of_its_own(tmp_path):
         ({"indices": np.array([7, 0])}, "do not fit its shape 60 x 6"),
         ({"data": np.ones(5)}, "do not fit its shape 60 x 6"),
         ({"shape": np.array([60])}, "shape must hold two numbers"),
-        ({"shape": np.array([60, 10**12])}, "that is no real array"),
+        ({"shape": np.array([60, 10**12])}, "that is not a real array"),
     ],
 )
 def test_sparse_tables_that_do_not_fit(tmp_path, change, message):
@@ -340,7 +340,7 @@ def test_training_rows_outside_the_database_train_and_are_not_ranked(tmp_path):
     assert len(data) == N
     assert data.split.train.tolist() == list(range(20, 50))
     assert data.split.retrieval.tolist() == list(range(30))
-    assert "20 training rows are no rows of the database; they are not ranked." in data.provenance["notes"]
+    assert "20 training rows are not rows of the database; they are not ranked." in data.provenance["notes"]
 
 
 def test_everything_that_was_not_read_is_named(tmp_path):

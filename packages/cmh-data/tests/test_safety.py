@@ -115,7 +115,7 @@ def npy_header(shape):
 def test_npz_that_declares_too_much(tmp_path):
     path = tmp_path / "a.npz"
     for shape, message in (
-        ((1 << 20, 1 << 20), "that is no real array"),
+        ((1 << 20, 1 << 20), "that is not a real array"),
         ((1 << 10, 1 << 10), "is truncated"),
     ):
         with zipfile.ZipFile(path, "w") as archive:
@@ -132,7 +132,7 @@ def test_zip_bomb(tmp_path):
         zeros = bytes(1 << 20)
         for _ in range(64):
             out.write(zeros)
-    with pytest.raises(cmh_data.DataError, match="that is no real array, so it is not read"):
+    with pytest.raises(cmh_data.DataError, match="that is not a real array, so it is not read"):
         cmh_data.load(path)
 
 
@@ -149,7 +149,7 @@ def test_mat_that_declares_too_much(tmp_path):
     assert content[128 + 24 : 128 + 28] == (5).to_bytes(4, "little")
     content[128 + 32 : 128 + 40] = (1 << 20).to_bytes(4, "little") * 2
     path.write_bytes(content)
-    with pytest.raises(cmh_data.DataError, match=r"that is no real array|damaged or truncated"):
+    with pytest.raises(cmh_data.DataError, match=r"that is not a real array|damaged or truncated"):
         cmh_data.load(path)
 
 

@@ -121,7 +121,7 @@ def test_only_the_first_frame_is_read():
     ("content", "reason"),
     [
         (b"", "is empty"),
-        (b"these are words", "is no image of the formats JPEG, PNG, GIF, WEBP, BMP, TIFF"),
+        (b"these are words", "is not an image of the formats JPEG, PNG, GIF, WEBP, BMP, TIFF"),
         (saved(Image.new("RGB", (64, 64), RED), "JPEG")[:-20], "damaged"),
         (saved(Image.effect_noise((64, 64), 50))[:2000], "damaged"),
         (b"\xff\xd8\xff\xe0", "image"),
@@ -182,7 +182,7 @@ def test_postscript_starts_no_program(tmp_path):
         text=True,
         check=False,
     )
-    assert "is no image of the formats" in done.stderr
+    assert "is not an image of the formats" in done.stderr
     assert not mark.exists()
 
 

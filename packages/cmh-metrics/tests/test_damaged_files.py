@@ -87,8 +87,8 @@ def test_a_field_of_a_report(report, change, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "it is no JSON"),
-        ("[" * 100_000, "it is no JSON"),
+        ("", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
         ("[]", "the report must be an object"),
         ('{"tasks": []}', "tasks must be an object"),
         ('{"tasks": {}, "definition": "all"}', "definition must be an object"),

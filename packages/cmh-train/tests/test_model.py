@@ -92,7 +92,7 @@ def test_an_encoder_with_other_weights_is_refused(folder, spec):
 
 
 def test_pictures_without_an_encoder_are_refused_with_the_shape_of_features(folder, spec):
-    with pytest.raises(ModelError, match=r"no encoder is named for; give features of shape \(n, 6\)"):
+    with pytest.raises(ModelError, match=r"no encoder is recorded; give features of shape \(n, 6\)"):
         load_model(folder, method=spec).encode_images(["a.jpg"])
 
 

@@ -23,7 +23,7 @@ class AGAHConfig(MethodConfig):
         512
     """
 
-    bits: int = Field(default=64, ge=8, le=512, description="code length; program: 64")
+    bits: int = Field(default=64, ge=8, le=512, description="code length; the authors' program: 64")
     epochs: int = Field(default=300, ge=1, description="passes over the training set; program")
     batch_size: int = Field(default=128, ge=1, description="samples in one step; program")
     feature_width: int = Field(default=512, ge=1, description="width of the common features; program")
@@ -69,7 +69,9 @@ class AGAHConfig(MethodConfig):
     )
     image_learning_rate: float = Field(default=1e-4, gt=0, description="Adamax, whole image net; program")
     learning_rate: float = Field(default=1e-3, gt=0, description="Adamax, text net and heads; program")
-    weight_decay: float = Field(default=5e-4, ge=0, description="both of the above; program")
+    weight_decay: float = Field(
+        default=5e-4, ge=0, description="Adamax, of image net, text net and heads; program"
+    )
     discriminator_learning_rate: float = Field(default=1e-3, gt=0, description="Adamax; program")
     discriminator_betas: tuple[float, float] = Field(
         default=(0.5, 0.9), description="of the discriminators' Adamax; program"

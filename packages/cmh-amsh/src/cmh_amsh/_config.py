@@ -20,7 +20,7 @@ class AMSHConfig(KernelHashingConfig):
         1500
     """
 
-    bits: int = Field(default=64, ge=8, le=512, description="code length k; program: 8 to 128")
+    bits: int = Field(default=64, ge=8, le=512, description="code length k; the authors' program: 8 to 128")
     epochs: int = Field(default=15, ge=1, description="rounds over the training set; program")
     anchors: int = Field(
         default=1500,
@@ -30,7 +30,7 @@ class AMSHConfig(KernelHashingConfig):
     anchor_rows: Literal["same", "independent"] = Field(
         default="same",
         description="same: both modalities take the first of one random order of the rows, each those that "
-        "it has (program, which seeds its generator anew); independent: each modality draws its own (ours)",
+        "it has (program, which seeds its generator again); independent: each modality draws its own (ours)",
     )
     start_rows: int = Field(
         default=1000,

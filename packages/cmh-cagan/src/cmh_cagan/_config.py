@@ -24,7 +24,9 @@ class CAGANConfig(TwoNetworkConfig):
         32
     """
 
-    bits: int = Field(default=128, ge=8, le=512, description="code length; program, papers: 16 to 128")
+    bits: int = Field(
+        default=128, ge=8, le=512, description="code length; the authors' program, papers: 16 to 128"
+    )
     epochs: int = Field(default=20, ge=1, description="passes over the training set; program")
     batch_size: int = Field(
         default=32,

@@ -26,8 +26,10 @@ class CFRHConfig(TwoNetworkConfig):
         1.0
     """
 
-    bits: int = Field(default=64, ge=8, le=512, description="code length; [K] an option, [A] the default")
-    epochs: int = Field(default=20, ge=1, description="passes over the training set; [I] CAGAN")
+    bits: int = Field(
+        default=64, ge=8, le=512, description="code length; [K] (known) an option, [A] (assumed) the default"
+    )
+    epochs: int = Field(default=20, ge=1, description="passes over the training set; [I] (inferred) CAGAN")
     batch_size: int = Field(default=32, ge=1, description="samples in one step; [I] CAGAN")
     standardise: Literal["none", "matrix"] = Field(
         default="none",

@@ -31,7 +31,9 @@ class DADHConfig(MethodConfig):
     """
 
     bits: int = Field(default=64, ge=8, le=512, description="code length; 64 in the UMML paper")
-    epochs: int = Field(default=300, ge=1, description="passes over the training set; program, both versions")
+    epochs: int = Field(
+        default=300, ge=1, description="passes over the training set; the authors' program, both versions"
+    )
     batch_size: int = Field(default=128, ge=1, description="samples in one step; program, both versions")
     variant: Literal["umml2022", "icmr2020", "clean"] = Field(
         default="umml2022",
@@ -53,7 +55,7 @@ class DADHConfig(MethodConfig):
     standardise: Literal["matrix", "training", "feature"] = Field(
         default="matrix",
         description="what scales the images; matrix: one mean and deviation of the whole matrix, rows "
-        "outside the training set included (program); training: of the training images that are there; "
+        "outside the training set included (program); training: of the training images that are present; "
         "feature: likewise, of each feature by itself (ours); without any, they are those of the matrix",
     )
     pair_weight: float = Field(

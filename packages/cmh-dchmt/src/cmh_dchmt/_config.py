@@ -24,23 +24,27 @@ class DCHMTConfig(TwoNetworkConfig):
 
     bits: int = Field(default=64, ge=8, le=512, description="code length; paper: 16, 32, 64")
     epochs: int = Field(
-        default=100, ge=1, description="passes over the training set, over which the rate falls; program"
+        default=100,
+        ge=1,
+        description="passes over the training set, over which the rate falls; the authors' program",
     )
-    batch_size: int = Field(default=256, ge=1, description="samples in one step; command (program: 64)")
+    batch_size: int = Field(
+        default=256, ge=1, description="samples in one step; the authors' command (program: 64)"
+    )
     hidden_width: int = Field(default=128, ge=1, description="width between feature and bits; program")
     margin_share: float = Field(
         default=0.75,
         gt=0,
         le=1,
-        description="vartheta: squared distance from which unlike samples are left alone, as a share of the "
-        "largest, 2 for each bit; command (program: 0.5)",
+        description="vartheta: squared distance from which dissimilar samples are left alone, as a share of "
+        "the largest, 2 for each bit; command (program: 0.5)",
     )
     optimiser: Literal["bert-adam", "adamw"] = Field(
         default="bert-adam",
         description="bert-adam: each tensor, and each bit's own, clipped by itself, no bias correction, rate "
         "warms up and falls (program); adamw: torch's at a constant rate (ours)",
     )
-    learning_rate: float = Field(default=1e-4, gt=0, description="the largest; command (program: 0.001)")
+    learning_rate: float = Field(default=1e-4, gt=0, description="largest value; command (program: 0.001)")
     warm_up: float = Field(
         default=0.1, ge=0, le=1, description="share of the steps in which the rate rises; program"
     )

@@ -33,17 +33,20 @@ class DCMHConfig(TwoNetworkConfig):
 
     bits: int = Field(default=64, ge=8, le=512, description="code length; paper: 16, 32, 64")
     epochs: int = Field(
-        default=500, ge=1, description="rounds of text and image steps, over which the rate falls; program"
+        default=500,
+        ge=1,
+        description="rounds of text and image steps, over which the rate falls; the authors' program",
     )
     batch_size: int = Field(default=128, ge=1, description="samples in one step; program, port")
     variant: Literal["matlab", "port"] = Field(
         default="matlab",
         description="matlab: the authors' program; port: TensorFlow and PyTorch programs, with random "
-        "outputs at the start, codes after each epoch, image steps before text steps, rates on a line",
+        "outputs at the start, codes after each epoch, image steps before text steps, rates that "
+        "fall linearly",
     )
     centre_texts: bool = Field(
         default=True,
-        description="subtract the mean of the training texts that are there (ours; program: of all texts, "
+        description="subtract the mean of the training texts that are present (ours; program: of all texts, "
         "queries too); port: False",
     )
     image_widths: tuple[Width, ...] = Field(
@@ -55,7 +58,9 @@ class DCMHConfig(TwoNetworkConfig):
         default=(8192,), description="hidden layers of the text net; program, port"
     )
     initial_deviation: float = Field(
-        default=0.01, gt=0, description="of the normal first weights and biases; program, port"
+        default=0.01,
+        gt=0,
+        description="of the normally distributed initial weights and biases; program, port",
     )
     quantisation_weight: float = Field(
         default=1.0, ge=0, description="gamma: weight of the distance to the codes; program, port"
@@ -65,7 +70,9 @@ class DCMHConfig(TwoNetworkConfig):
     )
     learning_rate: float = Field(default=10**-1.5, gt=0, description="SGD, in the first epoch; program, port")
     last_learning_rate: float = Field(
-        default=1e-3, gt=0, description="in the last epoch, by equal factors; program; port: 1e-6, by a line"
+        default=1e-3,
+        gt=0,
+        description="in the last epoch, reached by equal factors; program; port: 1e-6, linearly",
     )
     weight_decay: float = Field(default=5e-4, ge=0, description="of weights and biases; program; port: 0")
 

@@ -24,7 +24,7 @@ class DJSRHConfig(TwoNetworkConfig):
         0.9
     """
 
-    bits: int = Field(default=64, ge=8, le=512, description="code length; program: 16 to 128")
+    bits: int = Field(default=64, ge=8, le=512, description="code length; the authors' program: 16 to 128")
     epochs: int = Field(default=80, ge=1, description="passes over the training set; program")
     batch_size: int = Field(default=32, ge=1, description="samples in one step; program")
     image_widths: tuple[Width, ...] = Field(

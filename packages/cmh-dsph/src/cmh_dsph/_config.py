@@ -20,7 +20,7 @@ class DSPHConfig(TwoNetworkConfig):
         128
     """
 
-    bits: int = Field(default=64, ge=8, le=512, description="code length; program: 16, 32, 64")
+    bits: int = Field(default=64, ge=8, le=512, description="code length; the authors' program: 16, 32, 64")
     epochs: int = Field(
         default=100, ge=1, description="passes over the training set, over which the rate falls; program"
     )
@@ -41,15 +41,15 @@ class DSPHConfig(TwoNetworkConfig):
         default=None,
         ge=-1,
         le=1,
-        description="cosine up to which what shares no label is left alone; None: by code length and number "
-        "of labels, from the program's table",
+        description="cosine up to which codes and proxies without a common label are left alone; None: by "
+        "code length and number of labels, from the program's table",
     )
     optimiser: Literal["bert-adam", "adamw"] = Field(
         default="bert-adam",
         description="of the hash layers; bert-adam: each tensor clipped by itself, no bias correction, rate "
         "warms up and falls (program); adamw: torch's at a constant rate (ours)",
     )
-    learning_rate: float = Field(default=1e-3, gt=0, description="largest of the hash layers; program")
+    learning_rate: float = Field(default=1e-3, gt=0, description="largest value, of the hash layers; program")
     warm_up: float = Field(
         default=0.1, ge=0, le=1, description="share of the steps in which the rate rises; program"
     )

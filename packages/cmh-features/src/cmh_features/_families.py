@@ -90,7 +90,7 @@ TINY_ALIGNED = _spec(
     "tiny-aligned",
     "image",
     "text",
-    summary="images and texts in one space of 128 numbers, learned from clip art and emoji; no CLIP",
+    summary="images and texts in one space of 128 numbers, learned from clip art and emoji; not CLIP",
     module="tiny_aligned",
     extra="offline",
 )

@@ -87,7 +87,7 @@ def _open_file(source: str | os.PathLike[str] | bytes, shrink_to: int | None, ma
     except UnreadableItemError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadableItemError(f"is no image of the formats {', '.join(FORMATS)}") from error
+        raise UnreadableItemError(f"is not an image of the formats {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableItemError(f"has more pixels than the limit of {max_pixels}") from error
     except _DAMAGES as error:

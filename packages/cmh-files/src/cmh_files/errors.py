@@ -96,5 +96,5 @@ def check_declared_size(path: Path | str, name: str, declared: int, stored: int)
     if declared > LARGEST_FREE_BYTES and declared > LARGEST_RATIO * max(stored, 1):
         raise DataError(
             f"{path} declares {declared} bytes for {name} but stores {stored}; "
-            "that is no real array, so it is not read."
+            "that is not a real array, so it is not read."
         )

@@ -26,7 +26,7 @@ class JDSHConfig(TwoNetworkConfig):
         0.68
     """
 
-    bits: int = Field(default=64, ge=8, le=512, description="code length; program: 16 to 128")
+    bits: int = Field(default=64, ge=8, le=512, description="code length; the authors' program: 16 to 128")
     epochs: int = Field(default=300, ge=1, description="passes over the training set; program")
     batch_size: int = Field(default=32, ge=1, description="samples in one step; program")
     variant: Variant = Field(
@@ -69,7 +69,7 @@ class JDSHConfig(TwoNetworkConfig):
     pixel_axes: Literal["height-width", "width-height"] = Field(
         default="height-width",
         description="axis order of pixel images; h5py reads MATLAB files as (n, 3, width, height), which the "
-        "program turns back",
+        "program transposes back",
     )
     dropout_backbone: bool = Field(
         default=True,

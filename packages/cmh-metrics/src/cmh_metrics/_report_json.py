@@ -25,7 +25,7 @@ def loaded(text: str | bytes) -> dict[str, Any]:
     try:
         content = json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError, TypeError) as error:
-        raise NoReport(f"it is no JSON ({error})") from error
+        raise NoReport(f"it is not JSON ({error})") from error
     return mapping(content, "the report")
 
 

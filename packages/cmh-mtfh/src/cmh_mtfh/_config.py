@@ -21,7 +21,7 @@ class MTFHConfig(KernelHashingConfig):
     """
 
     bits: int = Field(
-        default=64, ge=8, le=512, description="q1: code length of the images; program: 16 to 128"
+        default=64, ge=8, le=512, description="q1: code length of the images; the authors' program: 16 to 128"
     )
     text_bits: int | None = Field(
         default=None, ge=8, le=512, description="q2: code length of the texts; None: that of the images"
@@ -40,8 +40,8 @@ class MTFHConfig(KernelHashingConfig):
     mapping_ridge: float = Field(default=0.1, gt=0, description="ridge of H1 and H2; program")
     sweep: Literal["prefix", "permutation"] = Field(
         default="prefix",
-        description="bits that a sweep visits; prefix: the first r, r drawn anew for every sweep (program, "
-        "surely a slip); permutation: all of them in a random order (as the paper means it)",
+        description="bits that a sweep visits; prefix: the first r, r drawn for every sweep (program, "
+        "presumably a mistake); permutation: all of them in a random order (as the paper describes it)",
     )
     text_mapping: Literal["H1", "H2"] = Field(
         default="H2",

@@ -235,7 +235,7 @@ class FaissSearch:
 
         Args:
             query_codes: `(n_query, bits)` of any numeric dtype, queries like those that will come; None: the
-                codes of 100 items of each modality, one bit of 16 turned.
+                codes of 100 items of each modality, one bit in 16 flipped.
             k: how many items.
             probes: lists to look into.
 

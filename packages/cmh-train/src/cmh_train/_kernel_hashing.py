@@ -29,7 +29,7 @@ class KernelHashingConfig(FullBatchConfig):
     database: Literal["encoded", "learned"] = Field(
         default="encoded",
         description="codes of the items that are ranked; encoded: by the hash function, as a new item's "
-        "(ours, fair beside other methods); learned: those that training made from the items' own labels "
+        "(ours, comparable with other methods); learned: those that training made from the items' own labels "
         "(program)",
     )
     anchors: int = Field(

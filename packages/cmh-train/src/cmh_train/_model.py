@@ -214,7 +214,7 @@ class Model:
             identity = self.description.encoders.get(modality)
             if identity is None:
                 raise ModelError(
-                    f"this model was trained on {modality} features that no encoder is named for; "
+                    f"this model was trained on {modality} features for which no encoder is recorded; "
                     f"give features of shape {self._shape(modality)}"
                 )
             self._encoders[modality] = self._checked(identity)

@@ -25,7 +25,7 @@ class UCCHConfig(TwoNetworkConfig):
         4096
     """
 
-    bits: int = Field(default=64, ge=8, le=512, description="code length; program: 16 to 128")
+    bits: int = Field(default=64, ge=8, le=512, description="code length; the authors' program: 16 to 128")
     epochs: int = Field(default=20, ge=1, description="passes over the training set; program")
     batch_size: int = Field(default=256, ge=1, description="samples in one step; program")
     image_widths: tuple[Width, ...] = Field(
@@ -68,8 +68,8 @@ class UCCHConfig(TwoNetworkConfig):
     shift: float = Field(
         default=0.1,
         ge=0,
-        description="what negatives beyond the margin lose in the ranking loss; command (1 is the program's "
-        "default, made for IAPR TC-12)",
+        description="by how much negatives beyond the margin are lowered in the ranking loss; command (1 is "
+        "the program's default, made for IAPR TC-12)",
     )
     learning_rate: float = Field(
         default=1e-4,

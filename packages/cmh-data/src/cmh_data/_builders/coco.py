@@ -104,4 +104,4 @@ def _json(archive: Archive, name: str) -> Any:
     try:
         return json.loads(archive.read(name))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{archive.source}: {name} is no valid JSON ({error}).") from error
+        raise DataError(f"{archive.source}: {name} is not valid JSON ({error}).") from error

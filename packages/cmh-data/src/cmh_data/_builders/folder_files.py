@@ -135,7 +135,7 @@ def _record(archive: Archive, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{archive.source}: {name} is no JSON ({error}).") from error
+        raise DataError(f"{archive.source}: {name} is not JSON ({error}).") from error
     if not isinstance(record, dict):
         raise DataError(
             f"{archive.source}: {name} must be a JSON object, but it is a {type(record).__name__}."

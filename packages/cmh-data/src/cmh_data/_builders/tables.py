@@ -155,7 +155,7 @@ def _jsonl(archive: Archive, name: str, encoding: str) -> Iterator[dict[str, Any
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise DataError(
-                f"{archive.source}: {name} cannot be read: line {number} is no JSON ({error})."
+                f"{archive.source}: {name} cannot be read: line {number} is not JSON ({error})."
             ) from error
         if not isinstance(record, dict):
             raise DataError(

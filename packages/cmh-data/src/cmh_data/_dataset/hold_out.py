@@ -52,7 +52,8 @@ def hold_out(dataset: PairedDataset, percentage: float, *, seed: int = 0) -> Pai
     n_query = round(len(np.unique(groups)) * percentage / 100)
     if n_query < 1:
         raise DataError(
-            f"{percentage:g}% of {len(rows)} training rows of {dataset.name} is no row; hold more out."
+            f"{percentage:g}% of {len(rows)} training rows of {dataset.name} is less than one row; hold "
+            "more out."
         )
     drawn = random_split(len(rows), n_query=n_query, seed=seed, groups=groups, may_query=usable)
     held = rows[drawn.query]

@@ -175,7 +175,7 @@ class FileReport(_Frozen):
         """
         lines = [("file", self.path), ("container", ", ".join(self.containers)), ("layout", self.layout)]
         if self.simulated:
-            lines.append(("SIMULATED", "numbers drawn at random, no real data set"))
+            lines.append(("SIMULATED", "numbers drawn at random, not a real data set"))
         lines += [
             ("known as", self.known_as),
             ("rows", "parts disagree" if self.rows is None else f"{self.rows}"),

@@ -96,5 +96,5 @@ def _provenance(raw: RawData) -> dict[str, object]:
         try:
             return dict(json.loads(stated))
         except (ValueError, TypeError) as error:
-            raise DataError(f"{raw.path}: the attribute provenance is no JSON object.") from error
+            raise DataError(f"{raw.path}: the attribute provenance is not a JSON object.") from error
     return {"file": raw.path.name, "layout": raw.layout, "read": dict(raw.chosen), "notes": list(raw.notes)}

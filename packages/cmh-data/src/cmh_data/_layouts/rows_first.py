@@ -30,7 +30,7 @@ def read_rows_first(variable: Variable, n: int | None, notes: list[str]) -> NDAr
     if array.ndim != 2:
         raise DataError(f"{variable} in {variable.file.name} must be a table with {n} rows.")
     if array.shape[0] != n and array.shape[1] == n:
-        notes.append(f"{variable.key}: stored as {array.shape}, turned so that the {n} rows come first.")
+        notes.append(f"{variable.key}: stored as {array.shape}, transposed so that the {n} rows come first.")
         return np.ascontiguousarray(array.T)
     if array.shape == (n, n):
         notes.append(

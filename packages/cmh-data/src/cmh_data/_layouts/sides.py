@@ -105,7 +105,7 @@ def _read(raw: RawData, variables: list[Variable]) -> list[NDArray[Any]]:
         if len({table.shape[1] for table in turned}) > 1:
             raise DataError(f"{' and '.join(map(str, variables))} must be tables of the same width.")
         raw.notes.append(
-            f"{variables[0].key}: stored with items in columns, turned so that the rows come first."
+            f"{variables[0].key}: stored with items in columns, transposed so that the rows come first."
         )
         return turned
     return tables
@@ -147,7 +147,7 @@ def _join(raw: RawData, given: list[str], parts: Mapping[str, list[NDArray[Any]]
             f"{counts['train'] - len(own)} of {counts['train']} training rows are rows of the database."
         )
         if len(own):
-            raw.notes.append(f"{len(own)} training rows are no rows of the database; they are not ranked.")
+            raw.notes.append(f"{len(own)} training rows are not rows of the database; they are not ranked.")
     whole = {}
     for name, tables in parts.items():
         kept = [table[own] if side == "train" else table for side, table in zip(given, tables, strict=True)]
