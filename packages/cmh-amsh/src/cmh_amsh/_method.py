@@ -247,7 +247,7 @@ def _build(config: MethodConfig, data_spec: DataSpec) -> HashingMethod:
 #: What the package announces in the entry-point group `cmh.methods`.
 METHOD = MethodSpec(
     name="amsh",
-    title="AMSH: shallow hashing by labels, made for unpaired data (program LKYLKYZ/AMSH)",
+    title="AMSH: adaptive marginalized semantic hashing for unpaired data (Luo et al., arXiv 2207.11880)",
     config_type=AMSHConfig,
     build=_build,
     supervised=True,
