@@ -95,7 +95,7 @@ def build_coco(source: str | os.PathLike[str], **words: Any) -> BuiltData:
         steps=[
             "images with a class and a caption",
             "all captions of an image joined",
-            f"words {words or 'as default'}",
+            f"words: {words or 'default rule'}",
         ],
     )
 

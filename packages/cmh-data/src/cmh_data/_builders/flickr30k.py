@@ -85,5 +85,5 @@ def build_flickr30k(
         text_vocabulary=vocabulary,
         label=np.zeros((len(rows), 0), np.uint8),
         label_names=[],
-        steps=[f"captions: {captions}", "no labels in the source", f"words {words or 'as default'}"],
+        steps=[f"captions: {captions}", "no labels in the source", f"words: {words or 'default rule'}"],
     )

@@ -133,7 +133,7 @@ def build_folder(
         text_vocabulary=vocabulary,
         label=label,
         label_names=label_names,
-        steps=[rows.read, *notes, f"words {words or 'as default'}"],
+        steps=[rows.read, *notes, f"words: {words or 'default rule'}"],
         split=_split(table, rows.sides, n),
         image_present=image_present,
         text_present=text_present,

@@ -86,6 +86,6 @@ def build_wikipedia(source: str | os.PathLike[str], **words: Any) -> BuiltData:
         text_vocabulary=vocabulary,
         label=(classes[:, None] == np.arange(1, len(label_names) + 1)).astype(np.uint8),
         label_names=label_names,
-        steps=["train list, then test list", "tags of the XML taken off", f"words {words or 'as default'}"],
+        steps=["train list, then test list", "XML tags removed", f"words: {words or 'default rule'}"],
         split=(np.arange(n_train), np.arange(n_train, n)),
     )

@@ -66,5 +66,5 @@ def _strip(values: NDArray[Any], notes: list[str], key: str) -> tuple[str, ...]:
     padded = strings(values)
     stripped = tuple(value.rstrip(" \0") for value in padded)
     if stripped != padded:
-        notes.append(f"{key}: trailing blanks, which MATLAB files add, were taken off.")
+        notes.append(f"{key}: trailing spaces, which MATLAB files add, were removed.")
     return stripped
