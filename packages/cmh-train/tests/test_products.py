@@ -46,6 +46,18 @@ def test_a_linear_layer_is_torchs(n, width_in, width_out, calls):
     assert_close([layer(strided)], [linear(strided, layer.weight, layer.bias)])
 
 
+@pytest.mark.parametrize(("n", "width_in", "width_out"), [(0, 5, 3), (2, 0, 3), (2, 5, 0)])
+def test_nothing_to_multiply(n, width_in, width_out):
+    """A batch may have no row that a network needs."""
+    shapes = [(n, width_in), (width_out, width_in), (width_out,)]
+    inputs, weight, bias = (torch.randn(shape, requires_grad=True) for shape in shapes)
+    torch.testing.assert_close(
+        gradients(fast_linear, inputs, weight, bias),
+        gradients(torch.nn.functional.linear, inputs, weight, bias),
+    )
+    torch.testing.assert_close(fast_product(inputs, weight.T, bias), (inputs @ weight.T + bias).detach())
+
+
 @pytest.mark.parametrize("intel", [False, True])
 def test_without_a_bias_and_with_transposed_weights(monkeypatch, intel):
     monkeypatch.setattr(_products, "_INTEL", intel)

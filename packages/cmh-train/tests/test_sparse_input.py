@@ -96,6 +96,12 @@ def test_elsewhere_it_multiplies_as_other_layers_do(case, calls):
     assert not calls
 
 
+@pytest.mark.parametrize("width", [39, 41])
+def test_inputs_of_another_width_are_refused(width):
+    with pytest.raises(RuntimeError, match="cannot be multiplied"), torch.no_grad():
+        SparseInputLinear(40, 3)(torch.zeros(4, width))
+
+
 def test_the_gradient_has_the_layout_of_the_weights():
     """Otherwise autograd would copy it, and a fused step copies everything."""
     for every in (40, 2):

@@ -83,8 +83,8 @@ def has_fast_product(left: torch.Tensor, right: torch.Tensor) -> bool:
         right: `(k, m)` of any dtype.
 
     Returns:
-        Whether both are float32 on a CPU that is not Intel's and for which torch has oneDNN, and there is no
-        autocast.
+        Whether both are float32, not empty, on a CPU that is not Intel's and for which torch has oneDNN, and
+        there is no autocast.
 
     Example:
         >>> has_fast_product(torch.ones(2, 3).double(), torch.ones(3, 2).double())
@@ -96,6 +96,7 @@ def has_fast_product(left: torch.Tensor, right: torch.Tensor) -> bool:
         and left.ndim == right.ndim == 2
         and left.device.type == "cpu"
         and left.dtype == right.dtype == torch.float32
+        and 0 not in (*left.shape, *right.shape)  # which oneDNN refuses
         and not torch.is_autocast_enabled("cpu")
     )
 

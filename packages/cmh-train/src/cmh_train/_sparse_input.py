@@ -89,6 +89,7 @@ def _may_be_sparse(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
     return (
         inputs.device.type == "cpu"
         and inputs.ndim == 2
+        and inputs.shape[1] == len(weight)  # the dense product refuses other widths, entry by entry none does
         and inputs.dtype == weight.dtype
         and inputs.dtype in {torch.float32, torch.float64}
         and not inputs.requires_grad
