@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 from umml_cli.errors import UserError
 from umml_cli.grid.experiment import built_in_experiment, find_experiments, read_experiment
 from umml_cli.grid.specify import refuse_unused, specify, unite
 from umml_cli.inputs.data_sources import open_sources
 from umml_cli.inputs.method_options import parse_method_options, parse_options
+from umml_cli.main import app
 from umml_cli.runs.specification import RunSpecification
 
 GOOD = """
@@ -54,6 +56,16 @@ def test_an_experiment_file_is_read(tmp_path):
         ("colour = 1\n" + GOOD, "colour: there is no such entry"),
         ("seed = 1\n" + GOOD, "seed: there is no such entry; did you mean 'seeds'"),
         (GOOD.replace("preset =", "presset ="), r"methods\.dadh\.presset.*did you mean 'preset"),
+        ('extends = ["table3"]', r"grid\.toml: extends names \['table3'\]; it can name umml"),
+        (
+            'extends = "table3"\nmore_methods = 3',
+            r"grid\.toml: more_methods is 3; write a table \[more_methods",
+        ),
+        (
+            'methods = "dadh"\n[more_methods.mine]',
+            r"grid\.toml: methods is 'dadh'; write a table \[methods\.",
+        ),
+        (GOOD + "[methods.DADH]", "two of dadh, DADH are one method"),
         (
             'table = "classes"\n' + GOOD.replace("paired = [0]", "UT = [20]"),
             r"add paired = \[0\] to the cells",
@@ -69,6 +81,11 @@ def test_an_experiment_file_is_read(tmp_path):
 def test_a_wrong_experiment_file_is_named_with_its_fault(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
         read_experiment(write(tmp_path, text))
+
+
+def test_a_cell_named_twice_is_one(tmp_path):
+    experiment = read_experiment(write(tmp_path, GOOD.replace("[20, 60]", "[20, 20.0, 60, 20]")))
+    assert [cell.title for cell in experiment.grid()] == ["paired", "UI 20%", "UI 60%"]
 
 
 def test_a_missing_experiment_file_is_said(tmp_path):
@@ -313,3 +330,35 @@ def test_an_experiment_that_is_nearly_named_is_asked_for():
         UserError, match=r"There is no experiment 'tabel3'; did you mean 'table3'\? There are table3, "
     ):
         find_experiments(["tabel3"])
+
+
+@pytest.mark.parametrize("line", ["options = { bits = 16 }", "vary = { bits = [16, 32] }"])
+def test_code_lengths_are_said_in_one_place(tmp_path, line):
+    experiment, sources = read_experiment(write(tmp_path, with_line(line))), open_sources(["emoji"])
+    assert next(specify(experiment, sources)).bits == 16
+    with pytest.raises(UserError, match=r"options of dadh say 16 bits, but it is run at 64 bits; leave"):
+        next(specify(experiment.choose(bits=[64]), sources))
+
+
+@pytest.mark.parametrize(
+    ("command", "given"),
+    [
+        ("train emoji", "--bits 16 --set bits=32"),
+        ("train emoji", "--epochs 1 --set dadh.epochs=2"),
+        ("train emoji", "--method mtfh-learned --set database=encoded"),
+        ("reproduce table3 --data emoji", "--bits 16 --set dadh.bits=32"),
+        ("reproduce table3 --data emoji", "--epochs 1 --set epochs=2"),
+    ],
+)
+def test_an_option_given_twice_is_refused(command, given):
+    done = CliRunner().invoke(app, [*command.split(), *given.split()])
+    assert f"{given.split()[0]} and --set give the same option of the method" in str(done.exception)
+
+
+def test_nothing_to_train_is_said_before_anything_is_written(tmp_path):
+    path = write(tmp_path, GOOD.replace("paired = [0]", "").replace("UI =", '"UI completed" ='))
+    done = CliRunner().invoke(
+        app, ["reproduce", str(path), "--data", "emoji", "--out", str(tmp_path / "out")]
+    )
+    assert "There is nothing to train" in str(done.exception)
+    assert not (tmp_path / "out").exists()

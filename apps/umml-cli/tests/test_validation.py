@@ -76,4 +76,4 @@ def test_a_grid_on_held_out_rows_says_so_and_shows_no_published_number(tmp_path,
 def test_too_small_a_share_is_one_sentence(tmp_path, arrays):
     done = train(tmp_path, arrays, "--validation", 0.1)
     assert isinstance(done.exception, cmh_data.DataError)
-    assert "0.1% of 60 training rows of mine is no row" in str(done.exception)
+    assert "0.1% of 60 training rows of mine is less than one row" in str(done.exception)

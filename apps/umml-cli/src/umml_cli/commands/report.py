@@ -69,7 +69,7 @@ def report(
     from umml_cli.errors import refuse
     from umml_cli.report.latex_document import compile_document
     from umml_cli.report.leaderboard_page import write_leaderboard
-    from umml_cli.report.outputs import rewrite_outputs
+    from umml_cli.report.outputs import rewrite_outputs, written_to
     from umml_cli.report.run_details import the_output_folder
 
     console = make_console()
@@ -88,8 +88,7 @@ def report(
         folder, shown, figures=figure_kinds(figure), data=data or (), pictures=pictures or ()
     )
     print_notes(console, notes)
-    written = [("Tables", "tables"), ("Figures", "figures"), ("Report", "report.html")]
-    said = [f"{title}: {folder / name}" for title, name in written if (folder / name).exists()]
+    said = written_to(folder)
     if pdf:
         said.append(f"PDF: {compile_document(folder)}")
     console.print("    ".join(said), soft_wrap=True)

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
     from umml_cli.grid.experiment import Experiment
 
+NOTHING = (
+    "There is nothing to train: none of these methods can complete the cells on these data, or the cells "
+    "have no percentages; give others in [cells]."
+)
+
 
 def reproduce(
     names: Annotated[
@@ -113,8 +118,8 @@ def reproduce(
     from umml_cli.grid.reproduction import Reproduction
     from umml_cli.grid.specify import refuse_unused, with_own_methods, without_learned
     from umml_cli.inputs.data_sources import open_sources
-    from umml_cli.inputs.method_options import named_label, parse_method_options
-    from umml_cli.report.outputs import write_reproduction
+    from umml_cli.inputs.method_options import named_label, overrides_of
+    from umml_cli.report.outputs import write_reproduction, written_to
     from umml_cli.report.terminal_paper_table import print_tables
     from umml_cli.runs.files import folder_lock
     from umml_cli.runs.precision import PrecisionChoice
@@ -131,7 +136,7 @@ def reproduce(
         gpus_per_run=gpus_per_run,
         prepare=bool(sources) and not plan,
     )
-    overrides = parse_method_options([*(set_ or []), *([] if epochs is None else [f"epochs={epochs}"])])
+    overrides = overrides_of(set_ or [], epochs=epochs, bits=bits)
     refuse_unused(with_own_methods(found, methods), methods=methods, overrides=overrides, data=sources)
     chosen = {
         name: each.completed(complete).with_figures(figure_kinds(figure))
@@ -163,8 +168,8 @@ def reproduce(
     ).with_pictures(pictures or ())
     print_notes(console, (f"{name}: {note}" for name, one in datasets.items() for note in one.findings))
     left_out = without_learned(chosen.values(), sources)
-    if left_out and not reproduction.specifications:
-        raise UserError(left_out[0])
+    if not reproduction.specifications:
+        raise UserError(left_out[0] if left_out else NOTHING)
     digests = {name: one.digest for name, one in datasets.items()}
     print_notes(console, [*left_out, *reproduction.beside(out).outdated(out, digests)])
     if plan:
@@ -188,10 +193,7 @@ def reproduce(
         written = write_reproduction(folder, out, opened)
         print_notes(console, notes + written.notes)
     print_tables(console, [table for name in chosen for table in written.tables[name]])
-    console.print(
-        f"Tables: {out / 'tables'}    Figures: {out / 'figures'}    Report: {out / 'report.html'}",
-        soft_wrap=True,
-    )
+    console.print("    ".join(written_to(out)), soft_wrap=True)
     if failed:
         raise failed
 

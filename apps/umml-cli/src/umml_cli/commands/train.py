@@ -113,6 +113,7 @@ def train(
         method_version,
         named_method,
         options_of,
+        with_named,
     )
     from umml_cli.inputs.pixels import encode_pixels
     from umml_cli.report.run_report import write_run_report
@@ -127,13 +128,8 @@ def train(
 
     console = make_console()
     cell = Cell(unpaired_images=unpaired_images, unpaired_text=unpaired_text, discard=discard, select=select)
-    given = {"bits": bits, "epochs": epochs}
     method, database = labelled_options(method)  # an alias makes the same run
-    options = {
-        **options_of(set_ or [], method),
-        **{name: value for name, value in given.items() if value is not None},
-        **database,
-    }
+    options = with_named(options_of(set_ or [], method), {"bits": bits, "epochs": epochs, **database})
     config = method_config(method, preset=preset, options=options)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
     dataset = open_data(data, split=split, first_row=first_row, needs_labels=False)

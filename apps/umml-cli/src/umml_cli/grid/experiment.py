@@ -32,7 +32,7 @@ from umml_cli.terms import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from umml_cli.results.series import Series
     from umml_cli.runs.specification import RunSpecification
@@ -118,7 +118,10 @@ class Experiment(BaseModel):
     @field_validator("methods")
     @classmethod
     def _lower_case(cls, methods: dict[str, MethodChoice]) -> dict[str, MethodChoice]:
-        return {name.lower(): choice for name, choice in methods.items()}
+        lower = {name.lower(): choice for name, choice in methods.items()}
+        if len(lower) < len(methods):
+            raise ValueError(f"two of {', '.join(methods)} are one method; leave one of them out")
+        return lower
 
     @field_validator("figure", mode="before")
     @classmethod
@@ -146,7 +149,8 @@ class Experiment(BaseModel):
 
     def grid(self) -> list[Cell]:
         """The cells in the file's order."""
-        cells = [Cell.of(scheme, percent) for scheme, percents in self.cells.items() for percent in percents]
+        named = [Cell.of(scheme, percent) for scheme, percents in self.cells.items() for percent in percents]
+        cells = list(dict.fromkeys(named))
         if self.select == "first":
             return cells
         return list(dict.fromkeys(each for cell in cells for each in (cell, *_ranked(cell))))
@@ -247,7 +251,9 @@ def built_in_experiment(name: str) -> Experiment:
 def read_experiment(path: Path) -> Experiment:
     """Read an experiment file; raises `UserError` that names what is wrong in it."""
     try:
-        return Experiment.model_validate(_with_base(tomllib.loads(path.read_text(encoding="utf-8"))))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        _check_extension(path, values)
+        return Experiment.model_validate(_with_base(values))
     except FileNotFoundError:
         raise UserError(f"There is no experiment file {path}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -300,6 +306,19 @@ def _built_in_values(name: str) -> dict[str, Any]:
     return _with_base(tomllib.loads(resource.read_text(encoding="utf-8")))
 
 
+def _check_extension(path: Path, values: Mapping[str, Any]) -> None:
+    """Refuse what `_with_base` cannot take, before pydantic sees the rest."""
+    known = [BASE, *built_in_names()]
+    if "extends" in values and values["extends"] not in known:
+        raise UserError(
+            f"{path}: extends names {values['extends']!r}; it can name {BASE} or one of "
+            f"{', '.join(known[1:])}."
+        )
+    for name in ("methods", "more_methods"):
+        if not isinstance(values.get(name, {}), dict):
+            raise UserError(f"{path}: {name} is {values[name]!r}; write a table [{name}.METHOD] for each.")
+
+
 def _with_base(values: dict[str, Any]) -> dict[str, Any]:
     """Fill in the entries of the built-in file that `extends` names, but for what it shows.
 
@@ -309,10 +328,6 @@ def _with_base(values: dict[str, Any]) -> dict[str, Any]:
     base = values.pop("extends", None)
     if base is None:
         return {**values, "methods": {**values.get("methods", {}), **more}} if more else values
-    if base not in {BASE, *built_in_names()}:
-        raise UserError(
-            f"extends names {base!r}; it can name {BASE} or one of {', '.join(built_in_names())}."
-        )
     inherited = {
         key: value for key, value in _built_in_values(base).items() if key not in {"table", "figure"}
     }

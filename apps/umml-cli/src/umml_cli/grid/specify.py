@@ -118,6 +118,11 @@ def specify(
         if database.get("database") == "learned" and _without_learned(data, sources):
             continue
         asked = {**(overrides or {}).get("", {}), **(overrides or {}).get(method, {})}
+        if bits is not None and "bits" in chosen:
+            raise UserError(
+                f"The experiment's options of {label} say {chosen['bits']} bits, but it is run at {bits} "
+                "bits; leave bits out of the options, or else the experiment's own bits and --bits."
+            )
         options = {**({} if bits is None else {"bits": bits}), **chosen, **asked, **database}
         config = method_config(method, preset=choice.presets.get(data, choice.preset), options=options)
         alike.append({

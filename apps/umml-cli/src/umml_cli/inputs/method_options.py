@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError, did_you_mean
 from umml_cli.terms import split_label
@@ -134,6 +134,46 @@ def options_of(assignments: list[str], method: str) -> dict[str, JsonValue]:
     if others:
         raise UserError(f"--set names the method {', '.join(others)}, but {method} is what is trained.")
     return {**by_method.get("", {}), **by_method.get(method, {})}
+
+
+def overrides_of(
+    assignments: list[str], *, epochs: int | None, bits: list[int] | None
+) -> dict[str, dict[str, JsonValue]]:
+    """Turn what a grid is given into options by method, as `parse_method_options` does.
+
+    Args:
+        assignments: of `--set`.
+        epochs: of every method.
+        bits: code lengths, which make runs of their own and are no option here.
+
+    Raises:
+        UserError: `--set` gives one of the others, too.
+    """
+    by_method = parse_method_options(assignments)
+    for options in by_method.values():
+        with_named(options, {"bits": bits or None})
+    by_method[""] = with_named(by_method.get("", {}), {"epochs": epochs})
+    return by_method
+
+
+def with_named(chosen: Mapping[str, JsonValue], named: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """Return the options that `--set` chose, and beside them those that have options of their own.
+
+    Args:
+        chosen: of `--set`.
+        named: option to what `--bits`, `--epochs` or `--method` (database) says; None: nothing.
+
+    Raises:
+        UserError: both give one.
+    """
+    named = {name: value for name, value in named.items() if value is not None}
+    for name in named:
+        if name in chosen:
+            option = "method" if name == "database" else name
+            raise UserError(
+                f"--{option} and --set give the same option of the method; leave one of them out."
+            )
+    return {**chosen, **named}
 
 
 def parse_options(assignments: list[str]) -> dict[str, JsonValue]:

@@ -308,6 +308,12 @@ def write_reproduction(
     )
 
 
+def written_to(folder: Path) -> list[str]:
+    """Where tables, figures and report of an output folder lie, of those that it has."""
+    written = [("Tables", "tables"), ("Figures", FIGURES), ("Report", "report.html")]
+    return [f"{title}: {folder / name}" for title, name in written if (folder / name).exists()]
+
+
 def is_of_paper(name: str, experiment: Experiment) -> bool:
     """Whether an experiment is one of the paper's, perhaps with fewer methods, rather than somebody's own."""
     return name in paper_names() and experiment.title == built_in_experiment(name).title
