@@ -356,6 +356,14 @@ def test_a_run_that_raises_leaves_the_others_alone(undisturbed, small):
     assert written(small / "umml-reproduce") == written(undisturbed[0])
 
 
+def test_a_grid_whose_runs_all_fail_says_why(small):
+    trained = GRID.replace("untrained = [0]\n", "")
+    (small / "grid.toml").write_text(trained.replace("epochs = 3", "epochs = 3, learning_rate = 1e300"))
+    done = run(small, *SMALL_GRID, "--seeds", 1, check=False)
+    assert done.returncode == 1
+    assert "runs failed: dadh · small · paired · seed 0: " in done.stderr
+
+
 UNSHARE = shutil.which("unshare")
 
 

@@ -40,3 +40,7 @@ def test_an_unknown_entry_gets_the_nearest_name():
 )
 def test_what_the_system_refused_comes_with_its_cure(number, sentence):
     assert describe_os_error(OSError(number, "it broke", "x")) == sentence
+
+
+def test_a_file_that_cannot_take_its_place_is_named_by_that_place():
+    assert describe_os_error(OSError(errno.EISDIR, "no file", ".x.tmp", None, "x")) == "no file (x)."

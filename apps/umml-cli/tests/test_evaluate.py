@@ -229,10 +229,15 @@ def test_two_runs_in_other_formats(umml, runs):
     assert "first minus second" in umml("evaluate", *runs)
 
 
-def test_rows_of_a_run_are_not_paired(umml, runs):
-    assert umml("evaluate", runs[0], "--instance-recall").startswith(
-        "Error: --instance-recall is for codes from files"
-    )
+@pytest.mark.parametrize("option", [("--instance-recall",), ("--code-values", "binary")])
+def test_what_files_may_need_is_not_for_runs(umml, runs, option):
+    said = umml("evaluate", runs[0], *option)
+    assert said.startswith(f"Error: {option[0]} is for codes from files")
+
+
+def test_the_order_of_bits_is_for_packed_codes(umml, npy):
+    said = umml("evaluate", *flat(npy), "--bitorder", "big")
+    assert said == "Error: --bitorder is the order in packed codes; give --packed too.\n"
 
 
 def test_curves_of_two_runs_and_of_codes_from_files(umml, tmp_path, npy, runs):

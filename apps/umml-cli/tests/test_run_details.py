@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
+from umml_cli.grid.experiment import find_experiments
 from umml_cli.grid.planning import RunState
+from umml_cli.grid.reproduction import Reproduction
+from umml_cli.inputs.data_sources import open_sources
 from umml_cli.main import app
 from umml_cli.report.run_details import compare_runs, describe_run, locked_folder
 from umml_cli.runs.query_scores import RunPrecision
@@ -137,6 +140,26 @@ def test_an_incomplete_run_says_so_and_why(tmp_path, result):
     shown = " ".join(printed(describe_run(folder)).split())
     assert "state not complete" in shown
     assert "failed out of luck" in shown
+
+
+@pytest.mark.parametrize(
+    "option", ["--selection paper", "--spread sd", "--latex-width page", "--figure bits"]
+)
+def test_what_a_single_run_cannot_show_is_refused(tmp_path, result, option):
+    folder = store_run(tmp_path / "runs", result).path
+    done = CliRunner().invoke(app, ["report", str(folder), *option.split()])
+    said = f"{option.split()[0]} shows several runs, but {folder} is the folder of a single run; give the"
+    assert said in str(done.exception)
+
+
+def test_a_grid_without_a_complete_run_says_so(tmp_path):
+    grid = "title = 'mine'\ndata = ['emoji']\n[methods.dadh]\n[cells]\npaired = [0]\n"
+    (tmp_path / "mine.toml").write_text(grid)
+    experiments = find_experiments([str(tmp_path / "mine.toml")])
+    Reproduction.of(experiments, open_sources(["emoji"])).save(tmp_path)
+    done = CliRunner().invoke(app, ["report", str(tmp_path)])
+    assert f"No run of {tmp_path} is complete yet" in str(done.exception)
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_what_train_wrote_is_found_from_beside_it(tmp_path, result, monkeypatch):

@@ -6,6 +6,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from umml_cli.inputs.database_shards import read_shards
 from umml_cli.main import main
 
 QUERIES = ("--query-codes", "q.npy", "--query-labels", "ql.npy")
@@ -82,6 +83,15 @@ def test_figures(umml, tmp_path):
     assert {path.suffix for path in (tmp_path / "curves").iterdir()} == {".png", ".svg", ".pdf"}
 
 
+def test_the_tenth_shard_of_a_pattern_comes_after_the_second(tmp_path):
+    names = [f"{folder}/part-{number}.npz" for folder in ("a2", "a10") for number in ("1", "2", "10", "x")]
+    for name in reversed(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [shard.codes for shard in read_shards([f"{tmp_path}/a*/part-*.npz"])]
+    assert found == [tmp_path / name for name in names]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -94,6 +104,9 @@ def test_figures(umml, tmp_path):
         ((*QUERIES, *SHARDS, "--workers", 0), "--workers"),
         ((*QUERIES, *SHARDS, "--executor", "slurm"), "--executor is local, ray or"),
         ((*QUERIES, *SHARDS, "--executor", "ray", "--workers", 2), "--workers is for processes"),
+        ((*QUERIES, *SHARDS, "--bitorder", "big"), "--bitorder is the order in packed codes"),
+        ((*QUERIES, *SHARDS, "--shards", "./part-1.h5"), "part-1.h5 2 times, and so would its rows count"),
+        ((*QUERIES, *SHARDS, "--shards", "more/list.toml"), "c.npy 2 times, and so would its rows count"),
         ((*QUERIES, "--shards", "none-*.npz"), "--shards none-*.npz matches no file"),
         ((*QUERIES, "--shards", "none.npz"), "shard 0 (none.npz): there is no file none.npz on the machine"),
         ((*QUERIES, "--shards", "list.toml"), "(list.toml)"),

@@ -87,7 +87,8 @@ def describe_validation(error: ValidationError, known: Iterable[str] = ()) -> st
 
 def describe_os_error(error: OSError) -> str:
     """Say what the operating system refused, and the cure where there is an obvious one."""
-    where = f" ({error.filename})" if error.filename else ""
+    name = error.filename2 or error.filename  # a file under another name until it is whole
+    where = f" ({name})" if name else ""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"The disk is full{where}; make room and run the same command again; a training continues."
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:

@@ -250,6 +250,10 @@ def evaluate(
     named = Definition.parse(definition)
     given: dict[str, Any] = {"ties": ties and ties.value, "no_relevant": no_relevant and no_relevant.value}
     options = asdict(replace(named, **{name: value for name, value in given.items() if value}))
+    if packed is None:
+        refuse(
+            {"--bitorder": bitorder is not BitOrder.little}, "is the order in packed codes; give --packed too"
+        )
     if shards:
         elsewhere = {
             "--database-codes": database_codes, "--database-labels": database_labels, "--versus": versus,
@@ -269,6 +273,7 @@ def evaluate(
         of_files = {
             "--instance-recall": instance_recall, "--exclude-self": exclude_self,
             "--threshold": threshold is not None, "--packed": packed is not None,
+            "--code-values": code_values is not CodeValues.auto,
         }  # fmt: skip
         refuse(
             of_files,

@@ -20,9 +20,12 @@ from umml_cli.console import make_console, print_notes
 from umml_cli.terms import CompletionChoice, Device, PrecisionOption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from cmh_data import PairedDataset
 
     from umml_cli.grid.experiment import Experiment
+    from umml_cli.grid.reproduction import Reproduction
 
 NOTHING = (
     "There is nothing to train: none of these methods can complete the cells on these data, or the cells "
@@ -119,8 +122,6 @@ def reproduce(
     from umml_cli.grid.specify import refuse_unused, with_own_methods, without_learned
     from umml_cli.inputs.data_sources import open_sources
     from umml_cli.inputs.method_options import named_label, overrides_of
-    from umml_cli.report.outputs import write_reproduction, written_to
-    from umml_cli.report.terminal_paper_table import print_tables
     from umml_cli.runs.files import folder_lock
     from umml_cli.runs.precision import PrecisionChoice
     from umml_cli.runs.store import RUNS, RunStore
@@ -189,13 +190,26 @@ def reproduce(
             keep_weights=keep_weights,
             checkpoint_minutes=checkpoint_minutes,
         )
-        opened, notes = folder.open_data(datasets)
-        written = write_reproduction(folder, out, opened)
-        print_notes(console, notes + written.notes)
-    print_tables(console, [table for name in chosen for table in written.tables[name]])
-    console.print("    ".join(written_to(out)), soft_wrap=True)
+        if failed and folder.n_complete(out) == 0:
+            raise failed
+        show(folder, out, datasets, chosen)
     if failed:
         raise failed
+
+
+def show(
+    folder: Reproduction, out: Path, datasets: Mapping[str, PairedDataset], names: Iterable[str]
+) -> None:
+    """Write what a folder has, and print the tables of some of its experiments."""
+    from umml_cli.report.outputs import write_reproduction, written_to
+    from umml_cli.report.terminal_paper_table import print_tables
+
+    console = make_console()
+    opened, notes = folder.open_data(datasets)
+    written = write_reproduction(folder, out, opened)
+    print_notes(console, notes + written.notes)
+    print_tables(console, [table for name in names for table in written.tables[name]])
+    console.print("    ".join(written_to(out)), soft_wrap=True)
 
 
 def data_to_give(experiments: Iterable[Experiment]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from dataclasses import replace
 from glob import glob, has_magic
 from pathlib import Path
+from re import split
 from typing import TYPE_CHECKING, Annotated
 
 from cmh_metrics import DatabaseShard
@@ -55,31 +57,41 @@ def read_shards(files: Sequence[str], *, with_ids: bool = False) -> list[Databas
 
     Args:
         files: each a list of shards in TOML, or an npz or HDF5 file with arrays `codes` and `labels`; a
-            pattern with `*` stands for all files that fit, by name.
+            pattern with `*` stands for all files that fit, by name, and numbers in it by value.
         with_ids: whether files of arrays hold `ids`, too.
 
     Returns:
         The shards, in the order of the files.
 
     Raises:
-        UserError: a pattern fits nothing, or a list is not as described.
+        UserError: a pattern fits nothing, a list is not as described, or a shard comes twice.
     """
     shards = []
     for given in files:
         for file in _matching(given):
             shards += _listed(file) if file.suffix == ".toml" else [_whole(file, with_ids=with_ids)]
+    places = Counter((Path(shard.codes).resolve(), shard.codes_name, shard.machine) for shard in shards)
+    (path, *_), n = places.most_common(1)[0]
+    if n > 1:
+        raise UserError(f"--shards gives {path} {n} times, and so would its rows count; leave one out.")
     return shards
 
 
 def _matching(given: str) -> list[Path]:
     if not has_magic(given) or Path(given).exists():
         return [Path(given)]
-    found = sorted(glob(given))  # noqa: PTH207 - a pattern may be absolute
+    found = sorted(glob(given), key=_by_number)  # noqa: PTH207 - a pattern may be absolute
     if not found:
         raise UserError(
             f"--shards {given} matches no file; give files that exist, or a list of shards in TOML."
         )
     return [Path(one) for one in found]
+
+
+def _by_number(name: str) -> tuple[list[tuple[bool, int, str]], str]:
+    """A key that sorts part-2 before part-10: numbers by their value, before other text."""
+    parts = split("([0-9]+)", name)
+    return [(False, int(one), "") if one.isdecimal() else (True, 0, one) for one in parts], name
 
 
 def _whole(file: Path, *, with_ids: bool) -> DatabaseShard:

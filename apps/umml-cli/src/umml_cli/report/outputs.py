@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmh_files import remove_leftovers
 
-from umml_cli.errors import UserError
+from umml_cli.errors import UserError, refuse
 from umml_cli.grid.experiment import built_in_experiment, paper_names
 from umml_cli.grid.reproduction import FILE, Reproduction
 from umml_cli.inputs.data_sources import BUILT_IN, open_data, open_sources
@@ -201,7 +201,8 @@ def rewrite_outputs(
         A sentence for each thing that could not be shown.
 
     Raises:
-        UserError: there is no run to show, or `data` or `pictures` name what the runs do not.
+        UserError: there is no run to show, `data` or `pictures` name what the runs do not, or a single run is
+            to be shown as several are.
     """
     sources = open_sources(data)
     given = {name: source.dataset for name, source in sources.items()}
@@ -214,6 +215,11 @@ def rewrite_outputs(
         datasets, notes = reproduction.open_data(given)
         return notes + write_reproduction(reproduction, folder, datasets).notes
     if RunFolder(folder).specification.exists():
+        of_several = {f"--{name.replace('_', '-')}": value for name, value in shown.items()}
+        refuse(
+            {**of_several, "--figure": tuple(figures)},
+            f"shows several runs, but {folder} is the folder of a single run; give the folder above it",
+        )
         return _rewrite_run(RunFolder(folder), given, pictures)
     store = open_store(folder)
     results = [result for each in store.folders() if (result := each.read_result()) is not None]
@@ -290,11 +296,17 @@ def write_reproduction(
         reproduction: experiments and their runs.
         out: output folder.
         datasets: data sets by name, as for `write_outputs`.
+
+    Raises:
+        UserError: none is complete.
     """
+    results = list(RunStore(out / RUNS).results(reproduction.specifications))
+    if not results:
+        raise UserError(f"No run of {out} is complete yet; the command that began it goes on with them.")
     own = [each.title for name, each in reproduction.experiments.items() if not is_of_paper(name, each)]
     return write_outputs(
         "; ".join(dict.fromkeys(own)) or TITLE,
-        list(RunStore(out / RUNS).results(reproduction.specifications)),
+        results,
         datasets=datasets,
         out=out,
         exhibited={
