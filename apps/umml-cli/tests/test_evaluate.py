@@ -219,6 +219,23 @@ def test_two_runs_as_json(umml, tmp_path, runs):
     assert (tmp_path / "report.json").read_text() == printed
 
 
+@pytest.mark.parametrize(
+    ("array", "kind"),
+    [("query_labels", "query"), ("query_rows", "query"), ("retrieval_labels", "retrieval"),
+     ("retrieval_text_present", "retrieval")],
+)  # fmt: skip
+def test_runs_on_other_items_are_not_compared(umml, tmp_path, runs, array, kind):
+    path = RunFolder(tmp_path / "other").codes
+    codes = RunCodes.load(path)
+    values = getattr(codes, array)
+    values[:] = values[::-1] if array == "query_rows" else 1 - values
+    codes.save(path)
+    assert umml("evaluate", *runs) == (
+        f"Error: The {kind} rows of one and other are not the same, or have other labels or gaps; --versus "
+        "tests the difference of runs on the same items.\n"
+    )
+
+
 def test_two_runs_in_other_formats(umml, runs):
     markdown = umml("evaluate", *runs, "--format", "markdown")
     assert "| ties best | difference | p |" in markdown

@@ -155,6 +155,25 @@ def test_comparing_two_systems(both, make_arrays):
         first.compare(evaluate(**make_arrays(8, 70, 16, 4)))
 
 
+def test_scores_of_queries_that_are_not_the_same_are_not_paired():
+    """As many of them count in both reports."""
+    codes = {"query_codes": [[1, 1], [1, -1]], "database_codes": [[1, 1], [1, -1], [-1, -1]]}
+    labels = {"query_labels": [[1, 0], [0, 1]], "k": 1, "no_relevant": "skip-no-hit"}
+    first = evaluate(**codes, **labels, database_labels=[[1, 0], [0, 0], [0, 1]])
+    second = evaluate(**codes, **labels, database_labels=[[0, 0], [0, 1], [1, 0]])
+    assert [one["retrieval"].n_counted for one in (first, second)] == [1, 1]
+    with pytest.raises(
+        ValueError, match="'skip-no-hit' left some out of task retrieval, in each report its own"
+    ):
+        first.compare(second)
+    both = evaluate(**codes, **labels, database_labels=[[1, 0], [0, 1], [0, 0]])
+    assert both.compare(both)["retrieval"].n_query == 2
+    labels["no_relevant"] = "skip"
+    one = evaluate(**codes, **labels, database_labels=[[1, 0], [0, 0], [0, 0]])
+    with pytest.raises(ValueError, match="they have 2 and 2, of which 0 and 1 have no relevant item"):
+        evaluate(**codes, **labels, database_labels=[[1, 0], [0, 1], [0, 0]]).compare(one)
+
+
 def test_queries_without_a_relevant_item(make_arrays):
     arrays = make_arrays(3, 20, 8, 2)
     arrays["query_labels"][:] = [[0, 0], [1, 0], [1, 1]]

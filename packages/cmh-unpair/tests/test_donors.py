@@ -285,3 +285,30 @@ def test_neighbours_need_the_features_they_are_found_by():
     data = plan_unpairing(4, block=None, unpaired_images=50).apply(None, np.eye(4))
     with pytest.raises(ValueError, match="must hold images for by='neighbour'"):
         find_donors(data, by="neighbour")
+
+
+def test_labels_of_minus_and_plus_one_are_those_of_zero_and_one():
+    labels = np.eye(3, dtype=np.int8)[np.arange(12) % 3]
+    shares = {"unpaired_images": 25, "unpaired_text": 25}
+    plain, signed = (find_donors(unpaired(12, one, **shares), by="label") for one in (labels, 2 * labels - 1))
+    assert plain.digest == signed.digest
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.arange(8)[:, None] % 3, np.full((8, 2), np.nan), np.full((8, 2), 0.5), np.ones((8, 2, 1))],
+    ids=["a column of classes", "NaN", "shares", "three dimensions"],
+)
+def test_other_labels_are_refused(labels):
+    with pytest.raises(ValueError, match="labels must be a table of 0 and 1, or of -1"):
+        find_donors(unpaired(8, labels, unpaired_images=50), by="label")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused_where_they_are_read(value):
+    images = np.random.default_rng(0).normal(size=(8, 3))
+    images[7] = value  # a row with both
+    with pytest.raises(ValueError, match="images must hold finite numbers in all rows that are not missing"):
+        find_donors(unpaired(8, images=images, unpaired_images=50), by="neighbour")
+    images = images[::-1].copy()  # of a row whose image is removed
+    assert len(find_donors(unpaired(8, images=images, unpaired_text=50), by="neighbour").image.missing) == 4

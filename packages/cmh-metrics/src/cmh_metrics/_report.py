@@ -122,7 +122,8 @@ class RetrievalReport:
             A test for each task, by its name; the difference is this report's mAP less the other's.
 
         Raises:
-            ValueError: if the reports define mAP differently, share no task, or differ in their queries.
+            ValueError: if the reports define mAP differently, share no task, or differ in their queries or in
+                which of them count.
         """
         if self.definition != other.definition:
             raise ValueError(
@@ -134,6 +135,8 @@ class RetrievalReport:
             raise ValueError(
                 f"the reports must share a task, but they hold {[*self.tasks]} and {[*other.tasks]}"
             )
+        for name in common:
+            _check_same_queries(self[name], other[name])
         return {
             name: paired_randomisation_test(
                 self[name].average_precision, other[name].average_precision, n_resample=n_resample, seed=seed
@@ -322,6 +325,22 @@ class RetrievalReport:
             f"mAP: {self.definition}, queries without a relevant item: {self.definition.no_relevant}; "
             f"measures at k: ties expected; {'; '.join(sorted(read))}; {shapes}; cmh-metrics "
             f"{self.provenance.get('cmh-metrics', '(version not recorded)')}."
+        )
+
+
+def _check_same_queries(first: TaskReport, second: TaskReport) -> None:
+    """Refuse to pair scores that are of different queries, as far as their numbers tell."""
+    both = (first, second)
+    rows, empty = ([getattr(one, name) for one in both] for name in ("n_query", "n_without_relevant"))
+    if rows[0] != rows[1] or empty[0] != empty[1]:
+        raise ValueError(
+            f"the reports must be of the same queries, but in task {first.task} they have {rows[0]} and "
+            f"{rows[1]}, of which {empty[0]} and {empty[1]} have no relevant item"
+        )
+    if any(one.n_counted < one.n_query - one.n_without_relevant for one in both):
+        raise ValueError(
+            "queries without a hit within the cut-off must count in both reports, but no_relevant="
+            f"'skip-no-hit' left some out of task {first.task}, in each report its own; use 'skip' or 'zero'"
         )
 
 

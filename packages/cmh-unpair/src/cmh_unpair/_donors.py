@@ -225,7 +225,8 @@ def find_donors(
 
     Raises:
         ValueError: by label without labels; by neighbour without a pair or without the features of a side
-            that is needed; `neighbours` or `probes` below 1; `probes` by label; another `by`.
+            that is needed, or with NaN or infinity among them; labels that are no table of two values and
+            not one class of each row; `neighbours` or `probes` below 1; `probes` by label; another `by`.
 
     Example:
         >>> import numpy as np
@@ -301,7 +302,12 @@ def _multi_hot(labels: Any, text_labels: Any) -> NDArray[np.bool_]:
     if table.ndim == 1:
         classes, number = np.unique(table, return_inverse=True)
         return np.asarray(number[:, None] == np.arange(len(classes)))
-    return np.asarray(table != 0)
+    if table.ndim != 2 or not np.isin(table, (-1, 0, 1)).all():
+        raise ValueError(
+            "labels must be a table of 0 and 1, or of -1 and +1, or one class of each row, (n,), but they "
+            f"are of shape {table.shape} or hold other values"
+        )
+    return np.asarray(table > 0)
 
 
 def _by_neighbour(
@@ -357,6 +363,10 @@ def _neighbour_lists(
     found = np.empty((0, 0), np.int64)
     if len(seeking):
         centre, k = mean_row(features, np.flatnonzero(present)), min(neighbours, len(pairs))
+        if not np.isfinite(centre).all():
+            raise ValueError(
+                f"{name} must hold finite numbers in all rows that are not missing, but one is not"
+            )
         if probes is None:
             found, directed = nearest_pairs(features, seeking, pairs, centre, k)
         else:

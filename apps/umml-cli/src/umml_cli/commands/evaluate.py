@@ -293,7 +293,7 @@ def evaluate(
         raise UserError(
             "Give a run folder, or --query-codes, --database-codes, --query-labels and --database-labels."
         )
-    tests = None if versus is None else report.compare(evaluate_run(versus, options))
+    tests = compare(report, run, versus, options) if run and versus else None
     if figures is not None and not shards:
         draw(figures, [one for one in (run, versus) if one], files, (packed, bitorder.value), options)
     if out is not None:
@@ -421,6 +421,26 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
     first = reports["image-to-text"]
     tasks = {title: report[title] for title, report in reports.items()}
     return cmh_metrics.RetrievalReport(tasks, first.definition, first.provenance)
+
+
+def compare(report: Any, run: Path, versus: Path, options: dict[str, Any]) -> Any:
+    """Test the difference of two runs; refuse those that were asked other queries, or ranked other items."""
+    import numpy as np
+
+    from umml_cli.runs.run_codes import RunCodes
+    from umml_cli.runs.store import RunFolder
+
+    other_report = evaluate_run(versus, options)
+    first, second = (RunCodes.load(RunFolder(folder).codes) for folder in (run, versus))
+    for kind in ("query", "retrieval"):
+        for name in ("rows", "labels", "image_present", "text_present"):
+            one, other = (getattr(codes, f"{kind}_{name}") for codes in (first, second))
+            if not np.array_equal(one, other):
+                raise UserError(
+                    f"The {kind} rows of {run} and {versus} are not the same, or have other labels or gaps; "
+                    "--versus tests the difference of runs on the same items."
+                )
+    return report.compare(other_report)
 
 
 def evaluate_own_items(codes: Any, folder: Path, options: dict[str, Any]) -> Any:

@@ -92,7 +92,8 @@ def describe_run(folder: RunFolder) -> Group:
 def compare_runs(first: RunFolder, second: RunFolder) -> Table:
     """Differing settings, and the difference of both mAPs with its interval over queries.
 
-    Runs on data that differ have no common queries, so that the difference has no interval.
+    Runs on data that differ, or with other rows held out, have no common queries, so that the difference has
+    no interval.
     """
     if any(folder.read_result() is None for folder in (first, second)):
         raise UserError("One of the two runs is not complete; only complete runs can be compared.")
@@ -103,16 +104,16 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Table:
         if ours.get(name) != theirs.get(name):
             table.add_row(name, ours.get(name, ""), theirs.get(name, ""), "")
     table.add_section()
-    same_queries = specs[0].data_digest == specs[1].data_digest
+    queries = [(spec.data_digest, spec.validation) for spec in specs]
     loaded = [RunPrecision.load(folder.precision) for folder in (first, second)]
     for task in TASKS:
         one, other = (precision.task(task, "last") for precision in loaded)
         said = f"{np.nanmean(other) - np.nanmean(one):+.4f}"
-        if same_queries:
+        if queries[0] == queries[1]:
             low, high = difference_interval(other[None], one[None])
             said += f" ({low:+.4f} to {high:+.4f}{', not significant' if low <= 0 <= high else ''})"
         else:
-            said += " (other data)"
+            said += " (other queries)"
         table.add_row(TASK_TITLES[task], f"{np.nanmean(one):.4f}", f"{np.nanmean(other):.4f}", said)
     return table
 
