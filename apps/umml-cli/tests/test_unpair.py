@@ -51,6 +51,28 @@ def test_the_training_rows_of_the_file_are_unpaired(plain, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--unpaired-images", 40), ("--unpaired-text", 40), ("--discard", 20), ("--block", 0),
+        ("--published",), ("--select", "random"), ("--seed", 0), ("--scores", "scores.csv"),
+    ],
+)  # fmt: skip
+def test_a_plan_says_alone_which_rows_lose_something(plain, tmp_path, given):
+    record = tmp_path / "plan.json"
+    record.write_text(plan_unpairing(100, unpaired_images=20).to_json())
+    with pytest.raises(UserError, match=f"{given[0]} does not go with --plan-file"):
+        invoke(plain, tmp_path / "out.h5", "--plan-file", record, *given)
+    assert not (tmp_path / "out.h5").exists()
+
+
+def test_queries_that_lose_something_are_said(plain, tmp_path):
+    shares = ("--unpaired-images", 10, "--unpaired-text", 10, "--block", 0)
+    said = " ".join(invoke(plain, tmp_path / "a.h5", *shares, "--train", "50:150").split())
+    assert "10 of the rows that lose their image or text are query rows of the file" in said
+    assert "query rows" not in invoke(plain, tmp_path / "b.h5", *shares, "--train", "0:100")
+
+
 def test_a_dry_run_counts_per_class_and_writes_nothing(plain, tmp_path):
     before = sorted(tmp_path.iterdir())
     output = invoke(plain, "--unpaired-images", 50, "--dry-run")

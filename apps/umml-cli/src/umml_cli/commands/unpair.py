@@ -12,6 +12,8 @@ import typer
 from umml_cli.console import make_console
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cmh_data import PairedDataset
     from cmh_unpair import UnpairingPlan
     from numpy.typing import NDArray
@@ -150,8 +152,13 @@ def unpair(
         raise UserError(f"{target} exists; choose another name or pass --overwrite.")
     file_format(source)  # what cannot be rewritten need not be understood
     rows, dataset = training_rows(source, train=train, protocol=protocol)
+    of_a_rule = {
+        "--unpaired-images": unpaired_images, "--unpaired-text": unpaired_text, "--discard": discard,
+        "--block": block is not None, "--select": select is not Select.first, "--seed": seed is not None,
+        "--published": published, "--scores": scores,
+    }  # fmt: skip
     made = (
-        read_plan(plan_file, scores)
+        read_plan(plan_file, of_a_rule)
         if plan_file
         else make_plan(
             len(rows),
@@ -179,6 +186,7 @@ def unpair(
     if dataset is not None and len(rows) == len(made):
         labels = np.asarray(dataset.label[rows])
         console.print(label_table(made, labels, tuple(dataset.label_names)))
+        warn_of_queries(rows[losing(made)], dataset)
     if ranked is Ranked.remove and len(ranked_rows):
         warn_of_ranked(made, rows, ranked_rows, source)
     if figure is not None:
@@ -291,7 +299,7 @@ def find_ranked(
         return np.zeros(0, dtype=np.int64)
     if len(rows) != len(plan):
         return np.zeros(0, dtype=np.int64)  # refused with the file
-    lost = rows[plan.kept & ~(plan.image_present & plan.text_present)]
+    lost = rows[losing(plan)]
     found: NDArray[Any] = lost[np.isin(lost, dataset.split.retrieval)]
     if ranked is Ranked.refuse and len(found):
         raise UserError(
@@ -299,6 +307,23 @@ def find_ranked(
             "would be ranked without it; pass --ranked keep or --ranked remove."
         )
     return found
+
+
+def losing(plan: UnpairingPlan) -> NDArray[Any]:
+    """Which training rows are kept without their image or text."""
+    found: NDArray[Any] = plan.kept & ~(plan.image_present & plan.text_present)
+    return found
+
+
+def warn_of_queries(lost: NDArray[Any], dataset: PairedDataset) -> None:
+    """Say that items of queries are removed, where the rows are not those of the file's own split."""
+    import numpy as np
+
+    if n := int(np.isin(lost, dataset.split.query).sum()):
+        make_console(stderr=True, soft_wrap=True).print(
+            f"Warning: {n} of the rows that lose their image or text are query rows of the file, and queries "
+            "without it are left out of a task; give other rows as --train, unless the file is split anew."
+        )
 
 
 def warn_of_ranked(plan: UnpairingPlan, rows: NDArray[Any], ranked: NDArray[Any], source: Path) -> None:
@@ -330,12 +355,13 @@ def make_plan(n_train: int, *, published: bool, **options: Any) -> UnpairingPlan
     return published_2022_plan(n_train, **shares, text_rows="back" if all(shares.values()) else "front")
 
 
-def read_plan(path: Path, scores: Path | None) -> UnpairingPlan:
-    """A plan from its JSON file."""
+def read_plan(path: Path, others: Mapping[str, object]) -> UnpairingPlan:
+    """A plan from its JSON file; refuses what would make another one."""
     from cmh_unpair import UnpairingPlan
 
-    from umml_cli.errors import UserError
+    from umml_cli.errors import refuse
 
-    if scores is not None:
-        raise UserError("A plan says already which rows lose something; give --plan-file or --scores.")
+    refuse(
+        others, "does not go with --plan-file, which says already which rows lose something; leave one out"
+    )
     return UnpairingPlan.from_json(path.read_bytes())
