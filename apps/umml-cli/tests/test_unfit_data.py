@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from cmh_train import available_methods
 from typer.testing import CliRunner
-from umml_cli.errors import UserError
+from umml_cli.errors import RunsFailed, UserError
 from umml_cli.inputs.data_sources import open_data
 from umml_cli.main import app
+from umml_cli.runs import perform
 
 
 def named(test):
@@ -94,3 +95,45 @@ def test_files_with_other_faults_keep_their_own_sentence(tmp_path):
         open_data(str(path))
     with pytest.raises(Exception, match=r"no.*such|not found|There is no"):
         open_data(str(tmp_path / "absent.npz"))
+
+
+@pytest.fixture
+def huge(tmp_path):
+    """Features that float32 holds, but not their squares, and those of a usual size."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "image": rng.normal(size=(60, 8)).astype(np.float32),
+        "text": rng.normal(size=(60, 6)),
+        "labels": np.eye(3, dtype=np.uint8)[np.arange(60) % 3],
+        "train": np.arange(40),
+        "query": np.arange(50, 60),
+    }
+    np.savez(tmp_path / "usual.npz", **arrays)
+    np.savez(
+        tmp_path / "huge.npz", **arrays | {"image": arrays["image"] * 1e20, "text": arrays["text"] * 1e300}
+    )
+    return tmp_path
+
+
+def train_amsh(folder, name):
+    options = ["--method", "amsh", "--epochs", "1", "--bits", "16", "--out", str(folder / "runs")]
+    return CliRunner().invoke(app, ["train", str(folder / name), *options])
+
+
+def test_what_torch_gives_up_on_is_one_sentence(huge, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("CUDA out of memory.\nSee the documentation")
+
+    monkeypatch.setattr(perform, "perform", broken)
+    error = train_amsh(huge, "usual.npz").exception
+    assert isinstance(error, RunsFailed)
+    assert str(error).startswith("1 of 1 runs failed: amsh (encoded database) · usual · paired · seed 0: ")
+    assert "RuntimeError: CUDA out of memory; what is complete is kept" in str(error)
+
+
+def test_outputs_without_a_sign_are_no_codes(huge):
+    assert train_amsh(huge, "usual.npz").exit_code == 0
+    for command in (["encode", "--out", str(huge / "codes.h5")], ["index"]):
+        said = refusal(command[0], huge / "runs", huge / "huge.npz", *command[1:])
+        assert "The model gives NaN for the text of row 0 of huge, and that is no code" in said
+    assert not (huge / "codes.h5").exists()

@@ -114,6 +114,20 @@ def test_a_model_replaces_a_model_and_nothing_else(folder, spec, trained, descri
         save_model(tmp_path, trained, description)
 
 
+def test_what_a_killed_process_left_is_no_other_thing(folder, trained, description):
+    for name in ("model.json", "weights.safetensors"):
+        (folder / f".{name}.7.part").touch()
+    save_model(folder, trained, description)
+    assert {path.name for path in folder.iterdir()} == {"model.json", "weights.safetensors"}
+
+
+def test_a_method_of_another_name_is_refused(folder, spec):
+    other = replace(spec, name="other", aliases=())
+    with pytest.raises(ModelError, match="is a model of toy, but method is other; give that of toy, or None"):
+        load_model(folder, method=other)
+    assert load_model(folder, method=replace(other, aliases=("toy",))).bits == 16
+
+
 def edit(folder, **values):
     content = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(content | values))

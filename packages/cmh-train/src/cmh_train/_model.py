@@ -261,8 +261,13 @@ def save_model(folder: str | Path, method: HashingMethod, description: ModelDesc
         ['model.json', 'weights.safetensors']
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - _NAMES):
+    leftovers = [path for name in _NAMES for path in folder.glob(f".{name}.*.part")]  # of one that was killed
+    if folder.exists() and (
+        not folder.is_dir() or {path.name for path in folder.iterdir() if path not in leftovers} - _NAMES
+    ):
         raise ModelError(f"{folder} holds something else than a model; choose another folder")
+    for path in leftovers:
+        path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in method.state_dict().items()}
     (folder / _DESCRIPTION).unlink(
@@ -292,7 +297,8 @@ def load_model(
         The model.
 
     Raises:
-        ModelError: if there is no model, it is damaged or of another version, or its method is not installed.
+        ModelError: if there is no model, it is damaged or of another version, or its method is not installed
+            or not the one given.
 
     Example:
         >>> import tempfile
@@ -320,6 +326,11 @@ def load_model(
     """
     folder = find_model(folder)
     description = _read_description(folder / _DESCRIPTION)
+    if method is not None and description.method not in (method.name, *method.aliases):
+        raise ModelError(
+            f"{folder} is a model of {description.method}, but method is {method.name}; give that of "
+            f"{description.method}, or None"
+        )
     try:
         spec = method or find_method(description.method)
         built = build_method(spec, dict(description.options), description.data_spec, seed=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from umml_cli.console import print_notes
+from umml_cli.errors import RunsFailed
 from umml_cli.runs.files import folder_lock
 from umml_cli.runs.progress import grid_progress
 from umml_cli.runs.specification import small_batches
@@ -39,6 +40,9 @@ def perform_here(
         console: where progress is shown.
         views_of: makes the views of some rows of the data set, where the run trains on random crops.
         faster_precision: take what a trial chooses instead of the specification's precision.
+
+    Raises:
+        RunsFailed: torch gives up.
     """
     from umml_cli.runs.perform import perform  # noqa: PLC0415 - brings torch
     from umml_cli.runs.precision import PrecisionChoice  # noqa: PLC0415 - brings cmh-data
@@ -55,7 +59,11 @@ def perform_here(
         pending = [specification] if result is None else []
         n_train = len(rows_of_run(dataset, specification.validation).split.train)
         print_notes(console, small_batches(pending, {specification.dataset: n_train}))
-        with grid_progress(console, [specification], pending) as on_event:
-            return result or perform(
-                specification, dataset, store=store, on_event=on_event, views_of=views_of
-            )
+        try:
+            with grid_progress(console, [specification], pending) as on_event:
+                return result or perform(
+                    specification, dataset, store=store, on_event=on_event, views_of=views_of
+                )
+        except RuntimeError as error:  # torch's own, as where a GPU has too little memory
+            said = (str(error).splitlines() or [""])[0]
+            raise RunsFailed([(specification.title, f"{type(error).__name__}: {said}")], 1) from error

@@ -79,9 +79,22 @@ class Collection(Protocol):
 
 
 def blocks(collection: Collection) -> Iterator[EncodedBlock]:
-    """Encode the chosen rows of a collection, a block at a time, in their order."""
+    """Encode the chosen rows of a collection, a block at a time, in their order.
+
+    Raises:
+        UserError: the network gives NaN for an item, which has no sign.
+    """
     for start in range(0, len(collection.rows), collection.block):
-        yield collection.encode(collection.rows[start : start + collection.block])
+        block = collection.encode(collection.rows[start : start + collection.block])
+        for side in SIDES:
+            broken = block.present[side] & np.isnan(block.outputs[side]).any(axis=1)
+            if broken.any():
+                row = block.rows[broken.argmax()]
+                raise UserError(
+                    f"The model gives NaN for the {side} of row {row} of {collection.name}, and that is no "
+                    "code; look for features far from those it was trained on, or train it anew."
+                )
+        yield block
 
 
 def open_collection(
