@@ -130,6 +130,20 @@ def test_a_sum_of_precisions_is_that_of_fractions():
         assert found[query] == pytest.approx(float(exact), rel=3e-16)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("bits", [31, 32, 64, 200])
+def test_every_row_of_a_chunk_left_out(bits, backend):
+    """Of rows with an even and with an odd number of ones, which lie in chunks of their own; or of both."""
+    codes = np.ones((4, bits), np.int8)
+    codes[3, 0] = -1  # the only row of its kind
+    arrays = {"database_codes": codes, "database_labels": np.ones((4, 1), np.int8)}
+    arrays |= {"query_codes": codes[[3, 0, 0, 0]], "query_labels": np.ones((4, 1), np.int8)}
+    ids = {"database_ids": np.array([0, 0, 0, 1]), "query_ids": np.array([1, 1, 0, 2])}
+    np.testing.assert_array_equal(by_row(backend, **arrays, **ids), [1, 1, 1, 1])
+    ids["database_ids"][:] = 1
+    np.testing.assert_array_equal(by_row(backend, **arrays, **ids), [np.nan, np.nan, 1, 1])
+
+
 @pytest.mark.parametrize("normalise", NORMALISE)
 @pytest.mark.parametrize("k", [1, 40, None])
 @pytest.mark.parametrize("slab_rows", [61_440, 150])

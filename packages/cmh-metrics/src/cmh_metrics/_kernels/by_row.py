@@ -31,9 +31,11 @@ from cmh_metrics._kernels.vectors import (
     address,
     first_float,
     floats,
+    is_zero,
     load,
     load_byte,
     load_word,
+    or_,
     pick_bits,
     store,
     store_word,
@@ -180,8 +182,11 @@ def add_run(
 
 
 @jit
-def without(left_out: Any, order: Any, offset: int, end: int, valid: int, own: int) -> None:
-    """Write the plane of a chunk's items without the rows that are left out, counted from `offset`."""
+def without(left_out: Any, order: Any, offset: int, end: int, valid: int, own: int) -> bool:
+    """Write the plane of a chunk's items without the rows that are left out, counted from `offset`.
+
+    Returns whether an item is left.
+    """
     for at in range(0, end, 64):
         store(own + at, load(valid + at))
     n = order.size
@@ -192,6 +197,10 @@ def without(left_out: Any, order: Any, offset: int, end: int, valid: int, own: i
         if place < n and order[place] == row - offset:
             at = own + (place >> 6 << 3)
             store_word(at, load_word(at) & ~(np.uint64(1) << np.uint64(place & 63)))
+    left = zeros()
+    for at in range(0, end, 64):
+        left = or_(left, load(own + at))
+    return not is_zero(left)
 
 
 @jit
@@ -268,7 +277,8 @@ def add_by_row(
             mark_relevant(query_labels[i], label_base, end, hits)
             root = address(valid) + chunk * _BYTES
             if starts[i] < starts[i + 1]:
-                without(left_out[starts[i] : starts[i + 1]], order[chunk], offset, end, root, own)
+                if not without(left_out[starts[i] : starts[i + 1]], order[chunk], offset, end, root, own):
+                    continue  # the walk begins with an item
                 root = own
             store(sums, zeros())
             store(sums + 64, zeros())
