@@ -31,10 +31,10 @@ def experiment(**changes):
     )  # fmt: skip
 
 
-def add_run(store, method, value, *, seed=0, bits=16, cell="paired", percent=0, seconds=1.0):
+def add_run(store, method, value, *, seed=0, bits=16, cell="paired", percent=0, seconds=1.0, digest="0"):
     options = {"database": "learned"} if method.endswith("-learned") else {}
     spec = RunSpecification(
-        dataset="emoji", data_digest="0", method=method.removesuffix("-learned"), method_version="1",
+        dataset="emoji", data_digest=digest, method=method.removesuffix("-learned"), method_version="1",
         bits=bits, epochs=1, batch_size=8, options=options, cell=Cell.of(cell, percent), seed=seed,
     )  # fmt: skip
     precision = np.clip(value + 0.1 * np.sin(np.arange(N_QUERY)) + 0.001 * seed, 0, 1)
@@ -223,6 +223,16 @@ def test_code_lengths_that_were_run_as_grids_of_their_own_share_a_page(grid, tmp
         "## Board: emoji, 16 bits, learned database",
         "## Board: emoji, 32 bits",
     ]
+
+
+def test_runs_on_data_that_changed_are_said_to_be_on_other_rows(grid, tmp_path):
+    store, results = grid
+    for more in ([], [add_run(store, "dcmh", 0.4, seed=1, digest="1")]):
+        save_grid(tmp_path, [*results, *more], experiment())
+        write_leaderboard(tmp_path, tmp_path / "page.md")
+        text = (tmp_path / "page.md").read_text(encoding="utf-8")
+        assert ("not all on the same rows: runs on emoji saw data that changed" in text) is bool(more)
+        assert ("on the same rows and by the same measure" in text) is not bool(more)
 
 
 def test_a_folder_without_a_complete_run_or_grid_is_refused(grid, tmp_path):

@@ -93,9 +93,17 @@ def _page(tables: list[PaperTable], reproduction: Reproduction, results: list[Ru
     methods, data, lengths = (
         {getattr(spec, name) for spec in specs} for name in ("method", "dataset", "bits")
     )
+    rows = {(spec.dataset, spec.data_digest, spec.validation) for spec in specs}
+    several = sorted(name for name in data if sum(name == one for one, *_ in rows) > 1)
+    same = (
+        f"by the same measure, but not all on the same rows: runs on {', '.join(several)} saw data that "
+        "changed between them, or held out other rows"
+        if several
+        else "on the same rows and by the same measure"
+    )
     introduction = (
         f"{counted(len(methods), 'method')} beside each other on {counted(len(data), 'data set')} at "
-        f"{counted(len(lengths), 'code length')}, on the same rows and by the same measure. Written by "
+        f"{counted(len(lengths), 'code length')}, {same}. Written by "
         "`umml report FOLDER --leaderboard PAGE`; every number on this page is read from the runs."
     )
     known = facts(results, n_planned=len(reproduction.specifications))
