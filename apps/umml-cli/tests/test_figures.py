@@ -198,6 +198,18 @@ def test_bars_are_what_the_figure_says(spread, half, said):
     assert "untrained" in labels_of(figure)
 
 
+@pytest.mark.parametrize(
+    "cell", [Cell(unpaired_images=20, unpaired_text=10), Cell(completed=True), Cell.of("paired")]
+)
+def test_cells_of_no_scheme_are_points_of_their_own(cell):
+    (series,) = many_series(1)
+    scores = {(cell, task): series.scores[Cell.of("paired"), task] for task in ("i2t", "t2i")}
+    alone = Series(series.dataset, series.method, 64, scores)
+    assert labels_of(share_figure(alone)) == [cell.title]
+    with pytest.raises(UserError, match="no method here has a paired run and one with other pairs"):
+        draw_figures("classes", [alone], label_names={})
+
+
 def test_a_figure_fits_a_column_and_is_written_in_three_formats_without_a_date(tmp_path):
     (series,) = many_series(1)
     figure = share_figure(series)

@@ -67,7 +67,7 @@ def draw_figures(
             return [("", against_share(shown, radius_value, y_label=WITHIN_2))]
         case "classes":
             several = len(shown) > 1
-            return [
+            figures = [
                 (
                     slug(series.dataset, series.method, str(series.bits)) if several else "",
                     class_figure(series, label_names.get(series.dataset, ())),
@@ -75,5 +75,11 @@ def draw_figures(
                 for series in shown
                 if (Cell.of("paired"), "i2t") in series.scores and any(cell.percent for cell in series.cells)
             ]
+            if not figures:
+                raise UserError(
+                    "The figure classes shows changes against paired training, but no method here has a "
+                    "paired run and one with other pairs."
+                )
+            return figures
         case _:
             return ranking_figures(kind, shown)

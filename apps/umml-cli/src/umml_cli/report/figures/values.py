@@ -153,7 +153,11 @@ def _published(series: Series, scheme: str, *, label: str, marker: str) -> Itera
 
 
 def share_figure(series: Series) -> Figure:
-    """Draw the mAP of one method against the share of affected pairs, a line for each scheme."""
+    """Draw the mAP of one method against the share of affected pairs, a line for each scheme.
+
+    Where there is none, as of gaps that were completed, or of images and texts with shares of their own, a
+    point for each cell.
+    """
     lines: list[Line] = []
     for scheme, (label, style) in SCHEMES.items():
         if scheme in schemes_of([series]):
@@ -162,9 +166,11 @@ def share_figure(series: Series) -> Figure:
                 for line in _measured(series, scheme, map_value, label=label, style=style)
                 if not line.level
             ]
-    if not lines and Cell.of("paired") in series.cells:
-        points = [(0.0, series, Cell.of("paired"))]
-        lines.append(Line("paired", {"color": "#0072B2", "marker": "o"}, curves_through(points, map_value)))
+    if not lines:
+        lines += [
+            Line(cell.title, line_style(position), curves_through([(cell.percent, series, cell)], map_value))
+            for position, cell in enumerate(cell for cell in series.cells if cell.trained)
+        ]
     if Cell.of("untrained") in series.cells:
         lines.append(_untrained(series, map_value, "#000000"))
     return _share_lines([PanelRow("", lines)], "mAP", [series])
