@@ -95,3 +95,14 @@ def test_simulate(tmp_path):
 def test_protocols_are_listed():
     output = invoke("protocols").output
     assert all(name in output for name in ("umml", "dadh-2020", "jdsh-random", "wikipedia"))
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_file_is_not_converted_onto_itself(plain, tmp_path, link):
+    before, target = plain.read_bytes(), plain
+    if link:
+        target = tmp_path / "other.h5"
+        target.symlink_to(plain)
+    with pytest.raises(UserError, match="is the file that is read; give another name to write to"):
+        invoke("convert", plain, target)
+    assert plain.read_bytes() == before

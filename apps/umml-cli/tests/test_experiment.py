@@ -344,6 +344,7 @@ def test_code_lengths_are_said_in_one_place(tmp_path, line):
     ("command", "given"),
     [
         ("train emoji", "--bits 16 --set bits=32"),
+        ("rank emoji --out given-twice.csv", "--bits 16 --set bits=32"),
         ("train emoji", "--epochs 1 --set dadh.epochs=2"),
         ("train emoji", "--method mtfh-learned --set database=encoded"),
         ("reproduce table3 --data emoji", "--bits 16 --set dadh.bits=32"),

@@ -133,6 +133,8 @@ def test_what_torch_gives_up_on_is_one_sentence(huge, monkeypatch):
 
 def test_outputs_without_a_sign_are_no_codes(huge):
     assert train_amsh(huge, "usual.npz").exit_code == 0
+    same = refusal("encode", huge / "runs", huge / "usual.npz", "--out", huge / "usual.npz")
+    assert same == f"{huge / 'usual.npz'} is the file that is read; give another name to write to."
     for command in (["encode", "--out", str(huge / "codes.h5")], ["index"]):
         said = refusal(command[0], huge / "runs", huge / "huge.npz", *command[1:])
         assert "The model gives NaN for the text of row 0 of huge, and that is no code" in said

@@ -112,8 +112,9 @@ def convert(
     """
     import cmh_data
 
-    from umml_cli.inputs.data_sources import drawn_split
+    from umml_cli.inputs.data_sources import drawn_split, keep_source
 
+    keep_source(source, target)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
     dataset = cmh_data.load(
         source,

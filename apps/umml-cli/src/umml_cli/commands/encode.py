@@ -47,11 +47,12 @@ def encode(
     """
     from cmh_train import load_model
 
-    from umml_cli.inputs.data_sources import drawn_split
+    from umml_cli.inputs.data_sources import drawn_split, keep_source
     from umml_cli.search.code_file import write_codes
     from umml_cli.search.collection import open_collection, unfollowed
     from umml_cli.terms import counted
 
+    keep_source(data, out)
     loaded = load_model(model)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
     collection = open_collection(data, loaded, rows=rows.value, split=split, first_row=first_row)

@@ -65,6 +65,7 @@ def rank(
         method_version,
         named_method,
         options_of,
+        with_named,
     )
     from umml_cli.runs.cells import Cell
     from umml_cli.runs.progress import grid_progress
@@ -78,12 +79,7 @@ def rank(
         raise UserError(f"{out} exists; choose another name or pass --overwrite.")
     name, database = labelled_options(method)
     check_can_rank(name)
-    given = {"bits": bits, "epochs": epochs}
-    options = {
-        **options_of(set_ or [], name),
-        **{option: value for option, value in given.items() if value is not None},
-        **database,
-    }
+    options = with_named(options_of(set_ or [], name), {"bits": bits, "epochs": epochs, **database})
     config = method_config(name, preset=preset, options=options)
     split = drawn_split(split_seed, queries=queries, training=training, stratified=stratified)
     dataset = open_data(data, split=split, first_row=first_row, needs_labels=False)

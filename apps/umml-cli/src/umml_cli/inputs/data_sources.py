@@ -146,6 +146,16 @@ def _unequal_numbers(path: Path) -> str:
     return ""
 
 
+def keep_source(source: str, target: Path) -> None:
+    """Refuse to write over the file that is read.
+
+    Raises:
+        UserError: both are one file.
+    """
+    if target.exists() and Path(source).exists() and target.samefile(source):
+        raise UserError(f"{target} is the file that is read; give another name to write to.")
+
+
 def without_incomplete(dataset: PairedDataset) -> tuple[PairedDataset, int]:
     """Leave out the training rows that lack an image or a text; queries and ranked items stay.
 
