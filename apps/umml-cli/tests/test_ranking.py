@@ -152,7 +152,7 @@ def test_scores_of_other_data_or_other_rows_are_refused(file, tmp_path):
     target = tmp_path / "out.h5"
     assert "scores were made of tiny with digest" in invoke("unpair", other, target, *hardest, scores, code=2)
     said = invoke("unpair", file, target, *hardest, scores, "--train", "0:20", code=2)
-    assert "scores are of 30 training rows, but 20 other ones" in said
+    assert "scores are of 30 training rows, but 20 different ones" in said
     missing = tmp_path / "no.csv"
     assert "There is no file" in invoke("unpair", file, target, *hardest, missing, code=2)
     assert "needs scores" in invoke("unpair", file, target, "--select", "easiest", code=2)
