@@ -121,6 +121,23 @@ def test_what_a_killed_process_left_is_no_other_thing(folder, trained, descripti
     assert {path.name for path in folder.iterdir()} == {"model.json", "weights.safetensors"}
 
 
+def test_a_full_disk_leaves_the_model_that_was_there(folder, trained, description, monkeypatch):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    flushed = []
+
+    def fill_up(_):
+        flushed.append(None)
+        if len(flushed) == 2:  # with the description
+            raise OSError("no space left on device")
+
+    monkeypatch.setattr("os.fsync", fill_up)
+    with torch.no_grad():
+        next(trained.parameters()).add_(1)
+    with pytest.raises(OSError, match="no space left"):
+        save_model(folder, trained, description)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_method_of_another_name_is_refused(folder, spec):
     other = replace(spec, name="other", aliases=())
     with pytest.raises(ModelError, match="is a model of toy, but method is other; give that of toy, or None"):

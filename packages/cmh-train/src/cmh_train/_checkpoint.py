@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from safetensors.torch import save
 from cmh_train._record import EpochRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cmh_train._contract import HashingMethod
 
@@ -142,13 +143,20 @@ def load_checkpoint(
 
 def atomic_write(path: Path, content: bytes) -> None:
     """Replace a file atomically; a reader or a crash never meets half of it."""
+    with written_beside(path, content) as temporary:
+        temporary.replace(path)
+
+
+@contextmanager
+def written_beside(path: Path, content: bytes) -> Iterator[Path]:
+    """Write what is to replace a file into a temporary file beside it, and remove that at the end."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 

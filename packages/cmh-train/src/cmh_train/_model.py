@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
-from cmh_train._checkpoint import atomic_write
+from cmh_train._checkpoint import written_beside
 from cmh_train._contract import DataSpec, MethodSpec, Modality
 from cmh_train._device import find_device
 from cmh_train._encode import encode_dataset
@@ -270,11 +270,14 @@ def save_model(folder: str | Path, method: HashingMethod, description: ModelDesc
         path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in method.state_dict().items()}
-    (folder / _DESCRIPTION).unlink(
-        missing_ok=True
-    )  # without it the folder is no model, until it is whole again
-    atomic_write(folder / _WEIGHTS, save(tensors))
-    atomic_write(folder / _DESCRIPTION, description.to_json().encode())
+    place = folder / _DESCRIPTION
+    with (
+        written_beside(folder / _WEIGHTS, save(tensors)) as weights,
+        written_beside(place, description.to_json().encode()) as described,
+    ):  # both are on the disk before a model that is there is touched
+        place.unlink(missing_ok=True)  # without it the folder is no model, until it is whole again
+        weights.replace(folder / _WEIGHTS)
+        described.replace(place)
 
 
 def load_model(

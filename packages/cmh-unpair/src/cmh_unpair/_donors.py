@@ -302,6 +302,8 @@ def _multi_hot(labels: Any, text_labels: Any) -> NDArray[np.bool_]:
     if table.ndim == 1:
         classes, number = np.unique(table, return_inverse=True)
         return np.asarray(number[:, None] == np.arange(len(classes)))
+    if table.ndim == 2 and table.dtype.kind == "b":
+        return table
     if table.ndim != 2 or not np.isin(table, (-1, 0, 1)).all():
         raise ValueError(
             "labels must be a table of 0 and 1, or of -1 and +1, or one class of each row, (n,), but they "
