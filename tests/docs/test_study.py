@@ -13,6 +13,8 @@ THREE = {"wikipedia", "webnews", "emoji"}
 PAGES = [
     ("study.md", 64, THREE),
     ("study-128.md", 128, THREE),
+    ("study-short.md", 16, THREE),
+    ("study-short.md", 32, THREE),
     ("study-debian-apps.md", 64, {"debian-apps"}),
 ]
 
