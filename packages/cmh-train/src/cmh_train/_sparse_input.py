@@ -45,7 +45,7 @@ class SparseInputLinear(torch.nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """`(out_features, in_features)`: the weights as `torch.nn.Linear` has them, in the same memory."""
+        """`(out_features, in_features)` floating point, the weights as `torch.nn.Linear` has them."""
         return self.transposed_weight.T
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
