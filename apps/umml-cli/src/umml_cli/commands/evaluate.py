@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from umml_cli.commands.search_options import (
 )
 from umml_cli.console import make_console
 from umml_cli.errors import UserError, refuse
+
+if TYPE_CHECKING:
+    from umml_cli.runs.run_codes import RunCodes
 
 
 class Format(StrEnum):
@@ -254,6 +257,7 @@ def evaluate(
         refuse(
             {"--bitorder": bitorder is not BitOrder.little}, "is the order in packed codes; give --packed too"
         )
+    tests = None
     if shards:
         elsewhere = {
             "--database-codes": database_codes, "--database-labels": database_labels, "--versus": versus,
@@ -279,7 +283,7 @@ def evaluate(
             of_files,
             "is for codes from files; those of a run are packed, and its queries are not in its database",
         )
-        report = evaluate_run(run, options)
+        report, tests = evaluate_runs(run, versus, options)
     elif run is None and all(files.values()):
         options |= read_as(code_values, threshold, instance_recall=instance_recall)
         options["exclude_self"] = exclude_self
@@ -293,7 +297,6 @@ def evaluate(
         raise UserError(
             "Give a run folder, or --query-codes, --database-codes, --query-labels and --database-labels."
         )
-    tests = compare(report, run, versus, options) if run and versus else None
     if figures is not None and not shards:
         draw(figures, [one for one in (run, versus) if one], files, (packed, bitorder.value), options)
     if out is not None:
@@ -389,17 +392,31 @@ def draw(
         draw_codes(to, **arrays, **reading)
 
 
-def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
-    """Report on both tasks of a run folder."""
-    import cmh_metrics
-
+def codes_of(folder: Path) -> RunCodes:
+    """The codes of a run folder."""
     from umml_cli.runs.run_codes import RunCodes
     from umml_cli.runs.store import RunFolder
 
     path = RunFolder(folder).codes
     if not path.exists():
         raise UserError(f"{folder} holds no codes.npz; give the folder of a finished run.")
-    codes = RunCodes.load(path)
+    return RunCodes.load(path)
+
+
+def evaluate_runs(run: Path, versus: Path | None, options: dict[str, Any]) -> tuple[Any, Any]:
+    """Report on a run, and test its difference from another one if there is one."""
+    codes = codes_of(run)
+    report = evaluate_run(codes, run, options)
+    if versus is None:
+        return report, None
+    other = evaluate_run(same_items(codes, run, versus), versus, options)
+    return report, report.compare(other)
+
+
+def evaluate_run(codes: RunCodes, folder: Path, options: dict[str, Any]) -> Any:
+    """Report on both tasks of a run, by its codes."""
+    import cmh_metrics
+
     if not codes.query_labels.shape[1]:
         return evaluate_own_items(codes, folder, options)
     reports = {}
@@ -423,24 +440,19 @@ def evaluate_run(folder: Path, options: dict[str, Any]) -> Any:
     return cmh_metrics.RetrievalReport(tasks, first.definition, first.provenance)
 
 
-def compare(report: Any, run: Path, versus: Path, options: dict[str, Any]) -> Any:
-    """Test the difference of two runs; refuse those that were asked other queries, or ranked other items."""
+def same_items(codes: RunCodes, run: Path, versus: Path) -> RunCodes:
+    """The codes of another run; refuse one that was asked other queries, or ranked other items."""
     import numpy as np
 
-    from umml_cli.runs.run_codes import RunCodes
-    from umml_cli.runs.store import RunFolder
-
-    other_report = evaluate_run(versus, options)
-    first, second = (RunCodes.load(RunFolder(folder).codes) for folder in (run, versus))
+    other = codes_of(versus)
     for kind in ("query", "retrieval"):
         for name in ("rows", "labels", "image_present", "text_present"):
-            one, other = (getattr(codes, f"{kind}_{name}") for codes in (first, second))
-            if not np.array_equal(one, other):
+            if not np.array_equal(*(getattr(one, f"{kind}_{name}") for one in (codes, other))):
                 raise UserError(
                     f"The {kind} rows of {run} and {versus} are not the same, or have other labels or gaps; "
                     "--versus tests the difference of runs on the same items."
                 )
-    return report.compare(other_report)
+    return other
 
 
 def evaluate_own_items(codes: Any, folder: Path, options: dict[str, Any]) -> Any:

@@ -190,7 +190,7 @@ def reproduce(
             keep_weights=keep_weights,
             checkpoint_minutes=checkpoint_minutes,
         )
-        if failed and folder.n_complete(out) == 0:
+        if failed and not any(RunStore(out / RUNS).results(folder.specifications)):
             raise failed
         show(folder, out, datasets, chosen)
     if failed:

@@ -198,14 +198,6 @@ class Reproduction(BaseModel):
             }
         )
 
-    def n_complete(self, out: Path) -> int:
-        """How many of its runs are complete.
-
-        Args:
-            out: the folder.
-        """
-        return sum(RunStore(out / RUNS).folder(spec).result.exists() for spec in self.specifications)
-
     def open_data(self, known: Mapping[str, PairedDataset]) -> tuple[dict[str, PairedDataset], list[str]]:
         """The data sets for retrievals and label names, and a sentence for what has to do without.
 
