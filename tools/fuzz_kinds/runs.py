@@ -89,8 +89,9 @@ def read_runs(folder: Path) -> None:
         result = run.read_result()
         if result is not None:
             screen.print(result_table(result))
-            look_up(small(), RunCodes.load(run.codes))
-            evaluate_run(run.path, {"n_resample": 20, "threads": 1, "backend": "numpy"})
+            codes = RunCodes.load(run.codes)
+            look_up(small(), codes)
+            evaluate_run(codes, run.path, {"n_resample": 20, "threads": 1, "backend": "numpy"})
             results.append(result)
     screen.print(compare_runs(*list(store.folders())[:2]))
     for series in collect(results, store=store):
