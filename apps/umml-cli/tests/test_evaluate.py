@@ -280,3 +280,16 @@ def test_curves_are_not_drawn_of_searches_or_of_bad_codes(umml, tmp_path, npy):
     np.save(tmp_path / "query_codes.npy", np.full((5, 5), 7))
     assert "query_codes must contain only" in umml("evaluate", *flat(npy), "--figures", "given")
     assert not (tmp_path / "given").exists()
+
+
+def test_only_an_earlier_report_is_replaced(umml, tmp_path, npy):
+    codes = (tmp_path / "query_codes.npy").read_bytes()
+    for name in ("query_codes.npy", "notes.json"):
+        (tmp_path / "notes.json").write_text('{"tasks": 3}')
+        said = umml("evaluate", *flat(npy), "--out", str(tmp_path / name))
+        assert f"{name} is not a report of umml evaluate; give --out another name" in " ".join(said.split())
+    assert (tmp_path / "query_codes.npy").read_bytes() == codes
+    assert (tmp_path / "notes.json").read_text() == '{"tasks": 3}'
+    for _ in range(2):
+        umml("evaluate", *flat(npy), "--out", str(tmp_path / "report.json"))
+    cmh_metrics.RetrievalReport.from_json((tmp_path / "report.json").read_text())

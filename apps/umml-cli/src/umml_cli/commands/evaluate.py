@@ -88,6 +88,18 @@ def one_run(runs: list[Path] | None, shards: list[str] | None) -> Path | None:
     return runs[0] if runs else None
 
 
+def keep_what_is_no_report(out: Path | None) -> None:
+    """Refuse to replace a file that no evaluation wrote, such as the codes that are scored."""
+    from cmh_metrics import RetrievalReport
+
+    if out is None or not out.is_file():
+        return
+    try:
+        RetrievalReport.from_json(out.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UserError(f"{out} is not a report of umml evaluate; give --out another name.") from None
+
+
 def evaluate(
     runs: Annotated[
         list[Path] | None, typer.Argument(metavar="[RUN]", help="A run folder made by umml.")
@@ -215,6 +227,7 @@ def evaluate(
     from umml_cli.runs.files import write_text
 
     run = one_run(runs, shards)
+    keep_what_is_no_report(out)
     files = {
         "query_codes": query_codes,
         "query_labels": query_labels,
