@@ -78,7 +78,7 @@ def test_the_order_of_products_is_the_one_with_fewer_multiplications(shape, of_f
 def test_a_hidden_layer_made_twice_is_the_networks(monkeypatch, n, widths, first_layer, block):
     monkeypatch.setattr(_products, "_BLOCK", block)
     torch.manual_seed(0)
-    network = linear_layers(widths[0], widths[1:2], widths[2], layer=FastLinear, first_layer=first_layer)
+    network = linear_layers(widths[0], widths[1:2], widths[2], first_layer=first_layer)
     inputs = torch.randn(n, widths[0])
     ours = gradients(lambda *_: hash_rows(network, inputs), *network.parameters())
     assert_close(ours, gradients(lambda *_: network(inputs), *network.parameters()))
@@ -91,7 +91,7 @@ def test_a_hidden_layer_made_twice_is_the_networks(monkeypatch, n, widths, first
 @pytest.mark.parametrize("hidden", [(), (30, 20)])
 def test_other_networks_run_as_they_are(monkeypatch, hidden):
     monkeypatch.setattr(_products, "_BLOCK", 1)
-    network, inputs = linear_layers(5, hidden, 8, layer=FastLinear), torch.randn(3, 5)
+    network, inputs = linear_layers(5, hidden, 8), torch.randn(3, 5)
     assert torch.equal(hash_rows(network, inputs), network(inputs))
 
 

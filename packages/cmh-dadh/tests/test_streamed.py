@@ -2,6 +2,8 @@ import pytest
 import torch
 from cmh_dadh import _streamed
 from cmh_dadh._streamed import StreamedAdam, StreamedLinear
+from cmh_dadh._streamed import _sum_of_fast_products as _sum_of_products
+from cmh_train import _products, has_fast_product
 
 
 def pair():
@@ -17,10 +19,11 @@ def pair():
 
 
 def train(network, optimiser, passes, steps=5):
+    dtype = next(network.parameters()).dtype
     for step in range(steps):
         torch.manual_seed(step)
         optimiser.zero_grad()
-        sum(network(torch.randn(4, 7).double()).square().sum() for _ in range(passes)).backward()
+        sum(network(torch.randn(4, 7).to(dtype)).square().sum() for _ in range(passes)).backward()
         optimiser.step()
 
 
@@ -34,6 +37,23 @@ def test_equals_adam(passes, piece, monkeypatch):
     torch.testing.assert_close(streamed[0].state_dict(), plain[0].state_dict(), rtol=1e-10, atol=1e-13)
     state, expected = streamed[1].state_dict()["state"], plain[1].state_dict()["state"]
     torch.testing.assert_close(state, expected, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("intel", [False, True])
+@pytest.mark.parametrize("passes", [1, 3])
+def test_equals_adam_in_single_precision(passes, intel, monkeypatch):
+    """By both libraries that multiply in single precision."""
+    monkeypatch.setattr(_products, "_INTEL", intel)
+    monkeypatch.setattr(_products, "_FEWEST", 1)
+    if not intel and not has_fast_product(torch.ones(1, 1), torch.ones(1, 1)):
+        pytest.skip("torch has no oneDNN here")
+    made = []
+    monkeypatch.setattr(_streamed, "_sum_of_fast_products", lambda f: made.append(f) or _sum_of_products(f))
+    streamed, plain = pair()
+    for network, optimiser in (streamed, plain):
+        train(network.float(), optimiser, passes)
+    assert bool(made) == (not intel)
+    torch.testing.assert_close(streamed[0].state_dict(), plain[0].state_dict(), rtol=1e-4, atol=1e-5)
 
 
 def test_gradient_of_the_input():

@@ -13,6 +13,7 @@ needs_onednn = pytest.mark.skipif(_products._ONEDNN is None, reason="torch has n
 def no_intel(monkeypatch):
     """Multiply as on a processor that is not Intel's."""
     monkeypatch.setattr(_products, "_INTEL", False)
+    monkeypatch.setattr(_products, "_FEWEST", 1)
 
 
 @pytest.fixture

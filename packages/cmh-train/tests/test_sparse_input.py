@@ -111,7 +111,7 @@ def test_the_gradient_has_the_layout_of_the_weights():
 
 
 def test_it_may_be_the_first_of_many_layers():
-    net = linear_layers(5, (7, 6), 8, layer=FastLinear, first_layer=SparseInputLinear)
+    net = linear_layers(5, (7, 6), 8, first_layer=SparseInputLinear)
     kinds = [type(layer) for layer in net if not isinstance(layer, torch.nn.ReLU)]
     assert kinds == [SparseInputLinear, FastLinear, FastLinear]
     assert isinstance(linear_layers(5, (), 8, first_layer=SparseInputLinear)[0], SparseInputLinear)

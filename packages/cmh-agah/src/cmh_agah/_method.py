@@ -8,6 +8,7 @@ import torch
 from cmh_train import (
     Batch,
     DataSpec,
+    FastLinear,
     HashingMethod,
     MethodConfig,
     MethodSpec,
@@ -88,10 +89,8 @@ class AGAH(HashingMethod):
         width = config.feature_width
         text_trunk = relu_layers((data_spec.text_width, *config.text_widths, width))
         self.trunk = torch.nn.ModuleDict({"image": _image_trunk(config, data_spec), "text": text_trunk})
-        self.hash_head = torch.nn.ModuleDict({m: torch.nn.Linear(width, config.bits) for m in _MODALITIES})
-        self.class_head = torch.nn.ModuleDict(
-            {m: torch.nn.Linear(width, data_spec.n_label) for m in _MODALITIES}
-        )
+        self.hash_head = torch.nn.ModuleDict({m: FastLinear(width, config.bits) for m in _MODALITIES})
+        self.class_head = torch.nn.ModuleDict({m: FastLinear(width, data_spec.n_label) for m in _MODALITIES})
         self.discriminator = torch.nn.ModuleDict(
             {m: discriminator_layers(width, config.discriminator_widths) for m in _MODALITIES}
         )

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
+from cmh_train import FastLinear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ def relu_layers(widths: Sequence[int]) -> torch.nn.Sequential:
     """
     layers: list[torch.nn.Module] = []
     for narrow, wide in pairwise(widths):
-        layers += [torch.nn.Linear(narrow, wide), torch.nn.ReLU()]
+        layers += [FastLinear(narrow, wide), torch.nn.ReLU()]
     return torch.nn.Sequential(*layers)
 
 
@@ -36,4 +37,4 @@ def discriminator_layers(width: int, hidden: Sequence[int]) -> torch.nn.Sequenti
     Returns:
         A network from `(batch, width)` to `(batch, 1)`, a ReLU after every layer but the last.
     """
-    return torch.nn.Sequential(*relu_layers((width, *hidden)), torch.nn.Linear(hidden[-1], 1))
+    return torch.nn.Sequential(*relu_layers((width, *hidden)), FastLinear(hidden[-1], 1))

@@ -8,7 +8,6 @@ import torch
 from cmh_train import (
     Batch,
     DataSpec,
-    FastLinear,
     HashingMethod,
     MethodConfig,
     MethodSpec,
@@ -67,9 +66,9 @@ class CAGAN(SharpenedMethod):
         image_width, text_width = image_feature_width(data_spec, "CAGAN"), data_spec.text_width
         # The learned adjacency has a place for every sample of a batch, and fit gives no larger batches.
         self.training_batch_size = min(config.batch_size, data_spec.n_train)
-        self.image_net = linear_layers(image_width, config.image_widths, config.bits, layer=FastLinear)
+        self.image_net = linear_layers(image_width, config.image_widths, config.bits)
         self.text_net = linear_layers(
-            text_width, config.text_widths, config.bits, layer=FastLinear, first_layer=SparseInputLinear
+            text_width, config.text_widths, config.bits, first_layer=SparseInputLinear
         )
         self.image_graph = self._graph_network(image_width)
         self.text_graph = self._graph_network(text_width)

@@ -9,6 +9,7 @@ import torch
 from cmh_train import (
     Batch,
     DataSpec,
+    FastLinear,
     HashingMethod,
     MethodConfig,
     MethodSpec,
@@ -259,8 +260,8 @@ class DADH(HashingMethod):
         make = partial(FeatureNet, dropout=config.dropout, batch_norm=self.batch_norm)
         self.image_net = make(self.data_spec.image_shape[0], config.image_widths or widths, momentum=once)
         self.text_net = make(self.data_spec.text_width, widths, momentum=momentum)
-        self.image_head = nn.Linear(widths[-1], config.bits)
-        self.text_head = nn.Linear(widths[-1], config.bits)
+        self.image_head = FastLinear(widths[-1], config.bits)
+        self.text_head = FastLinear(widths[-1], config.bits)
         self.discriminator = nn.ModuleDict(
             {"feature": feature_discriminator(widths[-1]), "code": code_discriminator(config.bits)}
         )

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
+from cmh_train import FastLinear
 from torch import nn
 
 from cmh_dadh._streamed import StreamedLinear
@@ -79,7 +80,7 @@ def code_discriminator(bits: int) -> nn.Sequential:
 def _discriminator(widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for a, b in pairwise(widths):
-        linear = nn.Linear(a, b)
+        linear = FastLinear(a, b)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         nn.init.zeros_(linear.bias)
         layers += [linear, nn.ReLU()]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from cmh_train import FastLinear, PlainAdam, fast_product
+from cmh_train import FastLinear, PlainAdam, fast_product, has_fast_product
 from torch.optim.adam import adam
 
 _PIECE = 2**22
@@ -152,7 +152,9 @@ class StreamedAdam(PlainAdam):
     def _gradient(
         self, weight: torch.Tensor, factors: list[tuple[torch.Tensor, torch.Tensor]]
     ) -> torch.Tensor:
-        """Sum `D^T X` over the uses of a layer, in a workspace."""
+        """Sum `D^T X` over the uses of a layer, in a workspace where that is as fast as new memory."""
+        if all(has_fast_product(output.T, inputs) for output, inputs in factors):
+            return _sum_of_fast_products(factors)
         gradient = self._workspace("gradient", weight, weight.dtype)
         for use, (grad_output, inputs) in enumerate(factors):
             if use == 0 and inputs.dtype == gradient.dtype:
@@ -178,6 +180,14 @@ class StreamedAdam(PlainAdam):
         if work is None or work.numel() < weight.numel():
             works[key] = work = torch.empty(weight.numel(), dtype=dtype, device=weight.device)
         return work[: weight.numel()].view(weight.shape)
+
+
+def _sum_of_fast_products(factors: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    (first_output, first_inputs), *others = factors
+    gradient = fast_product(first_output.T, first_inputs)
+    for grad_output, inputs in others:
+        gradient += fast_product(grad_output.T, inputs)
+    return gradient
 
 
 def _product(grad_output: torch.Tensor, inputs: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from cmh_train import FastLinear, fast_linear
 
 
 class SelectingHash(torch.nn.Module):
@@ -26,7 +27,7 @@ class SelectingHash(torch.nn.Module):
 
     def __init__(self, input_width: int, hidden_width: int, bits: int) -> None:
         super().__init__()
-        self.hidden = torch.nn.Linear(input_width, hidden_width)
+        self.hidden = FastLinear(input_width, hidden_width)
         torch.nn.init.kaiming_uniform_(self.hidden.weight, mode="fan_out")
         torch.nn.init.zeros_(self.hidden.bias)
         bound = math.sqrt(6 / 2)  # a bit's layer has two outputs
@@ -44,7 +45,5 @@ class SelectingHash(torch.nn.Module):
             to 1.
         """
         hidden = torch.relu(self.hidden(features))
-        scores = torch.nn.functional.linear(
-            hidden, self.choice_weight.flatten(0, 1), self.choice_bias.flatten()
-        )
+        scores = fast_linear(hidden, self.choice_weight.flatten(0, 1), self.choice_bias.flatten())
         return torch.softmax(scores.reshape(len(scores), *self.choice_bias.shape), dim=2).flatten(1)

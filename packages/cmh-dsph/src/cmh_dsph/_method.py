@@ -9,6 +9,7 @@ from cmh_train import (
     Batch,
     BertAdam,
     DataSpec,
+    FastLinear,
     HashingMethod,
     MethodConfig,
     MethodSpec,
@@ -75,9 +76,7 @@ class DSPH(TwoNetworkMethod):
 
     def _hash_layer(self, input_width: int) -> torch.nn.Sequential:
         # Dropout comes after the layer: it sets bits to 0, not features.
-        return torch.nn.Sequential(
-            torch.nn.Linear(input_width, self.bits), torch.nn.Dropout(self.config.dropout)
-        )
+        return torch.nn.Sequential(FastLinear(input_width, self.bits), torch.nn.Dropout(self.config.dropout))
 
     def _hash_optimiser(self) -> torch.optim.Optimizer:
         config, parameters = self.config, [*self.image_net.parameters(), *self.text_net.parameters()]

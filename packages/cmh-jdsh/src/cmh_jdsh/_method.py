@@ -70,7 +70,6 @@ class JDSH(SharpenedMethod):
             data_spec.text_width,
             config.text_widths,
             config.bits,
-            layer=FastLinear,
             first_layer=SparseInputLinear,
         )
         self.distribution = None

@@ -33,7 +33,7 @@ from cmh_train._networks import linear_layers
 from cmh_train._norms import frobenius_norm
 from cmh_train._optimisers import PlainAdam, PlainAdamW, PlainOptimiser, PlainSGD
 from cmh_train._partners import Partners
-from cmh_train._products import FastLinear, fast_linear, fast_product
+from cmh_train._products import FastLinear, fast_linear, fast_product, has_fast_product
 from cmh_train._record import EpochRecord, FitResult
 from cmh_train._registry import (
     BrokenMethodError,
@@ -127,6 +127,7 @@ __all__ = [
     "fuse_known_affinities",
     "gaussian_kernel",
     "gradient_penalty",
+    "has_fast_product",
     "image_feature_width",
     "image_statistics",
     "input_gradient",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from cmh_train._products import FastLinear
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -16,8 +18,7 @@ def linear_layers(
     widths: Sequence[int],
     output_width: int,
     *,
-    layer: type[torch.nn.Linear] = torch.nn.Linear,
-    first_layer: Callable[[int, int], torch.nn.Module] | None = None,
+    first_layer: Callable[[int, int], torch.nn.Module] = FastLinear,
 ) -> torch.nn.Sequential:
     """Make linear layers with ReLU between them: a network before its tanh, a decoder, a discriminator.
 
@@ -25,11 +26,11 @@ def linear_layers(
         input_width: width of the input.
         widths: of the hidden layers; none: one linear layer.
         output_width: width of the output.
-        layer: what a linear layer is, with the initial values of torch's.
-        first_layer: what makes the one of the input; None: `layer`.
+        first_layer: what makes the layer of the input, with the initial values of torch's.
 
     Returns:
-        A network from `(batch, input_width)` to `(batch, output_width)`, initialised as torch does.
+        A network from `(batch, input_width)` to `(batch, output_width)`, of `FastLinear`, initialised as
+        torch does.
 
     Example:
         >>> [tuple(p.shape) for p in linear_layers(5, (7,), 8).parameters()]
@@ -37,6 +38,6 @@ def linear_layers(
     """
     layers: list[torch.nn.Module] = []
     for width_in, width_out in pairwise([input_width, *widths, output_width]):
-        kind: Callable[[int, int], torch.nn.Module] = layer if layers or first_layer is None else first_layer
+        kind = FastLinear if layers else first_layer
         layers += [kind(width_in, width_out), torch.nn.ReLU(inplace=True)]
     return torch.nn.Sequential(*layers[:-1])

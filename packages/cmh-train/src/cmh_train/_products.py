@@ -26,6 +26,9 @@ _ONEDNN: Callable[..., torch.Tensor] | None = (
 _INTEL = "GenuineIntel" in processor_facts("vendor_id")
 """Where Linux does not say, oneDNN multiplies."""
 
+_FEWEST = 2**22
+"""Multiplications of a product that is worth the detour, which takes about 10 microseconds."""
+
 
 class FastLinear(torch.nn.Linear):
     """A linear layer, `x W^T + b`, with products by `fast_product`.
@@ -67,7 +70,7 @@ def fast_linear(inputs: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor |
         >>> fast_linear(torch.ones(1, 2), torch.tensor([[1.0, 2.0]])).tolist()
         [[3.0]]
     """
-    if has_fast_product(inputs, weight):
+    if has_fast_product(inputs, weight.T):
         output: torch.Tensor = _Linear.apply(inputs, weight, bias)
         return output
     if weight.is_contiguous() or inputs.ndim != 2:
@@ -83,8 +86,8 @@ def has_fast_product(left: torch.Tensor, right: torch.Tensor) -> bool:
         right: `(k, m)` of any dtype.
 
     Returns:
-        Whether both are float32, not empty, on a CPU that is not Intel's and for which torch has oneDNN, and
-        there is no autocast.
+        Whether both are float32 and on a CPU that is not Intel's and for which torch has oneDNN, there is
+        enough to multiply, and no autocast.
 
     Example:
         >>> has_fast_product(torch.ones(2, 3).double(), torch.ones(3, 2).double())
@@ -96,7 +99,7 @@ def has_fast_product(left: torch.Tensor, right: torch.Tensor) -> bool:
         and left.ndim == right.ndim == 2
         and left.device.type == "cpu"
         and left.dtype == right.dtype == torch.float32
-        and 0 not in (*left.shape, *right.shape)  # which oneDNN refuses
+        and left.numel() * right.shape[1] >= _FEWEST
         and not torch.is_autocast_enabled("cpu")
     )
 
@@ -120,12 +123,18 @@ def fast_product(left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | N
     """
     with torch.no_grad():
         if has_fast_product(left, right):
-            assert _ONEDNN is not None
-            return _ONEDNN(left, right.T, bias, "none", [], "")
+            return _onednn(left, right, bias)
         return left @ right if bias is None else torch.addmm(bias, left, right)
 
 
+def _onednn(left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+    assert _ONEDNN is not None
+    return _ONEDNN(left, right.T, bias, "none", [], "")
+
+
 class _Linear(torch.autograd.Function):
+    """Where `has_fast_product` is true for the layer, it is so for both products of its backward pass."""
+
     @staticmethod
     def forward(
         ctx: Any,  # torch's context, which has no public type
@@ -134,7 +143,7 @@ class _Linear(torch.autograd.Function):
         bias: torch.Tensor | None,
     ) -> torch.Tensor:
         ctx.save_for_backward(inputs, weight)
-        return fast_product(inputs, weight.T, bias)
+        return _onednn(inputs, weight.T, bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -142,10 +151,8 @@ class _Linear(torch.autograd.Function):
         ctx: Any, gradient: torch.Tensor
     ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor | None]:
         inputs, weight = ctx.saved_tensors
-        of_inputs = fast_product(gradient, weight) if ctx.needs_input_grad[0] else None
+        of_inputs = _onednn(gradient, weight) if ctx.needs_input_grad[0] else None
         # In the weights' own layout: autograd would copy any other into it.
-        if weight.is_contiguous():
-            of_weight = fast_product(gradient.T, inputs)
-        else:
-            of_weight = fast_product(inputs.T, gradient).T
+        own_layout = weight.is_contiguous()
+        of_weight = _onednn(gradient.T, inputs) if own_layout else _onednn(inputs.T, gradient).T
         return of_inputs, of_weight, gradient.sum(dim=0) if ctx.needs_input_grad[2] else None
