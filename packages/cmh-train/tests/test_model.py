@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass, replace
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from cmh_train import (
     ModelDescription,
     ModelError,
+    _model,
     build_method,
     encode_dataset,
     find_model,
@@ -83,6 +85,22 @@ def test_raw_texts_go_through_the_named_encoder(folder, spec, trained, caplog):
     assert "1 of 3 texts cannot be encoded, the first is ''" in caplog.text
     expected = encode_dataset(trained, "text", np.array([[3, 2, 1, 1, 0], [0, 1, 0, 0, 2]], np.float32))
     assert np.allclose(outputs[[0, 2]], expected, atol=1e-6)
+
+
+def test_another_version_of_the_packages_that_make_codes_is_named(
+    tmp_path, trained, description, spec, caplog, monkeypatch
+):
+    monkeypatch.setattr(_model, "method_package", lambda name: (f"cmh-{name}", "0.2.0"))
+    here = metadata.version("cmh-train")
+    for written, said in (
+        ({"cmh-toy": "0.2.0", "cmh-train": here, "torch": "0.1"}, ""),
+        ({"cmh-toy": "0.1.0", "cmh-train": here}, "was written with cmh-toy 0.1.0 (here 0.2.0); codes"),
+        ({"cmh-train": "0.0.1"}, f"was written with cmh-train 0.0.1 (here {here}); codes may differ"),
+    ):
+        caplog.clear()
+        save_model(tmp_path / "model", trained, replace(description, versions=written))
+        load_model(tmp_path / "model", method=spec)
+        assert (said in caplog.text) if said else not caplog.text
 
 
 def test_an_encoder_with_other_weights_is_refused(folder, spec):

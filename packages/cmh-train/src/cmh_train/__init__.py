@@ -43,6 +43,7 @@ from cmh_train._registry import (
     build_method,
     find_method,
     make_config,
+    method_package,
 )
 from cmh_train._samples import score_samples
 from cmh_train._similarity import (
@@ -135,6 +136,7 @@ __all__ = [
     "load_checkpoint",
     "load_model",
     "make_config",
+    "method_package",
     "prepare_untrained",
     "save_checkpoint",
     "save_model",

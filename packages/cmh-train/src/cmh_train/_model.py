@@ -7,7 +7,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from importlib.metadata import entry_points
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -19,7 +19,13 @@ from cmh_train._checkpoint import written_beside
 from cmh_train._contract import DataSpec, MethodSpec, Modality
 from cmh_train._device import find_device
 from cmh_train._encode import encode_dataset
-from cmh_train._registry import BrokenMethodError, UnknownMethodError, build_method, find_method
+from cmh_train._registry import (
+    BrokenMethodError,
+    UnknownMethodError,
+    build_method,
+    find_method,
+    method_package,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -289,6 +295,8 @@ def load_model(
 ) -> Model:
     """Read a trained model; nothing in the folder is ever run.
 
+    A warning in the log says if it was written with another version of cmh-train or of its method's package.
+
     Args:
         folder: what `save_model` wrote, or a folder in which there is one such folder, as `umml train --out`
             makes it.
@@ -349,6 +357,7 @@ def load_model(
             f"{folder} does not fit the method {description.method} that is installed here, "
             f"or is damaged: {reason}"
         ) from None
+    _warn_of_other_versions(folder, description)
     built.to(find_device(device)).eval()
     return Model(description, built, load_encoder)
 
@@ -380,6 +389,22 @@ def find_model(folder: str | Path) -> Path:
 
 
 _NAMES = {_DESCRIPTION, _WEIGHTS}
+
+
+def _warn_of_other_versions(folder: Path, description: ModelDescription) -> None:
+    """The packages that make codes from weights are those of then, or a warning names them."""
+    offered_by = method_package(description.method)
+    here = dict([offered_by] if offered_by else []) | {"cmh-train": metadata.version("cmh-train")}
+    others = [
+        f"{package} {description.versions[package]} (here {here[package]})"
+        for package in here
+        if description.versions.get(package, here[package]) != here[package]
+    ]
+    if others:
+        _LOG.warning(
+            "%s was written with %s; codes may differ from those of then, so encode the collection and its "
+            "queries with the same version", folder, " and ".join(others)
+        )  # fmt: skip
 
 
 def _read_description(path: Path) -> ModelDescription:
@@ -424,7 +449,7 @@ def _is_sound(described: ModelDescription) -> bool:
 
 
 def _installed_loader(name: str) -> Callable[[str], ItemEncoder]:
-    points = list(entry_points(group=_LOADERS))
+    points = list(metadata.entry_points(group=_LOADERS))
     if not points:
         raise ModelError(
             f"this model's encoder {name} needs cmh-features, which is not installed; "

@@ -188,6 +188,24 @@ def build_method(
     return built
 
 
+def method_package(name: str) -> tuple[str, str] | None:
+    """Return the package that offers a method, and its version.
+
+    Args:
+        name: of the method, no alias.
+
+    Returns:
+        Name and version of the package; None: no installed package offers the method.
+
+    Example:
+        >>> method_package("nothing of this name")
+    """
+    for point in _announced().get(name, []):
+        if point.dist is not None:
+            return point.dist.name, point.dist.version
+    return None
+
+
 def _announced() -> dict[str, list[EntryPoint]]:
     """What packages announce, by name in alphabetical order."""
     points: dict[str, list[EntryPoint]] = {}

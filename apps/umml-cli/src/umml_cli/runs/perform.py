@@ -23,6 +23,7 @@ from cmh_train import (
     encode_rows,
     find_method,
     fit,
+    method_package,
     prepare_untrained,
 )
 from safetensors.torch import save
@@ -279,6 +280,8 @@ class _Run:
 
     def _describe_model(self) -> ModelDescription:
         dataset, spec = self._dataset, self._spec
+        versions = {name: version(name) for name in PACKAGES}
+        offered_by = method_package(spec.method)
         return ModelDescription(
             method=spec.method,
             options=spec.config().model_dump(mode="json"),
@@ -286,7 +289,7 @@ class _Run:
             encoders=_encoders(dataset),
             label_names=dataset.label_names,
             data_digest=spec.data_digest,
-            versions={name: version(name) for name in PACKAGES},
+            versions=versions | dict([offered_by] if offered_by else []),
             remarks={"dataset": spec.dataset, "run": spec.run_id},
         )
 
