@@ -62,7 +62,8 @@ class _Likelihood(torch.autograd.Function):
         similar: torch.Tensor,
     ) -> torch.Tensor:
         log_odds = (others @ outputs.T).div_(2)  # Theta, (n_train, batch)
-        loss = softplus(log_odds).sum() - torch.dot(similar.flatten(), log_odds.flatten())
+        # From 20 on torch takes log(1 + exp x) for x, which is 2e-9 off in double precision.
+        loss = softplus(log_odds, threshold=40).sum() - torch.dot(similar.flatten(), log_odds.flatten())
         ctx.save_for_backward(log_odds.sigmoid_().sub_(similar).T @ others / 2)
         return loss
 
