@@ -22,6 +22,9 @@ PACKAGES = (
 )  # fmt: skip
 
 
+CPUINFO = Path("/proc/cpuinfo")
+
+
 def append(rows: Iterable[dict[str, Any]], path: Path) -> None:
     """Add measurements of today, on this processor and with these versions.
 
@@ -42,13 +45,15 @@ def append(rows: Iterable[dict[str, Any]], path: Path) -> None:
 
 
 def processor_name() -> str:
-    """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    """Return the processor's name, with family and model where Linux says them, as `cmh_testing` does."""
+    info = CPUINFO
+    facts: dict[str, str] = {}
+    for line in info.read_text().splitlines() if info.exists() else []:
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    kind = [f"{key.removeprefix('cpu ')} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+    return f"{name} ({', '.join(kind)})" if kind else name
 
 
 def versions() -> str:

@@ -1,8 +1,9 @@
 import csv
+import platform
 import time
 
 import pytest
-from cmh_testing import time_ways
+from cmh_testing import _timing, time_ways
 
 
 def test_ways_are_timed_in_turn_and_recorded(tmp_path, capsys):
@@ -35,3 +36,19 @@ def test_long_calls_need_no_warm_up():
     calls = []
     time_ways({"a": lambda: calls.append(1)}, benchmark="step", case="wait", repeats=2, warm_up=False)
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("model name\t: AMD EPYC\ncpu family\t: 26\nmodel\t\t: 2\n", "AMD EPYC (family 26, model 2)"),
+        ("model name\t: Some Core\n\nmodel name\t: Some Core\n", "Some Core"),
+        (None, platform.processor() or platform.machine()),
+    ],
+)
+def test_kinds_of_processor_with_one_name_are_told_apart(said, name, tmp_path, monkeypatch):
+    place = tmp_path / "cpuinfo"
+    if said is not None:
+        place.write_text(said)
+    monkeypatch.setattr(_timing, "_CPUINFO", place)
+    assert _timing._processor_name() == name

@@ -113,11 +113,19 @@ def time_ways(
     return ratios
 
 
+_CPUINFO = Path("/proc/cpuinfo")
+
+
 def _processor_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    # Virtual machines give one name to several kinds of processor, which family and model tell apart.
+    info = _CPUINFO
+    facts: dict[str, str] = {}
+    for line in info.read_text().splitlines() if info.exists() else []:
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    kind = [f"{key.removeprefix('cpu ')} {facts[key]}" for key in ("cpu family", "model") if key in facts]
+    return f"{name} ({', '.join(kind)})" if kind else name
 
 
 def _versions(packages: Sequence[str]) -> str:
