@@ -16,6 +16,9 @@ PAGES = [
     ("study-short.md", 16, THREE),
     ("study-short.md", 32, THREE),
     ("study-debian-apps.md", 64, {"debian-apps"}),
+    ("study-debian-apps-lengths.md", 16, {"debian-apps"}),
+    ("study-debian-apps-lengths.md", 32, {"debian-apps"}),
+    ("study-debian-apps-lengths.md", 128, {"debian-apps"}),
     ("study-hanzi.md", 64, {"hanzi"}),
 ]
 
