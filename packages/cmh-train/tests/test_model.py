@@ -93,14 +93,17 @@ def test_another_version_of_the_packages_that_make_codes_is_named(
     monkeypatch.setattr(_model, "method_package", lambda name: (f"cmh-{name}", "0.2.0"))
     here = metadata.version("cmh-train")
     for written, said in (
-        ({"cmh-toy": "0.2.0", "cmh-train": here, "torch": "0.1"}, ""),
         ({"cmh-toy": "0.1.0", "cmh-train": here}, "was written with cmh-toy 0.1.0 (here 0.2.0); codes"),
+        ({"cmh-toy": "0.2.0", "cmh-train": here, "torch": "0.1"}, ""),
         ({"cmh-train": "0.0.1"}, f"was written with cmh-train 0.0.1 (here {here}); codes may differ"),
     ):
         caplog.clear()
         save_model(tmp_path / "model", trained, replace(description, versions=written))
         load_model(tmp_path / "model", method=spec)
         assert (said in caplog.text) if said else not caplog.text
+    save_model(tmp_path / "model", trained, replace(description, method="old", versions={"cmh-toy": "0.1.0"}))
+    load_model(tmp_path / "model", method=replace(spec, aliases=("old",)))
+    assert "was written with cmh-toy 0.1.0 (here 0.2.0)" in caplog.text
 
 
 def test_an_encoder_with_other_weights_is_refused(folder, spec):

@@ -357,7 +357,7 @@ def load_model(
             f"{folder} does not fit the method {description.method} that is installed here, "
             f"or is damaged: {reason}"
         ) from None
-    _warn_of_other_versions(folder, description)
+    _warn_of_other_versions(folder, description, spec.name)
     built.to(find_device(device)).eval()
     return Model(description, built, load_encoder)
 
@@ -391,9 +391,9 @@ def find_model(folder: str | Path) -> Path:
 _NAMES = {_DESCRIPTION, _WEIGHTS}
 
 
-def _warn_of_other_versions(folder: Path, description: ModelDescription) -> None:
+def _warn_of_other_versions(folder: Path, description: ModelDescription, method: str) -> None:
     """The packages that make codes from weights are those of then, or a warning names them."""
-    offered_by = method_package(description.method)
+    offered_by = method_package(method)  # by its present name: a description may have an alias
     here = dict([offered_by] if offered_by else []) | {"cmh-train": metadata.version("cmh-train")}
     others = [
         f"{package} {description.versions[package]} (here {here[package]})"

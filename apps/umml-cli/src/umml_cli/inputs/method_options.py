@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from umml_cli.errors import UserError, did_you_mean
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 @cache
 def method_version(name: str) -> str:
     """Return the version of the package that provides the method `name`."""
-    for point in entry_points(group="cmh.methods"):
-        if point.name == name and point.dist is not None:
-            return point.dist.version
-    return "unknown"
+    from cmh_train import method_package  # noqa: PLC0415 - brings torch
+
+    offered_by = method_package(name)
+    return offered_by[1] if offered_by else "unknown"
 
 
 def named_method(name: str) -> MethodSpec:
