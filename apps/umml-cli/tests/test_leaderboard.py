@@ -112,6 +112,7 @@ def test_what_is_kept_of_the_paired_map_is_the_mean_of_both_tasks_and_the_data_s
         series("jdsh", "emoji", (0.5, 0.25), (0.25, 0.25)),
         series("jdsh", "web", (0.8, 0.4), (0.4, 0.1)),
         series("dadh", "emoji", (0.5, 0.5), (0.4, 0.4)),
+        series("dadh", "web", (0, 0), (0, 0)),  # no query has a relevant item: nothing can be kept
     ]
     board = experiment(data=["emoji", "web"], bits=[16])
     first = leaderboard_tables(Exhibited("board", board, shown, {}))[0]

@@ -51,6 +51,13 @@ def test_what_a_grid_cannot_show_is_left_out(absent):
     assert find([series({("SD", 20): (0.7, 0.3)})]) == []
 
 
+def test_what_was_not_gained_has_no_share():
+    level = find([series(CELLS | {("untrained", 0): (0.1, 0.5)})])  # text -> image gained nothing by training
+    assert {FALLS, STAYS}.isdisjoint(row.finding for row in level)
+    zero = find([series(CELLS | {("paired", 0): (0.9, 0.0)})])
+    assert {UI, UT}.isdisjoint(row.finding for row in zero)
+
+
 def test_published_numbers_stand_beside_ours():
     (row,) = [row for row in find([series(CELLS, "mirflickr25k")]) if row.finding == STAYS]
     assert row.published == "2 of 2 (74% / 79%)"

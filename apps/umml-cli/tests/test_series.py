@@ -80,6 +80,15 @@ def test_a_comparison_without_its_other_side_is_left_out():
     assert entry(series, cell, "i2t").change == ""
 
 
+def test_nothing_is_a_multiple_of_zero():
+    series = make_series(paired=(0.0, 0.5), UI60=(0.0, 0.5), SD60=(0.1, 0.0), untrained=(0.0, 0.1))
+    cell = Cell.of("UI", 60)
+    assert (series.change_percent(cell, "i2t"), series.change_percent(cell, "t2i")) == (None, 0)
+    assert series.times_untrained(cell, "i2t") is None
+    assert series.gain_over_discarding(cell, "t2i") is None
+    assert entry(series, cell, "i2t").change == ""
+
+
 def test_the_table_names_the_better_of_unpaired_and_discarded():
     series = make_series(paired=(0.8, 0.5), UI60=(0.6, 0.5), SD60=(0.5, 0.55))
     cell = Cell.of("UI", 60)

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 N = 60
+ALONE = (
+    "share no label with the retrieval set: nothing is relevant to them, and their average precision is 0."
+)
 
 
 @pytest.fixture
@@ -47,6 +50,12 @@ def edit_repeated(arrays):
     arrays["image"][43] = arrays["image"][44]  # twice among the queries is no matter
 
 
+def edit_alone(arrays):
+    arrays["labels"] = np.pad(arrays["labels"], ((0, 0), (0, 1)))
+    arrays["labels"][[40, 45]] = [0, 0, 0, 1]  # of queries alone
+    arrays["labels"][50, 3] = 1  # which has another label
+
+
 def edit_shuffled(arrays):
     arrays["text"] = np.random.default_rng(5).permutation(arrays["text"])
 
@@ -60,12 +69,17 @@ def edit_shuffled(arrays):
             {"2 of 60 text rows are all zero.", "1 of 20 query rows have the same text as a training row."},
         ),
         (edit_constant, {"2 of 8 image columns have the same value in every row."}),
+        (
+            edit_alone,
+            {f"2 of 20 queries {ALONE}"},
+        ),
         (edit_repeated, {"3 of 20 query rows have the same image as a training row."}),
     ],
 )
 def test_what_is_suspicious(tmp_path, good, edit, expected):
     edit(good)
     assert set(findings(tmp_path, good, unlabelled="keep")) == expected
+    assert expected >= {one for one in cmh_data.inspect(tmp_path / "a.npz").problems if "queries" in one}
 
 
 def test_shuffled_rows(tmp_path, good):

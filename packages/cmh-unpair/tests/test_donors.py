@@ -192,9 +192,8 @@ def test_a_row_whose_groups_hold_too_few_pairs_is_compared_with_all():
 
 
 def test_groups_are_for_donors_by_neighbour():
-    for by, probes in (("label", 3), ("neighbour", 0)):
-        with pytest.raises(ValueError, match="probes must be None by label and at least 1 by neighbour"):
-            find_donors(unpaired(6, np.eye(6), unpaired_images=20), by=by, probes=probes)
+    with pytest.raises(ValueError, match="probes must be None for by='label'"):
+        find_donors(unpaired(6, np.eye(6), unpaired_images=20), by="label", probes=3)
 
 
 def test_equally_near_pairs_come_by_row():
@@ -272,8 +271,16 @@ def test_rows_without_direction_have_no_neighbour():
     [
         ({"by": "label"}, None, {"unpaired_images": 50}, "must hold labels"),
         ({"by": "neighbour"}, None, {"unpaired_images": 50, "unpaired_text": 50}, "must hold a pair"),
-        ({"by": "neighbour", "neighbours": 0}, None, {}, "neighbours must be at least 1, but it is 0"),
-        ({"by": "magic"}, None, {}, "by must be 'label' or 'neighbour', but it is 'magic'"),
+        ({"by": "neighbour", "neighbours": 0}, None, {}, "neighbours must be a whole number .* is 0"),
+        ({"by": "neighbour", "neighbours": 2.5}, None, {}, "neighbours must be a whole number .* is 2.5"),
+        ({"by": "neighbour", "probes": 0}, None, {}, "probes must be a whole number of groups, .* is 0"),
+        (
+            {"by": "neighbour", "probes": True},
+            None,
+            {},
+            "probes must be a whole number of groups, .* is True",
+        ),
+        ({"by": "magic"}, None, {}, "by must be one of 'label', 'neighbour', but it is 'magic'"),
     ],
 )
 def test_what_cannot_be_found_is_said(how, labels, shares, says):
@@ -285,6 +292,16 @@ def test_neighbours_need_the_features_they_are_found_by():
     data = plan_unpairing(4, block=None, unpaired_images=50).apply(None, np.eye(4))
     with pytest.raises(ValueError, match="must hold images for by='neighbour'"):
         find_donors(data, by="neighbour")
+
+
+@pytest.mark.parametrize(
+    "images", [np.empty((4, 0)), np.array([["a"], ["b"], ["c"], ["d"]]), np.ones((4, 2), "c16")]
+)
+def test_features_that_are_not_rows_of_numbers_are_refused(images):
+    with pytest.raises(
+        ValueError, match=r"images must be rows of real numbers .* give features of the images"
+    ):
+        find_donors(unpaired(4, images=images, unpaired_images=50), by="neighbour")
 
 
 def test_labels_of_minus_and_plus_one_are_those_of_zero_and_one():

@@ -18,10 +18,10 @@ def as_percentage(name: str, value: Any) -> float:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def as_count(name: str, value: Any) -> int:
-    """Check a number of rows."""
+def as_count(name: str, value: Any, of: str = "rows") -> int:
+    """Check a number of rows, or of what else there is at least one."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be a whole number of rows, at least 1, but it is {value!r}")
+        raise ValueError(f"{name} must be a whole number of {of}, at least 1, but it is {value!r}")
     return int(value)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cmh_unpair._checks import as_count, one_of
 from cmh_unpair._neighbours import mean_row, nearest_of_groups, nearest_pairs
 from cmh_unpair._similar_labels import most_similar, vector_keys
 
@@ -225,8 +226,9 @@ def find_donors(
 
     Raises:
         ValueError: by label without labels; by neighbour without a pair or without the features of a side
-            that is needed, or with NaN or infinity among them; labels that are no table of two values and
-            not one class of each row; `neighbours` or `probes` below 1; `probes` by label; another `by`.
+            that is needed, or with features that are no numbers, none at all, or NaN or infinity; labels
+            that are no table of two values and not one class of each row; `neighbours` or `probes` that is
+            no whole number from 1 on; `probes` by label; another `by`.
 
     Example:
         >>> import numpy as np
@@ -236,16 +238,18 @@ def find_donors(
         >>> find_donors(unpaired, by="neighbour", neighbours=1).text.donors_of(0)
         array([1])
     """
-    if neighbours < 1:
-        raise ValueError(f"neighbours must be at least 1, but it is {neighbours}")
-    if probes is not None and (probes < 1 or by == "label"):
-        raise ValueError(f"probes must be None by label and at least 1 by neighbour, but it is {probes}")
-    if by == "label":
-        image, text = _by_label(unpaired)
-    elif by == "neighbour":
+    one_of("by", by, Literal["label", "neighbour"])
+    neighbours = as_count("neighbours", neighbours, "donors")
+    if probes is not None:
+        probes = as_count("probes", probes, "groups")
+    if by == "neighbour":
         image, text = _by_neighbour(unpaired, neighbours, probes)
+    elif probes is None:
+        image, text = _by_label(unpaired)
     else:
-        raise ValueError(f"by must be 'label' or 'neighbour', but it is {by!r}")
+        raise ValueError(
+            f"probes must be None for by='label', which compares no features, but it is {probes}"
+        )
     return Donors(by=by, n_train=len(unpaired), image=image, text=text)
 
 
@@ -364,6 +368,7 @@ def _neighbour_lists(
         )
     found = np.empty((0, 0), np.int64)
     if len(seeking):
+        _check_features(name, features)
         centre, k = mean_row(features, np.flatnonzero(present)), min(neighbours, len(pairs))
         if not np.isfinite(centre).all():
             raise ValueError(
@@ -386,3 +391,12 @@ def _neighbour_lists(
         length=np.full(len(seeking), width, np.int64),
         rows=found.ravel(),
     )
+
+
+def _check_features(name: str, features: Any) -> None:
+    kind = getattr(features.dtype, "kind", "f")  # torch's have none, and are all of numbers
+    if kind not in "biuf" or 0 in features.shape[1:]:
+        raise ValueError(
+            f"{name} must be rows of real numbers for by='neighbour', but they are of shape "
+            f"{tuple(features.shape)} and dtype {features.dtype}; give features of the {name}"
+        )

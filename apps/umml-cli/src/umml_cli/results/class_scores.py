@@ -29,8 +29,9 @@ class ClassScores:
     maps: Mapping[tuple[Cell, str], np.ndarray[tuple[int], np.dtype[np.float64]]]
 
     def change(self, cell: Cell, task: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """`(n_label,)` change against paired training in percent."""
-        return (self.maps[cell, task] / self.maps[Cell.of("paired"), task] - 1) * 100
+        """`(n_label,)` change against paired training in percent; NaN for a class whose paired mAP is 0."""
+        paired = self.maps[Cell.of("paired"), task]
+        return (self.maps[cell, task] / np.where(paired > 0, paired, np.nan) - 1) * 100
 
 
 def class_scores(series: Series, cells: Sequence[Cell], names: Sequence[str]) -> ClassScores:

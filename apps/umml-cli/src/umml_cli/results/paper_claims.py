@@ -69,7 +69,7 @@ def _hurts_more(series: Series, scheme: str, hurt: str, spared: str) -> Evidence
     """In how many shares a scheme lowers one task's mAP by a larger part than the other's."""
     maps, paired = _maps(series), Cell.of("paired")
     cells = [cell for cell, task in maps if cell.scheme == scheme and task == hurt]
-    if not cells or (paired, hurt) not in maps:
+    if not cells or not maps.get((paired, hurt)) or not maps.get((paired, spared)):
         return None
     differences = []
     for cell in cells:
@@ -84,12 +84,17 @@ def _hurts_more(series: Series, scheme: str, hurt: str, spared: str) -> Evidence
 
 
 def _kept_gain(series: Series, scheme: str) -> list[float] | None:
-    """Of what paired training gained over the untrained network, the share left at 100%; by task."""
+    """Of what paired training gained over the untrained network, the share left at 100%; by task.
+
+    None where a number is missing or nothing was gained.
+    """
     maps = _maps(series)
     ends = [Cell.of("untrained"), Cell.of("paired"), Cell.of(scheme, 100)]
     if any((cell, task) not in maps for cell in ends for task in TASKS):
         return None
     values = [[maps[cell, task] for cell in ends] for task in TASKS]
+    if any(untrained == paired for untrained, paired, _ in values):
+        return None
     return [(cell - untrained) / (paired - untrained) for untrained, paired, cell in values]
 
 

@@ -142,13 +142,17 @@ class Series:
 
     def change_percent(self, cell: Cell, task: str) -> float | None:
         """Performance difference against paired training, (mAP_u / mAP_p - 1) * 100 (UMML paper, eq. 4)."""
-        paired = self.score("paired", 0, task)
-        return None if paired is None else (self.scores[cell, task].mean / paired.mean - 1) * 100
+        ratio = self.ratio(cell, Cell.of("paired"), task)
+        return None if ratio is None else (ratio - 1) * 100
 
     def times_untrained(self, cell: Cell, task: str) -> float | None:
         """The cell's mAP as a multiple of the untrained network's."""
-        untrained = self.score("untrained", 0, task)
-        return None if untrained is None else self.scores[cell, task].mean / untrained.mean
+        return self.ratio(cell, Cell.of("untrained"), task)
+
+    def ratio(self, cell: Cell, base: Cell, task: str) -> float | None:
+        """The cell's mAP as a multiple of another cell's; None where that was not run or is 0."""
+        of = self.scores.get((base, task))
+        return self.scores[cell, task].mean / of.mean if of is not None and of.mean else None
 
     def gain_over_discarding(self, cell: Cell, task: str) -> float | None:
         """How much keeping the samples of an unpaired cell gains over discarding as many, in percent.
@@ -158,8 +162,8 @@ class Series:
         """
         if cell.scheme not in UNPAIRED:
             return None
-        discarded = self.scores.get((discarded_cell(cell.percent), task))
-        return None if discarded is None else (self.scores[cell, task].mean / discarded.mean - 1) * 100
+        ratio = self.ratio(cell, discarded_cell(cell.percent), task)
+        return None if ratio is None else (ratio - 1) * 100
 
     def precision(self, cell: Cell, task: str) -> NDArray[np.float64]:
         """`(n_seed, n_query)` average precision of a cell's runs, read once; "both" tasks: their mean."""

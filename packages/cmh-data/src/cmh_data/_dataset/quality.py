@@ -40,6 +40,7 @@ def find_suspicious(dataset: PairedDataset) -> tuple[str, ...]:
         _empty(there),
         _constant(features),
         _repeated({name: tables[name] for name in features}, dataset.split, present),
+        without_relevant(dataset.label, dataset.split),
         unaligned(tables, present),
     )
     return tuple(found)
@@ -101,6 +102,18 @@ def count_repeated(table: NDArray[np.generic], split: Split, present: NDArray[np
     """Count the query rows whose values also stand in a training row, where both are there."""
     known = {hash(table[row].tobytes()) for row in split.train if present[row]}
     return sum(bool(present[row]) and hash(table[row].tobytes()) in known for row in split.query)
+
+
+def without_relevant(labels: NDArray[np.uint8], split: Split) -> Iterator[str]:
+    """Say how many queries have a label that no row of the retrieval set has, and none that one has."""
+    queries = labels[split.query]
+    found = labels[split.retrieval].any(axis=0)
+    alone = int((queries.any(axis=1) & ~queries[:, found].any(axis=1)).sum())
+    if alone:
+        yield (
+            f"{alone} of {len(queries)} queries share no label with the retrieval set: "
+            "nothing is relevant to them, and their average precision is 0."
+        )
 
 
 def _missing(dataset: PairedDataset) -> Iterator[str]:

@@ -19,6 +19,7 @@ from cmh_data._dataset.quality import (
     count_empty,
     count_repeated,
     not_aligned,
+    without_relevant,
 )
 from cmh_data._errors import DataError
 from cmh_data._layouts.from_raw import from_raw
@@ -248,6 +249,8 @@ def _report(path: Path, options: ReadOptions, missing: Missing) -> FileReport:
     sizes, split = _split(raw, rows, problems)
     parts = {name: _part(raw, name, array, split, problems) for name, array in raw.parts.items()}
     alignment = {} if rows is None else _alignment(raw, labels, problems)
+    if labels is not None and split is not None:
+        problems.extend(without_relevant(labels, split))
     shapes = {name: part.shape for name, part in parts.items() if len(part.shape) > 1}
     known, evidence = identify(shapes, labels)
     for name in ("image", "text"):

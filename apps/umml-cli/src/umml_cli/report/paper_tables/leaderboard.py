@@ -81,10 +81,10 @@ def _retained(exhibited: Exhibited, bits: int, shown: Sequence[Series]) -> Paper
     paired = Cell.of("paired")
     kept: dict[tuple[str, str], dict[Cell, list[float]]] = {}  # method and variant, cell, data sets and tasks
     for series in shown:
-        for (cell, task), score in series.scores.items():
-            if cell.trained and cell != paired and (paired, task) in series.scores:
-                ratio = 100 * score.mean / series.scores[paired, task].mean
-                kept.setdefault((series.method, series.variant), {}).setdefault(cell, []).append(ratio)
+        for cell, task in series.scores:
+            ratio = series.ratio(cell, paired, task) if cell.trained and cell != paired else None
+            if ratio is not None:
+                kept.setdefault((series.method, series.variant), {}).setdefault(cell, []).append(100 * ratio)
     if not kept:
         return None
     cells = [cell for cell in exhibited.experiment.grid() if any(cell in own for own in kept.values())]
