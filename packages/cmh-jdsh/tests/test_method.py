@@ -56,8 +56,8 @@ def test_counts_of_words_train_as_dense_texts_do(monkeypatch):
         image=generator.random((40, 12), dtype=np.float32),
         text=generator.poisson(0.02, (40, 150)).astype(np.float32),
     )
-    calls, product = [], _sparse_input._sparse_product
-    monkeypatch.setattr(_sparse_input, "_sparse_product", lambda *places: calls.append(1) or product(*places))
+    calls, product = [], _sparse_input._sums_of_rows
+    monkeypatch.setattr(_sparse_input, "_sums_of_rows", lambda *places: calls.append(1) or product(*places))
     ours, result = trained(data, precision="float64")
     assert len(calls) == 2 * 2 * 2  # forward and backward, two steps an epoch
     monkeypatch.setattr(_sparse_input, "_LARGEST_SHARE", -1.0)

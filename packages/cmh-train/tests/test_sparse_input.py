@@ -8,7 +8,7 @@ from cmh_train import FastLinear, SparseInputLinear, _sparse_input, linear_layer
 @pytest.fixture
 def calls(count_calls):
     """How often entries were multiplied one by one, in a list."""
-    return count_calls(_sparse_input, "_sparse_product")
+    return count_calls(_sparse_input, "_sums_of_rows")
 
 
 def rows(n, width, *, every, dtype=torch.float32):
@@ -79,6 +79,15 @@ def test_it_is_torchs_layer(shape, every, is_sparse, width_out, dtype, calls):
         torch.testing.assert_close(found, wanted)
     with torch.no_grad():
         torch.testing.assert_close(ours(inputs), expected[0])
+
+
+def test_inputs_may_lie_in_any_order():
+    inputs = rows(40, 9, every=40).T
+    ours, theirs = both_layers(40, 3)
+    for found, wanted in zip(
+        results(ours, inputs, ours.transposed_weight), results(theirs, inputs, theirs.weight), strict=True
+    ):
+        torch.testing.assert_close(found.T if found.shape != wanted.shape else found, wanted)
 
 
 @pytest.mark.parametrize("case", ["autocast", "gradient of the inputs", "batches of batches"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.functional import embedding_bag
 
@@ -78,9 +79,11 @@ def sparse_linear(
         [[0.0], [1.0]]
     """
     if _may_be_sparse(inputs, transposed_weight):
-        rows, columns = inputs.nonzero(as_tuple=True)
-        if len(rows) <= _LARGEST_SHARE * inputs.numel():
-            output: torch.Tensor = _SparseProduct.apply(inputs, rows, columns, transposed_weight)
+        found = np.flatnonzero(inputs.numpy() != 0)  # a sixth of the time of torch's nonzero
+        if len(found) <= _LARGEST_SHARE * inputs.numel():
+            places = torch.empty(len(found), dtype=torch.int64)
+            places.numpy()[...] = found
+            output: torch.Tensor = _SparseProduct.apply(inputs, places, transposed_weight)
             return output if bias is None else output + bias
     return fast_linear(inputs, transposed_weight.T, bias)
 
@@ -102,28 +105,33 @@ class _SparseProduct(torch.autograd.Function):
     def forward(
         ctx: Any,  # torch's context, which has no public type
         inputs: torch.Tensor,
-        rows: torch.Tensor,
-        columns: torch.Tensor,
+        places: torch.Tensor,
         weight: torch.Tensor,
     ) -> torch.Tensor:
-        ctx.save_for_backward(inputs)
-        return _sparse_product(inputs, rows, columns, weight)
+        width = max(1, len(weight))
+        samples, words = places // width, places % width
+        counts = inputs.reshape(-1)[places]
+        ctx.save_for_backward(samples, words, counts)
+        ctx.width = len(weight)
+        return _sums_of_rows(weight, words, samples, counts, len(inputs))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, None, torch.Tensor]:
-        (inputs,) = ctx.saved_tensors
-        transposed = inputs.T
-        words, samples = transposed.nonzero(as_tuple=True)
-        return None, None, None, _sparse_product(transposed, words, samples, gradient.contiguous())
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[None, None, torch.Tensor]:
+        samples, words, counts = ctx.saved_tensors
+        words, order = words.sort(stable=True)
+        gradient = gradient.contiguous()
+        return None, None, _sums_of_rows(gradient, samples[order], words, counts[order], ctx.width)
 
 
-def _sparse_product(
-    left: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, right: torch.Tensor
+def _sums_of_rows(
+    matrix: torch.Tensor, rows: torch.Tensor, sums: torch.Tensor, factors: torch.Tensor, n: int
 ) -> torch.Tensor:
-    """Multiply `(n, k)`, zero but at `(rows, columns)`, and `(k, m)`, contiguous: `(n, m)`."""
-    starts = torch.searchsorted(rows, torch.arange(len(left)))
-    product: torch.Tensor = embedding_bag(
-        columns, right, starts, mode="sum", per_sample_weights=left[rows, columns]
-    )
-    return product
+    """Add rows of a contiguous matrix, times a factor each, to the sums that they belong to, in rising order.
+
+    Returns:
+        `(n, width)`, a row for each sum.
+    """
+    starts = torch.searchsorted(sums, torch.arange(n))
+    result: torch.Tensor = embedding_bag(rows, matrix, starts, mode="sum", per_sample_weights=factors)
+    return result
