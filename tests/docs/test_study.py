@@ -20,8 +20,9 @@ PAGES = [
     ("study-debian-apps-lengths.md", 32, {"debian-apps"}),
     ("study-debian-apps-lengths.md", 128, {"debian-apps"}),
     ("study-hanzi.md", 64, {"hanzi"}),
-    ("study-hanzi-short.md", 16, {"hanzi"}),
-    ("study-hanzi-short.md", 32, {"hanzi"}),
+    ("study-hanzi-lengths.md", 16, {"hanzi"}),
+    ("study-hanzi-lengths.md", 32, {"hanzi"}),
+    ("study-hanzi-lengths.md", 128, {"hanzi"}),
 ]
 
 
